@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from localmesh.accesslog import FIELDS
 
@@ -32,7 +32,7 @@ def merged(base: Json, over: Json | None) -> dict[str, Any]:
         if value is None:
             result.pop(key, None)
         elif isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
-            result[key] = merged(result[key], value)
+            result[key] = merged(result[key], cast("Json", value))
         else:
             result[key] = value
     return result
