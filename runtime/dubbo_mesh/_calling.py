@@ -1,0 +1,122 @@
+"""What goes with an outgoing call: its deadline and its metadata. The core that the twin stubs share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from ._environment import Environment
+from ._envoy_headers import LONGEST_SECONDS, TIMEOUT_HEADER, EnvoyHeaders, milliseconds
+from ._request import Metadata, serving
+from ._service import Method, Service
+
+_NONE: Metadata = ()
+_VARIANTS_KEPT = 64
+
+_TIMEOUT_SLACK_MS = 100
+"""What Envoy gets on top of a deadline, so that the client's own is the one that fires.
+
+At the same time on both sides, Envoy's `UNAVAILABLE: upstream request timeout` wins the race for some calls.
+"""
+
+
+def identity(service: Service, environment: Environment) -> Metadata:
+    """The headers that say who calls whom, as Triple has them; only what is configured."""
+    headers: list[tuple[str, str]] = []
+    if environment.app is not None:
+        headers.append(("tri-consumer-appname", environment.app))
+    if service.version is not None:
+        headers.append(("tri-service-version", service.version))
+    if service.group is not None:
+        headers.append(("tri-service-group", service.group))
+    if environment.forwarded_for is not None and environment.mode == "sidecar":
+        headers.append(("x-forwarded-for", environment.forwarded_for))
+    return tuple(headers)
+
+
+class CallPlan:
+    """Settles timeout and metadata for each call of one method by one stub.
+
+    What does not change from call to call is worked out once, here.
+
+    Args:
+        method: the rpc.
+        envoy: what the stub asks of Envoy, over what the method's own options ask.
+        identity: the headers of `identity()`.
+    """
+
+    __slots__ = ("_envoy", "_fixed", "_headers", "_identity", "_method", "_pinned", "_timeout", "_variants")
+
+    def __init__(self, method: Method, envoy: EnvoyHeaders | None, identity: Metadata) -> None:
+        self._method = method
+        self._identity = identity
+        self._envoy = method.envoy if envoy is None else method.envoy | envoy
+        self._pinned: float | None = None
+        self._timeout = self._envoy.timeout or None
+        self._fixed = identity + tuple(
+            pair for pair in self._envoy.to_metadata() if pair[0] != TIMEOUT_HEADER
+        )
+        self._headers = self._fixed + self._timeout_header(self._timeout)
+        self._variants: dict[EnvoyHeaders, CallPlan] = {}
+
+    def __call__(
+        self,
+        timeout: float | None,
+        metadata: Iterable[tuple[str, str | bytes]] | None,
+        envoy: EnvoyHeaders | None,
+    ) -> tuple[float | None, Metadata]:
+        """The timeout (seconds) and the metadata to give to grpc, from the arguments of one call."""
+        if envoy is not None:
+            return self._with(envoy)(timeout, metadata, None)
+        mark = serving.get()
+        if timeout is None and mark is None:
+            timeout = self._timeout
+            headers = self._headers
+        else:
+            if timeout is None:
+                timeout = self._timeout
+            headers = self._fixed
+            if mark is not None:
+                request = mark.request
+                remaining = request.time_remaining()
+                if remaining is not None and (timeout is None or remaining < timeout):
+                    timeout = remaining
+                headers += request.carried
+            headers += self._timeout_header(timeout)
+        if metadata is None:
+            return timeout, headers
+        return timeout, _beside(headers, metadata)
+
+    def _timeout_header(self, timeout: float | None) -> Metadata:
+        """Envoy's timeout for a call with this deadline, so that no default of Envoy's cuts it short."""
+        if self._envoy.inherit_timeout:
+            return _NONE
+        if self._pinned is not None and timeout != self._pinned:
+            return ((TIMEOUT_HEADER, milliseconds(self._pinned)),)
+        if timeout is not None:
+            whole = math.ceil(min(timeout, LONGEST_SECONDS) * 1000)
+            return ((TIMEOUT_HEADER, str(whole + _TIMEOUT_SLACK_MS)),)
+        streaming = self._method.client_streaming or self._method.server_streaming
+        if streaming or self._envoy.timeout == 0:
+            return ((TIMEOUT_HEADER, "0"),)
+        return _NONE
+
+    def _with(self, envoy: EnvoyHeaders) -> CallPlan:
+        """This plan with one call's wishes merged over it; kept, as callers tend to repeat themselves."""
+        variant = self._variants.get(envoy)
+        if variant is None:
+            if len(self._variants) >= _VARIANTS_KEPT:
+                self._variants.clear()
+            variant = self._variants[envoy] = CallPlan(self._method, self._envoy | envoy, self._identity)
+            # A call that names Envoy's timeout beside a deadline of its own means both.
+            variant._pinned = envoy.timeout
+        return variant
+
+
+def _beside(headers: Metadata, metadata: Iterable[tuple[str, str | bytes]]) -> Metadata:
+    """The caller's own metadata with our headers, less those that the caller has set too."""
+    own = tuple(metadata)
+    if not own:
+        return headers
+    names = {key for key, _ in own}
+    return tuple(pair for pair in headers if pair[0] not in names) + own

@@ -1,0 +1,222 @@
+"""The request being served: what the sidecar and the caller said of it, and what travels on from it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.parse
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Protocol, cast
+
+from ._xfcc import ClientCert, parse_xfcc
+
+Metadata = tuple[tuple[str, str | bytes], ...]
+
+CARRIED = frozenset(
+    {
+        "x-request-id",
+        "traceparent",
+        "tracestate",
+        "b3",
+        "x-b3-traceid",
+        "x-b3-spanid",
+        "x-b3-parentspanid",
+        "x-b3-sampled",
+        "x-b3-flags",
+        "x-ot-span-context",
+        "x-datadog-trace-id",
+        "x-datadog-parent-id",
+        "x-datadog-sampling-priority",
+        "x-cloud-trace-context",
+        "sw8",
+        "x-amzn-trace-id",
+    }
+)
+"""The tracing headers that Istio asks applications to carry from a request to the calls made for it.
+
+(Istio docs: "Distributed tracing", trace context propagation.) `grpc-trace-bin` belongs to the list, but
+grpcio's core hides it from Python handlers: it cannot be carried.
+"""
+
+_NO_DEADLINE = 10 * 365 * 86_400.0  # seconds; grpcio's sync server tells of no deadline by one so far away
+
+# What is a header of somebody's and no attachment of the caller's.
+_RESERVED = re.compile(
+    r"x-envoy-|x-forwarded-|tri-|grpc-|x-b3-|x-datadog-|:"
+    r"|(?:user-agent|content-type|te|accept-encoding|authorization|cookie|host|via|forwarded|dubbo\.tag"
+    r"|x-client-trace-id|" + "|".join(map(re.escape, sorted(CARRIED))) + r")$"
+)
+
+
+class ServicerContext(Protocol):
+    """What is needed of grpc's servicer context, sync or async."""
+
+    def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]] | None:
+        """The request's headers."""
+
+    def time_remaining(self) -> float | None:
+        """Seconds to the request's deadline."""
+
+
+class RequestContext:
+    """A request being served. Cheap to make: each attribute is worked out when it is first asked for."""
+
+    def __init__(self, context: ServicerContext) -> None:
+        self._context = context
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """The request's headers, as gRPC metadata in the order they came."""
+        return tuple((key, value) for key, value in self._context.invocation_metadata() or ())
+
+    @cached_property
+    def deadline(self) -> float | None:
+        """When the caller stops waiting, in seconds since the epoch as `time.time()` has it; None: never."""
+        remaining = self._context.time_remaining()
+        if remaining is None or remaining > _NO_DEADLINE:
+            return None
+        return time.time() + remaining
+
+    def time_remaining(self) -> float | None:
+        """Seconds until the deadline, 0 when it has passed; None without one."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.time())
+
+    @property
+    def request_id(self) -> str | None:
+        """`x-request-id`, which Envoy makes where the caller has none."""
+        return self._text("x-request-id")
+
+    @property
+    def attempt(self) -> int | None:
+        """Which attempt this is, counted from 1, where the caller's sidecar tells (`x-envoy-attempt-count`).
+
+        Envoy tells if the route's virtual host has `include_request_attempt_count`, as Istio's have.
+        """
+        return self._number("x-envoy-attempt-count")
+
+    @property
+    def expected_timeout(self) -> float | None:
+        """Seconds that the sidecar gives the request (`x-envoy-expected-rq-timeout-ms`)."""
+        milliseconds = self._number("x-envoy-expected-rq-timeout-ms")
+        return None if milliseconds is None else milliseconds / 1000
+
+    @property
+    def caller_app(self) -> str | None:
+        """The calling application's own name (`tri-consumer-appname`)."""
+        return self._text("tri-consumer-appname")
+
+    @property
+    def caller_cluster(self) -> str | None:
+        """`--service-cluster` of the caller's Envoy (`x-envoy-downstream-service-cluster`)."""
+        return self._text("x-envoy-downstream-service-cluster")
+
+    @property
+    def caller_node(self) -> str | None:
+        """`--service-node` of the caller's Envoy (`x-envoy-downstream-service-node`)."""
+        return self._text("x-envoy-downstream-service-node")
+
+    @property
+    def internal(self) -> bool:
+        """Whether Envoy holds the request to come from inside the mesh (`x-envoy-internal: true`)."""
+        return self._text("x-envoy-internal") == "true"
+
+    @property
+    def external_address(self) -> str | None:
+        """The client's address, of a request from outside (`x-envoy-external-address`)."""
+        return self._text("x-envoy-external-address")
+
+    @cached_property
+    def client_certs(self) -> tuple[ClientCert, ...]:
+        """`x-forwarded-client-cert`, an element for each proxy passed; empty if there is none or it is bad.
+
+        Only as true as the sidecar makes it: Envoy sanitizes or sets the header by its
+        `forward_client_cert_details`.
+        """
+        return parse_xfcc(",".join(value for value in self._all("x-forwarded-client-cert")))
+
+    @property
+    def client_cert(self) -> ClientCert | None:
+        """The certificate shown to the nearest proxy: the last element of `client_certs`."""
+        return self.client_certs[-1] if self.client_certs else None
+
+    @property
+    def dubbo_tag(self) -> str | None:
+        """The tag of Dubbo's tag routing (`dubbo.tag`)."""
+        return self._text("dubbo.tag")
+
+    @cached_property
+    def attachments(self) -> Mapping[str, str | bytes]:
+        """Dubbo attachments: the caller's own headers, in the case the caller gave them.
+
+        Names come back by `tri-header-convert`; a name ending in `-bin` loses that and has bytes.
+        """
+        original = _header_convert(self._text("tri-header-convert"))
+        attachments: dict[str, str | bytes] = {}
+        for key, value in self.metadata:
+            if not _RESERVED.match(key):
+                name = key.removesuffix("-bin") if isinstance(value, bytes) else key
+                attachments[original.get(name, original.get(key, name))] = value
+        return MappingProxyType(attachments)
+
+    @cached_property
+    def carried(self) -> Metadata:
+        """The tracing headers, for the calls made while serving this request."""
+        return tuple(pair for pair in self.metadata if pair[0] in CARRIED)
+
+    def _all(self, header: str) -> list[str]:
+        return [value for key, value in self.metadata if key == header and isinstance(value, str)]
+
+    def _text(self, header: str) -> str | None:
+        return next(iter(self._all(header)), None)
+
+    def _number(self, header: str) -> int | None:
+        text = self._text(header)
+        # Longer than any number of Envoy's, and int() is slow on long ones.
+        return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def _header_convert(encoded: str | None) -> Mapping[str, str]:
+    """Triple's `tri-header-convert`: URL-encoded JSON, `{lower: Original}`; what is not that says nothing."""
+    if not encoded:
+        return {}
+    try:
+        names = json.loads(urllib.parse.unquote(encoded))
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(names, dict):
+        return {}
+    return {lower: name for lower, name in cast("dict[str, Any]", names).items() if isinstance(name, str)}
+
+
+class Serving:
+    """The mark that a request is being served: kept in a context variable while its handler runs."""
+
+    __slots__ = ("_context", "_request")
+
+    def __init__(self, context: ServicerContext) -> None:
+        self._context = context
+        self._request: RequestContext | None = None
+
+    @property
+    def request(self) -> RequestContext:
+        """The request, made when it is first asked for."""
+        if self._request is None:
+            self._request = RequestContext(self._context)
+        return self._request
+
+
+serving: ContextVar[Serving | None] = ContextVar("dubbo_mesh.serving", default=None)
+
+
+def current_request() -> RequestContext | None:
+    """The request that this handler serves, or None outside of handlers.
+
+    It is there in the handler's own thread or asyncio task, in tasks it starts, and in code it runs
+    with `contextvars.copy_context().run` on threads of its own.
+    """
+    mark = serving.get()
+    return None if mark is None else mark.request

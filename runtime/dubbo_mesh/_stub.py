@@ -1,0 +1,330 @@
+"""Stubs and their callables, for synchronous code. `aio/_stub.py` is their twin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
+
+import grpc
+
+from ._calling import CallPlan, identity
+from ._dialing import ChannelOptions, dial
+from ._environment import Environment
+from ._envoy_headers import EnvoyHeaders
+from ._service import Service
+from ._target import Target
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+AsyncTwin = TypeVar("AsyncTwin")
+Attribute = TypeVar("Attribute")
+
+CallMetadata = Iterable[tuple[str, str | bytes]]
+
+if TYPE_CHECKING:
+    from grpc import (
+        StreamStreamMultiCallable,
+        StreamUnaryMultiCallable,
+        UnaryStreamMultiCallable,
+        UnaryUnaryMultiCallable,
+    )
+
+    # types-grpcio has no public names for these.
+    from grpc import _CallFuture as CallFuture  # pyright: ignore[reportPrivateUsage]
+    from grpc import _CallIterator as CallIterator  # pyright: ignore[reportPrivateUsage]
+else:
+
+    def _generic(base: type) -> type:
+        """`base`, which is generic for type checkers only, to be subscripted at run time too."""
+        return type(base.__name__, (base,), {"__class_getitem__": classmethod(lambda cls, _: cls)})
+
+    UnaryUnaryMultiCallable = _generic(grpc.UnaryUnaryMultiCallable)
+    UnaryStreamMultiCallable = _generic(grpc.UnaryStreamMultiCallable)
+    StreamUnaryMultiCallable = _generic(grpc.StreamUnaryMultiCallable)
+    StreamStreamMultiCallable = _generic(grpc.StreamStreamMultiCallable)
+
+
+def channel(
+    target: Target | str,
+    *,
+    credentials: grpc.ChannelCredentials | None = None,
+    options: ChannelOptions = (),
+) -> grpc.Channel:
+    """Opens a channel that several stubs can share: `GreeterStub(channel)`.
+
+    Args:
+        target: a mesh target, reached as `DUBBO_MESH_MODE` says, or an address to dial as it is.
+        credentials: for TLS; without them the connection is in clear text, as it should be to a sidecar.
+        options: channel options of grpc's, over our own.
+
+    Raises:
+        ConfigurationError: the environment is malformed, or lacks the address that its mode needs.
+    """
+    to = dial(target, Environment.read())
+    all_options = (*to.options, *options)
+    if credentials is None:
+        return grpc.insecure_channel(to.address, all_options)
+    return grpc.secure_channel(to.address, credentials, all_options)
+
+
+class SyncStub:
+    """A stub; the generated subclass declares the rpcs.
+
+    With a channel the stub uses it. Without one it dials its service's own mesh address, owns that channel,
+    and closes it at the end of a `with` block or when neither the stub nor a call of its is in use any more.
+
+    Args:
+        channel: a channel to use; `target`, `credentials` and `options` do not go with it.
+        target: where to dial instead of the service's own address.
+        credentials: of the channel, for TLS.
+        options: channel options of grpc's, over our own.
+        envoy: what to ask of Envoy with each call, over what the methods' options ask.
+
+    Raises:
+        ConfigurationError: nothing says where the service is, or the environment is malformed.
+    """
+
+    __mesh__: ClassVar[Service]
+
+    def __init__(
+        self,
+        channel: grpc.Channel | None = None,
+        *,
+        target: Target | str | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+        options: ChannelOptions = (),
+        envoy: EnvoyHeaders | None = None,
+    ) -> None:
+        service = self.__mesh__
+        owned = None
+        if channel is None:
+            channel = owned = _open(target or service.target(), credentials=credentials, options=options)
+        elif isinstance(channel, grpc.aio.Channel):
+            raise TypeError(f"{type(self).__name__} has no async twin: give it a grpc.Channel")
+        elif target is not None or credentials is not None or options:
+            raise TypeError("target, credentials and options say how to dial: they do not go with a channel")
+        self.__owned = owned
+        headers = identity(service, Environment.read())
+        for method in service.methods.values():
+            open_call, callable_type = _SHAPES[method.client_streaming, method.server_streaming]
+            inner = getattr(channel, open_call)(
+                method.path,
+                request_serializer=method.request_type.SerializeToString,
+                response_deserializer=method.response_type.FromString,
+                _registered_method=True,
+            )
+            # Past __setattr__, since a deprecated rpc is a property in the class.
+            self.__dict__[method.attribute] = callable_type(inner, CallPlan(method, envoy, headers))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.__owned is not None:
+            self.__owned.close()
+
+
+_open = channel  # by a name that no parameter takes
+
+
+class Stub(SyncStub, Generic[AsyncTwin]):
+    """A stub that has an async twin: given a channel of `grpc.aio`, as protoc's may be, it is the twin."""
+
+    __async_stub__: ClassVar[type[Any]]
+
+    @overload
+    def __new__(
+        cls,
+        channel: grpc.Channel | None = None,
+        *,
+        target: Target | str | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+        options: ChannelOptions = (),
+        envoy: EnvoyHeaders | None = None,
+    ) -> Self: ...
+    @overload
+    def __new__(  # type: ignore[misc]  # it is no subtype: that is the point
+        cls, channel: grpc.aio.Channel, *, envoy: EnvoyHeaders | None = None
+    ) -> AsyncTwin: ...
+    def __new__(  # pyright: ignore[reportInconsistentConstructor]  # the overloads are consistent
+        cls, channel: Any = None, **arguments: Any
+    ) -> Any:
+        """Makes the stub, or its twin if `channel` is one of `grpc.aio`."""
+        if isinstance(channel, grpc.aio.Channel):
+            return cls.__async_stub__(channel, **arguments)
+        return super().__new__(cls)
+
+
+def rpc(stub: object, attribute: str) -> Any:
+    """The callable of one rpc of `stub`; generated properties of deprecated rpcs end here."""
+    return stub.__dict__[attribute]
+
+
+class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
+    """Calls a unary-unary rpc."""
+
+    def __init__(self, inner: grpc.UnaryUnaryMultiCallable[Request, Response], plan: CallPlan) -> None:
+        self._inner = inner
+        self._plan = plan
+
+    def __call__(
+        self,
+        request: Request,
+        timeout: float | None = None,
+        metadata: CallMetadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+        *,
+        envoy: EnvoyHeaders | None = None,
+    ) -> Response:
+        """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
+        timeout, headers = self._plan(timeout, metadata, envoy)
+        return self._inner(request, timeout, headers, credentials, wait_for_ready, compression)
+
+    def with_call(
+        self,
+        request: Request,
+        timeout: float | None = None,
+        metadata: CallMetadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+        *,
+        envoy: EnvoyHeaders | None = None,
+    ) -> tuple[Response, grpc.Call]:
+        """As grpc's: the response and the call."""
+        timeout, headers = self._plan(timeout, metadata, envoy)
+        return self._inner.with_call(request, timeout, headers, credentials, wait_for_ready, compression)
+
+    def future(
+        self,
+        request: Request,
+        timeout: float | None = None,
+        metadata: CallMetadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+        *,
+        envoy: EnvoyHeaders | None = None,
+    ) -> CallFuture[Response]:
+        """As grpc's: a future that is a call too."""
+        timeout, headers = self._plan(timeout, metadata, envoy)
+        return self._inner.future(request, timeout, headers, credentials, wait_for_ready, compression)
+
+
+class UnaryStream(UnaryStreamMultiCallable[Request, Response]):
+    """Calls a unary-stream rpc."""
+
+    def __init__(self, inner: grpc.UnaryStreamMultiCallable[Request, Response], plan: CallPlan) -> None:
+        self._inner = inner
+        self._plan = plan
+
+    def __call__(
+        self,
+        request: Request,
+        timeout: float | None = None,
+        metadata: CallMetadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+        *,
+        envoy: EnvoyHeaders | None = None,
+    ) -> CallIterator[Response]:
+        """As grpc's: an iterator of responses that is a call too."""
+        timeout, headers = self._plan(timeout, metadata, envoy)
+        return self._inner(request, timeout, headers, credentials, wait_for_ready, compression)
+
+
+class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
+    """Calls a stream-unary rpc."""
+
+    def __init__(self, inner: grpc.StreamUnaryMultiCallable[Request, Response], plan: CallPlan) -> None:
+        self._inner = inner
+        self._plan = plan
+
+    def __call__(
+        self,
+        request_iterator: Iterator[Request],
+        timeout: float | None = None,
+        metadata: CallMetadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+        *,
+        envoy: EnvoyHeaders | None = None,
+    ) -> Response:
+        """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
+        timeout, headers = self._plan(timeout, metadata, envoy)
+        return self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
+
+    def with_call(
+        self,
+        request_iterator: Iterator[Request],
+        timeout: float | None = None,
+        metadata: CallMetadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+        *,
+        envoy: EnvoyHeaders | None = None,
+    ) -> tuple[Response, grpc.Call]:
+        """As grpc's: the response and the call."""
+        timeout, headers = self._plan(timeout, metadata, envoy)
+        return self._inner.with_call(
+            request_iterator, timeout, headers, credentials, wait_for_ready, compression
+        )
+
+    def future(
+        self,
+        request_iterator: Iterator[Request],
+        timeout: float | None = None,
+        metadata: CallMetadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+        *,
+        envoy: EnvoyHeaders | None = None,
+    ) -> CallFuture[Response]:
+        """As grpc's: a future that is a call too."""
+        timeout, headers = self._plan(timeout, metadata, envoy)
+        return self._inner.future(
+            request_iterator, timeout, headers, credentials, wait_for_ready, compression
+        )
+
+
+class StreamStream(StreamStreamMultiCallable[Request, Response]):
+    """Calls a stream-stream rpc."""
+
+    def __init__(self, inner: grpc.StreamStreamMultiCallable[Request, Response], plan: CallPlan) -> None:
+        self._inner = inner
+        self._plan = plan
+
+    def __call__(
+        self,
+        request_iterator: Iterator[Request],
+        timeout: float | None = None,
+        metadata: CallMetadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+        *,
+        envoy: EnvoyHeaders | None = None,
+    ) -> CallIterator[Response]:
+        """As grpc's: an iterator of responses that is a call too."""
+        timeout, headers = self._plan(timeout, metadata, envoy)
+        return self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
+
+
+_SHAPES: dict[tuple[bool, bool], tuple[str, type[Any]]] = {
+    (False, False): ("unary_unary", UnaryUnary),
+    (False, True): ("unary_stream", UnaryStream),
+    (True, False): ("stream_unary", StreamUnary),
+    (True, True): ("stream_stream", StreamStream),
+}

@@ -1,0 +1,266 @@
+"""Stubs and their callables, for asyncio. `../_stub.py` is their twin."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
+from typing import Any, ClassVar, Self, TypeVar
+
+import grpc
+import grpc.aio
+
+from .._calling import CallPlan, identity
+from .._dialing import ChannelOptions, dial
+from .._environment import Environment
+from .._envoy_headers import EnvoyHeaders
+from .._service import Service
+from .._stub import CallMetadata
+from .._stub import Stub as SyncTwin
+from .._target import Target
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Call = TypeVar("Call", bound=grpc.aio.Call)
+
+
+def channel(
+    target: Target | str,
+    *,
+    credentials: grpc.ChannelCredentials | None = None,
+    options: ChannelOptions = (),
+) -> grpc.aio.Channel:
+    """Opens a channel that several async stubs can share: `GreeterAsyncStub(channel)`.
+
+    Args:
+        target: a mesh target, reached as `DUBBO_MESH_MODE` says, or an address to dial as it is.
+        credentials: for TLS; without them the connection is in clear text, as it should be to a sidecar.
+        options: channel options of grpc's, over our own.
+
+    Raises:
+        ConfigurationError: the environment is malformed, or lacks the address that its mode needs.
+    """
+    to = dial(target, Environment.read())
+    all_options = (*to.options, *options)
+    if credentials is None:
+        return grpc.aio.insecure_channel(to.address, all_options)
+    return grpc.aio.secure_channel(to.address, credentials, all_options)
+
+
+_open = channel  # by a name that no parameter takes
+
+
+class Stub:
+    """An async stub; the generated subclass declares the rpcs.
+
+    With a channel the stub uses it. Without one it dials its service's own mesh address, owns that channel,
+    and closes it at the end of an `async with` block or when neither the stub nor a call of its is in use any
+    more. As with any channel of `grpc.aio`, make it in the event loop that uses it.
+
+    Args:
+        channel: a channel to use; `target`, `credentials` and `options` do not go with it.
+        target: where to dial instead of the service's own address.
+        credentials: of the channel, for TLS.
+        options: channel options of grpc's, over our own.
+        envoy: what to ask of Envoy with each call, over what the methods' options ask.
+
+    Raises:
+        ConfigurationError: nothing says where the service is, or the environment is malformed.
+    """
+
+    __mesh__: ClassVar[Service]
+
+    def __init_subclass__(cls, *, twin: type[SyncTwin[Any]] | None = None) -> None:
+        super().__init_subclass__()
+        if twin is not None:
+            twin.__async_stub__ = cls
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel | None = None,
+        *,
+        target: Target | str | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+        options: ChannelOptions = (),
+        envoy: EnvoyHeaders | None = None,
+    ) -> None:
+        service = self.__mesh__
+        owned = None
+        if channel is None:
+            channel = owned = _open(target or service.target(), credentials=credentials, options=options)
+        elif not isinstance(channel, grpc.aio.Channel):
+            raise TypeError(f"{type(self).__name__} needs a channel of grpc.aio")
+        elif target is not None or credentials is not None or options:
+            raise TypeError("target, credentials and options say how to dial: they do not go with a channel")
+        self.__owned = owned
+        headers = identity(service, Environment.read())
+        for method in service.methods.values():
+            open_call, callable_type = _SHAPES[method.client_streaming, method.server_streaming]
+            inner = getattr(channel, open_call)(
+                method.path,
+                request_serializer=method.request_type.SerializeToString,
+                response_deserializer=method.response_type.FromString,
+                _registered_method=True,
+            )
+            # Past __setattr__, since a deprecated rpc is a property in the class.
+            self.__dict__[method.attribute] = callable_type(inner, CallPlan(method, envoy, headers), owned)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.__owned is not None:
+            await self.__owned.close()
+
+
+def _keep(call: Call, owned: grpc.aio.Channel | None) -> Call:
+    """`call`, holding on to its stub's own channel, which would close when the stub is dropped mid-call."""
+    if owned is not None:
+        vars(call)["_dubbo_mesh_channel"] = owned
+    return call
+
+
+class UnaryUnary(grpc.aio.UnaryUnaryMultiCallable[Request, Response]):
+    """Calls a unary-unary rpc."""
+
+    def __init__(
+        self,
+        inner: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        plan: CallPlan,
+        owned: grpc.aio.Channel | None,
+    ) -> None:
+        self._inner = inner
+        self._plan = plan
+        self._owned = owned
+
+    def __call__(
+        self,
+        request: Request,
+        *,
+        timeout: float | None = None,
+        metadata: CallMetadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+        envoy: EnvoyHeaders | None = None,
+    ) -> grpc.aio.UnaryUnaryCall[Request, Response]:
+        """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
+        timeout, headers = self._plan(timeout, metadata, envoy)
+        call = self._inner(
+            request,
+            timeout=timeout,
+            metadata=headers,
+            credentials=credentials,
+            wait_for_ready=wait_for_ready,
+            compression=compression,
+        )
+        return _keep(call, self._owned)
+
+
+class UnaryStream(grpc.aio.UnaryStreamMultiCallable[Request, Response]):
+    """Calls a unary-stream rpc."""
+
+    def __init__(
+        self,
+        inner: grpc.aio.UnaryStreamMultiCallable[Request, Response],
+        plan: CallPlan,
+        owned: grpc.aio.Channel | None,
+    ) -> None:
+        self._inner = inner
+        self._plan = plan
+        self._owned = owned
+
+    def __call__(
+        self,
+        request: Request,
+        *,
+        timeout: float | None = None,
+        metadata: CallMetadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+        envoy: EnvoyHeaders | None = None,
+    ) -> grpc.aio.UnaryStreamCall[Request, Response]:
+        """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
+        timeout, headers = self._plan(timeout, metadata, envoy)
+        call = self._inner(
+            request,
+            timeout=timeout,
+            metadata=headers,
+            credentials=credentials,
+            wait_for_ready=wait_for_ready,
+            compression=compression,
+        )
+        return _keep(call, self._owned)
+
+
+class StreamUnary(grpc.aio.StreamUnaryMultiCallable[Request, Response]):
+    """Calls a stream-unary rpc."""
+
+    def __init__(
+        self,
+        inner: grpc.aio.StreamUnaryMultiCallable[Request, Response],
+        plan: CallPlan,
+        owned: grpc.aio.Channel | None,
+    ) -> None:
+        self._inner = inner
+        self._plan = plan
+        self._owned = owned
+
+    def __call__(
+        self,
+        request_iterator: AsyncIterator[Request] | Iterator[Request] | None = None,
+        timeout: float | None = None,
+        metadata: CallMetadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+        *,
+        envoy: EnvoyHeaders | None = None,
+    ) -> grpc.aio.StreamUnaryCall[Request, Response]:
+        """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
+        timeout, headers = self._plan(timeout, metadata, envoy)
+        call = self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
+        return _keep(call, self._owned)
+
+
+class StreamStream(grpc.aio.StreamStreamMultiCallable[Request, Response]):
+    """Calls a stream-stream rpc."""
+
+    def __init__(
+        self,
+        inner: grpc.aio.StreamStreamMultiCallable[Request, Response],
+        plan: CallPlan,
+        owned: grpc.aio.Channel | None,
+    ) -> None:
+        self._inner = inner
+        self._plan = plan
+        self._owned = owned
+
+    def __call__(
+        self,
+        request_iterator: AsyncIterator[Request] | Iterator[Request] | None = None,
+        timeout: float | None = None,
+        metadata: CallMetadata | None = None,
+        credentials: grpc.CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: grpc.Compression | None = None,
+        *,
+        envoy: EnvoyHeaders | None = None,
+    ) -> grpc.aio.StreamStreamCall[Request, Response]:
+        """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
+        timeout, headers = self._plan(timeout, metadata, envoy)
+        call = self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
+        return _keep(call, self._owned)
+
+
+_SHAPES: dict[tuple[bool, bool], tuple[str, type[Any]]] = {
+    (False, False): ("unary_unary", UnaryUnary),
+    (False, True): ("unary_stream", UnaryStream),
+    (True, False): ("stream_unary", StreamUnary),
+    (True, True): ("stream_stream", StreamStream),
+}
