@@ -133,23 +133,29 @@ def _async_stream(behavior: _Behavior) -> _Behavior:
     return handle
 
 
-_OPEN_CODES = (None, 0, grpc.StatusCode.OK)
-
-
-def _refuse(context: grpc.ServicerContext, error: Exception) -> None:
+def _refuse(context: Any, error: Exception) -> None:
     """Ends the rpc with INTERNAL, unless the handler has settled its status before it raised."""
-    if context.code() in _OPEN_CODES:  # type: ignore[attr-defined]  # types-grpcio lacks it
+    if not _settled(context, error):
         context.abort(grpc.StatusCode.INTERNAL, _log_and_describe(error))
 
 
 async def _refuse_async(context: Any, error: Exception) -> None:
-    if not isinstance(error, grpc.aio.AbortError) and context.code() in _OPEN_CODES:
+    if not _settled(context, error):
         await context.abort(grpc.StatusCode.INTERNAL, _log_and_describe(error))
+
+
+def _settled(context: Any, error: Exception) -> bool:
+    """Whether the handler has called abort() or set_code(): then grpc does as it says."""
+    if isinstance(error, grpc.aio.AbortError):
+        return True
+    code = getattr(context, "code", None)  # the context of a sync handler on an aio server has none
+    return code is not None and code() not in (None, 0, grpc.StatusCode.OK)
 
 
 def _log_and_describe(error: Exception) -> str:
     """Logs an exception that a handler let go, and says of it what a caller may know: where to find it."""
     mark = serving.get()
-    request_id = mark.request.request_id if mark is not None else None
-    _log.error("handler failed, x-request-id %s", request_id, exc_info=error)
-    return f"internal error; see the server's log, x-request-id {request_id}"
+    request_id = None if mark is None else mark.request.request_id
+    where = "" if request_id is None else f", x-request-id {request_id}"
+    _log.error("a handler failed%s", where, exc_info=error)
+    return f"internal error: see the server's log{where}"
