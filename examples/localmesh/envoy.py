@@ -166,7 +166,9 @@ class Envoy:
 
         def reached() -> bool:
             hosts[:] = [host for host in self.admin.hosts(cluster) if host.healthy]
-            return len(hosts) == count
+            # The gauge follows the hosts' flags, when the load balancer knows.
+            gauge = self.admin.stat(f"cluster.{cluster}.membership_healthy")
+            return len(hosts) == gauge == count
 
         wait_until(reached, what=f"{count} hosts of {cluster} are healthy", timeout=timeout)
         return hosts

@@ -63,6 +63,9 @@ class MeshService:
         timeout: The route's timeout in seconds, 0 for none; None leaves Envoy's own, 15 s.
         retry_policy: The route's `RetryPolicy`; None: retries come from request headers only.
         health_check: None: no health checks, every endpoint counts as healthy.
+        merge_window: Seconds for which Envoy holds a change of health back from its workers, when
+            it came that soon after another one: `wait_healthy` would return too early. None leaves
+            Envoy's own, 1 s.
         route_action: Merged over the `RouteAction`.
         cluster: Merged over the `Cluster`.
     """
@@ -76,6 +79,7 @@ class MeshService:
     timeout: float | None = None
     retry_policy: Json | None = None
     health_check: HealthCheck | None = field(default_factory=HealthCheck)
+    merge_window: float | None = 0.0
     route_action: Json = field(default_factory=dict[str, Any])
     cluster: Json = field(default_factory=dict[str, Any])
 
@@ -116,10 +120,11 @@ class MeshService:
 
     def to_cluster(self) -> dict[str, Any]:
         """The `Cluster` message."""
-        base: dict[str, Any] = {
-            # Never send to a host that failed its check, even when all have.
-            "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
-        }
+        # Never send to a host that failed its check, even when all have.
+        balancing: dict[str, Any] = {"healthy_panic_threshold": {"value": 0}}
+        if self.merge_window is not None:
+            balancing["update_merge_window"] = duration(self.merge_window)
+        base: dict[str, Any] = {"common_lb_config": balancing}
         if self.health_check is not None:
             base["health_checks"] = [self.health_check.to_json()]
         return cluster(self.app, self.endpoints, merged(base, self.cluster))
