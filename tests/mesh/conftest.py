@@ -63,8 +63,7 @@ def provider() -> Iterator[Provider]:
 
         handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(call)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"call": handler}),))
-        add_health: Any = health_pb2_grpc.add_HealthServicer_to_server  # has no types
-        add_health(provider.health, server)
+        health_pb2_grpc.add_HealthServicer_to_server(provider.health, server)  # pyright: ignore[reportUnknownMemberType]
         server.add_insecure_port(port.address)
         server.start()
         yield provider
