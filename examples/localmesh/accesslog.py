@@ -9,6 +9,7 @@ from localmesh.waiting import wait_until
 
 # Envoy's command operators by the names that our log gives them.
 FIELDS: Mapping[str, str] = {
+    "start": "%START_TIME(%s.%6f)%",
     "authority": "%REQ(:AUTHORITY)%",
     "path": "%REQ(:PATH)%",
     "route": "%ROUTE_NAME%",
@@ -30,7 +31,7 @@ class AccessLog:
     """Reads the access log that a listener writes.
 
     An entry is a dict with the keys of `FIELDS` and those asked for with `access_log_fields`; None
-    stands for what a request does not have. Envoy writes an entry when the request is over, some
+    stands for what a request does not have; `start` is in seconds since the epoch, a float. Envoy writes an entry when the request is over, some
     50 ms later at most.
     """
 
@@ -43,7 +44,7 @@ class AccessLog:
             return []
         # The last line may be half written.
         lines = self.path.read_text().split("\n")[:-1]
-        return [json.loads(line) for line in lines]
+        return [_entry(line) for line in lines]
 
     def wait_for(
         self,
@@ -63,3 +64,8 @@ class AccessLog:
             return entries if len(entries) >= count else []
 
         return wait_until(found, what=f"{self.path} has {count} such entries", timeout=timeout, interval=0.05)
+
+
+def _entry(line: str) -> dict[str, Any]:
+    entry = json.loads(line)
+    return {**entry, "start": float(entry["start"])}

@@ -1,0 +1,434 @@
+"""The demo: calls through real Envoys on this machine, and what these say of it.
+
+    make demo
+    make demo ARGS=--keep            # leaves the mesh up until Ctrl-C
+    make demo ARGS="--without drain" # leaves a feature out, to see that its claim fails
+
+Two providers of the Greeter, each behind its own Envoy, and a front desk with an Envoy of its own,
+through which it, and this script, call them. The exit status is 1 if a claim does not hold.
+"""
+
+import argparse
+import importlib
+import os
+import re
+import signal
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+import dubbo_mesh
+import localmesh
+
+GREETER = Path(__file__).parent / "greeter"
+AUTHORITY = "greeter.default.svc.cluster.local:50052"
+FEATURES = {
+    "virtual-host": "the front desk's Envoy has no virtual host for the greeter",
+    "second-provider": "greeter-2 is not started",
+    "internal": "no address counts as internal, so Envoy removes the router headers",
+    "context": "the front desk calls with protoc's stub, which carries nothing on",
+    "drain": "providers end on SIGTERM as in grpc's examples",
+}
+
+
+class NotSo(Exception):
+    """A claim does not hold; the message is what was seen instead."""
+
+
+def hold(condition: bool, seen: str) -> None:
+    """Raises NotSo(seen) unless the condition holds."""
+    if not condition:
+        raise NotSo(seen)
+
+
+def generate(into: Path) -> None:
+    """Runs protoc with its own plugins for messages and plain stubs, and with ours."""
+    from grpc_tools import protoc
+
+    includes = [str(GREETER), *(str(path) for path in _proto_paths())]
+    status = protoc.main(
+        [
+            "protoc",
+            *(f"-I{include}" for include in includes),
+            f"--plugin=protoc-gen-dubbo-mesh={Path(sys.executable).parent / 'protoc-gen-dubbo-mesh'}",
+            *(f"--{output}={into}" for output in ("python_out", "grpc_python_out", "dubbo-mesh_out")),
+            "greeter.proto",
+        ]
+    )
+    if status:
+        sys.exit(f"protoc ended with status {status}")
+
+
+def _proto_paths() -> list[Path]:
+    import grpc_tools
+
+    return [Path(dubbo_mesh.__file__).parents[1], Path(grpc_tools.__file__).parent / "_proto"]
+
+
+class Provider:
+    """One instance of an application, behind an Envoy of its own: as good as a pod."""
+
+    def __init__(
+        self, mesh: "Mesh", name: str, script: str, *flags: str, egress: localmesh.Egress | None
+    ) -> None:
+        self.name = name
+        self.port = mesh.stack.enter_context(localmesh.ReservedPort())
+        self.sidecar = localmesh.Sidecar(
+            name, ingress=self.port.address, egress=egress, directory=mesh.directory / name
+        )
+        mesh.stack.callback(self.sidecar.close)
+        named = [] if egress else [name]
+        self.app = localmesh.ChildProcess(
+            [sys.executable, str(GREETER / script), *named, self.port.address, *flags],
+            log=self.sidecar.directory / "app.log",
+            env=mesh.environment
+            | {"DUBBO_MESH_ADMIN": self.sidecar.admin_address}
+            | ({"DUBBO_MESH_EGRESS": self.sidecar.egress, "DUBBO_MESH_APP": name} if egress else {}),
+        )
+        mesh.stack.callback(self.app.stop)
+
+    def replace(self) -> float:
+        """Ends the app, then its Envoy, and starts both anew; returns the seconds the app took to end."""
+        began = time.monotonic()
+        self.app.stop(grace=30)
+        took = time.monotonic() - began
+        self.sidecar.stop()
+        self.sidecar.start()
+        self.app.start()
+        return took
+
+
+class Mesh:
+    """Everything that runs."""
+
+    def __init__(self, stack: ExitStack, without: set[str]) -> None:
+        self.stack = stack
+        self.directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dubbo-mesh-demo-")))
+        self.generated = self.directory / "gen"
+        self.generated.mkdir()
+        generate(self.generated)
+        self.environment = os.environ | {
+            "PYTHONPATH": str(self.generated),
+            "PYTHONUNBUFFERED": "1",
+            "DUBBO_MESH_DRAIN": "2",
+            "DUBBO_MESH_PROBES": "off",
+        }
+        stop = ["--plain-stop"] if "drain" in without else []
+        self.greeters = [
+            Provider(self, name, "demo_provider.py", *stop, egress=None)
+            for name in ("greeter-1", "greeter-2")
+        ]
+        greeter = localmesh.MeshService(
+            "greeter",
+            50052,
+            [each.sidecar.ingress for each in self.greeters],
+            domains=["nobody.default.svc.cluster.local"] if "virtual-host" in without else [],
+            merge_window=None,
+        )
+        egress = localmesh.Egress(
+            [greeter], internal_addresses=() if "internal" in without else localmesh.LOOPBACK
+        )
+        stub = ["--plain-stub"] if "context" in without else []
+        self.frontdesk = Provider(self, "frontdesk", "demo_frontdesk.py", *stub, egress=egress)
+        self.envoy = self.frontdesk.sidecar
+        self.without = without
+
+    def start(self) -> None:
+        """Starts the Envoys and the apps, and returns when all are healthy."""
+        for each in (*self.greeters, self.frontdesk):
+            each.sidecar.start()
+        apps = [self.frontdesk, *self.greeters[: 1 if "second-provider" in self.without else 2]]
+        for each in apps:
+            each.app.start()
+        try:
+            self.envoy.wait_healthy("greeter", len(apps) - 1)
+            localmesh.wait_until(lambda: _serves(self.envoy.ingress), what="the front desk serves")
+        except TimeoutError as error:
+            logs = "\n".join(f"{each.name}:\n{each.app.log_tail()}" for each in apps)
+            raise RuntimeError(f"{error}\n{logs}") from error
+
+    def entries(self, since: float, count: int) -> list[dict[str, Any]]:
+        """The calls of the greeter that began after `since`, as the front desk's Envoy logged them."""
+        return self.envoy.egress_log.wait_for(count, lambda entry: entry["start"] >= since)
+
+    def stat(self, name: str) -> int:
+        """A counter of the front desk's Envoy."""
+        return self.envoy.admin.stat(name)
+
+
+def _serves(address: str) -> bool:
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    with grpc.insecure_channel(address) as channel:
+        try:
+            health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=1)
+        except grpc.RpcError:
+            return False
+        return True
+
+
+class Greetings:
+    """Calls of the greeter, by generated stubs that know nothing but the environment."""
+
+    def __init__(self, generated: Path) -> None:
+        sys.path.insert(0, str(generated))
+        self._messages = importlib.import_module("greeter_pb2")
+        self.stub: Any = importlib.import_module("greeter_mesh").GreeterStub
+        self.plain_stub: Any = importlib.import_module("greeter_pb2_grpc").GreeterStub
+        self.greeter = self.stub()
+
+    def request(self, name: str) -> Any:
+        """The request of every rpc."""
+        return self._messages.HelloRequest(name=name)
+
+
+# The claims: each function returns its evidence, and raises NotSo or what went wrong with its calls.
+
+
+def authority(mesh: Mesh, greetings: Greetings) -> str:
+    """GreeterStub() calls by mesh name, and Envoy has a virtual host of that name"""
+    since, calls = time.time(), 20
+    for _ in range(calls):
+        greetings.greeter.sayHello(greetings.request("Ada"))
+    seen = Counter((entry["authority"], entry["route"]) for entry in mesh.entries(since, calls))
+    hold(seen == {(AUTHORITY, "greeter"): calls}, f"the access log has {dict(seen)}")
+    counted = mesh.stat("vhost.greeter.vcluster.all.upstream_rq_total")
+    hold(counted >= calls, f"the virtual host counted {counted} of {calls} calls")
+    return (
+        f"access log: {calls} times :authority {AUTHORITY}, route greeter; "
+        f"vhost.greeter.vcluster.all.upstream_rq_total {counted}"
+    )
+
+
+def both_providers(mesh: Mesh, greetings: Greetings) -> str:
+    """Envoy, not the stub, spreads the calls over both providers"""
+    calls = 20
+    before = {host.address: host.stats["rq_success"] for host in mesh.envoy.admin.hosts("greeter")}
+    said = Counter(
+        greetings.greeter.sayHello(greetings.request("Ada")).message.partition("! ")[2].split()[0]
+        for _ in range(calls)
+    )
+    hosts = mesh.envoy.admin.hosts("greeter")
+    counted = {host.address: host.stats["rq_success"] - before[host.address] for host in hosts}
+    connections = mesh.stat("http.egress.downstream_cx_active")
+    seen = (
+        f"clusters: rq_success {', '.join(f'{address} +{count}' for address, count in counted.items())}; "
+        f"the replies came from {', '.join(f'{name} ({count})' for name, count in sorted(said.items()))}"
+    )
+    hold(min(counted.values()) >= calls // 4 and sum(counted.values()) == calls, seen)
+    hold(len(said) == 2, seen)
+    return f"{seen}, over {connections} connections to the consumer's Envoy"
+
+
+def retries(mesh: Mesh, greetings: Greetings) -> str:
+    """Envoy retries a failing call because the stub asked for it"""
+    calls = 5
+    with dubbo_mesh.channel(greetings.stub.__mesh__.target()) as channel:
+        plain, before = greetings.plain_stub(channel), mesh.stat("cluster.greeter.upstream_rq_retry")
+        since = time.time()
+        for _ in range(calls):
+            try:
+                plain.sayHello(greetings.request("Second"), timeout=5)
+            except grpc.RpcError as error:
+                hold(error.code() is grpc.StatusCode.UNAVAILABLE, f"protoc's stub: {describe(error)}")
+            else:
+                raise NotSo("protoc's stub, which asks for no retry, got an answer")
+        plain_attempts = [entry["attempts"] for entry in mesh.entries(since, calls)]
+    hold(plain_attempts == [1] * calls, f"attempts of protoc's stub: {plain_attempts}")
+    hold(mesh.stat("cluster.greeter.upstream_rq_retry") == before, "Envoy retried for protoc's stub")
+
+    since, failed = time.time(), list[str]()
+    for _ in range(calls):
+        try:
+            greetings.greeter.sayHello(greetings.request("Second"))
+        except grpc.RpcError as error:
+            failed.append(describe(error))
+    attempts = [entry["attempts"] for entry in mesh.entries(since, calls)]
+    retried = mesh.stat("cluster.greeter.upstream_rq_retry") - before
+    hold(
+        not failed and attempts == [2] * calls and retried == calls,
+        f"{len(failed)} of {calls} calls failed ({', '.join(sorted(set(failed)))}); "
+        f"upstream_rq_retry +{retried}; attempts {attempts}",
+    )
+    return (
+        f"{calls} calls of a provider that is UNAVAILABLE at first: answered at attempt 2, "
+        f"cluster.greeter.upstream_rq_retry +{retried}; "
+        f"the same through protoc's stub: UNAVAILABLE at attempt 1, upstream_rq_retry +0"
+    )
+
+
+def context(mesh: Mesh, greetings: Greetings) -> str:
+    """x-request-id and traceparent go on from a call to the call made while serving it"""
+    since = time.time()
+    sent = {
+        "x-request-id": "d3100000-0000-4000-8000-000000000031",
+        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    }
+    with grpc.insecure_channel(mesh.envoy.ingress) as channel:
+        greetings.stub(channel).sayHello(greetings.request("Ada"), metadata=list(sent.items()))
+    (outgoing,) = mesh.entries(since, 1)
+    (incoming,) = mesh.envoy.ingress_log.wait_for(
+        1, lambda entry: entry["start"] >= since and entry["path"].endswith("/sayHello")
+    )
+    for header, key in (("x-request-id", "request_id"), ("traceparent", "traceparent")):
+        seen = f"{header}: {incoming[key]} came in, {outgoing[key]} went out"
+        hold(incoming[key] == outgoing[key] == sent[header], seen)
+    return (
+        f"access logs of the front desk's Envoy, ingress and egress: both "
+        f"x-request-id {outgoing['request_id']}, traceparent {outgoing['traceparent']}"
+    )
+
+
+@dataclass
+class Load:
+    """Calls of the greeter, one after the other on each of four threads, that nothing retries."""
+
+    greetings: Greetings
+    answered: Counter[str] = field(default_factory=Counter[str])
+    lost: Counter[str] = field(default_factory=Counter[str])
+    _over: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list[threading.Thread])
+
+    def __enter__(self) -> "Load":
+        for kind in (self._unary, self._stream) * 2:
+            self._threads.append(threading.Thread(target=self._repeat, args=(kind,), daemon=True))
+            self._threads[-1].start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _repeat(self, call: Callable[[], str]) -> None:
+        while not self._over.wait(0.002):
+            try:
+                self.answered[call()] += 1
+            except grpc.RpcError as error:
+                self.lost[describe(error)] += 1
+
+    def _unary(self) -> str:
+        once = dubbo_mesh.EnvoyHeaders(max_retries=0)  # a retry could hide a loss
+        return instance(self.greetings.greeter.sayHello(self.greetings.request("Ada"), envoy=once))
+
+    def _stream(self) -> str:
+        return instance(list(self.greetings.greeter.keepSayingHello(self.greetings.request("Ada")))[-1])
+
+    def wait_answered(self, instance: str, count: int) -> None:
+        """Waits until an instance, or with "" any, has answered so often."""
+        localmesh.wait_until(
+            lambda: sum(n for name, n in self.answered.items() if name.startswith(instance)) >= count,
+            what=f"{count} answers of {instance or 'anybody'} ({self.lost.total()} calls lost)",
+        )
+
+
+def replaced(mesh: Mesh, greetings: Greetings) -> str:
+    """A provider is drained and replaced under load, and no call is lost"""
+    provider, since = mesh.greeters[0], time.time()
+    cluster = "cluster.greeter.membership_healthy"
+    with Load(greetings) as load:
+        load.wait_answered("", 100)
+        healthy = [mesh.stat(cluster)]
+        old = f"{provider.name} ({provider.app.pid})"
+        took = provider.replace()
+        new = f"{provider.name} ({provider.app.pid})"
+        healthy.append(mesh.stat(cluster))
+        mesh.envoy.wait_healthy("greeter", 2)
+        healthy.append(mesh.stat(cluster))
+        load.wait_answered(new, 50)
+    calls, lost = load.answered.total() + load.lost.total(), load.lost.total()
+    logged = Counter((entry["grpc_status"], entry["attempts"]) for entry in mesh.entries(since, calls))
+    why = f" ({', '.join(sorted(load.lost))})" if lost else ""
+    seen = (
+        f"{calls} calls, {lost} lost{why}; {old} answered {load.answered[old]} and ended within {took:.1f} s, "
+        f"{new} {load.answered[new]}; healthy hosts: {', '.join(map(str, healthy))}; access log: "
+        + ", ".join(f"{count} {status} at attempt {attempt}" for (status, attempt), count in logged.items())
+    )
+    hold(lost == 0 and logged == {("OK", 1): calls} and healthy == [2, 1, 2], seen)
+    return seen
+
+
+def instance(reply: Any) -> str:
+    """Who answered: `greeter-1 (4711)`."""
+    found = re.search(r"\S+ \(\d+\)$", reply.message)
+    return found.group() if found else reply.message
+
+
+def describe(error: grpc.RpcError) -> str:
+    """Code and details of a failed call."""
+    return f"{error.code().name}: {error.details()}"
+
+
+CLAIMS = (authority, both_providers, retries, context, replaced)
+
+
+def check(claim: Callable[[Mesh, Greetings], str], mesh: Mesh, greetings: Greetings) -> bool:
+    """Prints whether a claim holds, and the evidence."""
+    try:
+        holds, evidence = True, claim(mesh, greetings)
+    except grpc.RpcError as error:
+        holds, evidence = False, f"a call failed: {describe(error)}"
+    except (NotSo, TimeoutError, localmesh.EnvoyError) as error:
+        holds, evidence = False, str(error)
+    print(f"{'ok' if holds else 'FAILED':8}{claim.__doc__}")
+    print(textwrap.fill(evidence, 110, initial_indent=" " * 10, subsequent_indent=" " * 10), flush=True)
+    return holds
+
+
+def main() -> int:
+    """Runs the demo; returns the exit status."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    options.add_argument("--keep", action="store_true", help="leave the mesh up until Ctrl-C")
+    options.add_argument(
+        "--without",
+        action="append",
+        choices=FEATURES,
+        default=[],
+        help="leave a feature out: " + "; ".join(f"{name}: {what}" for name, what in FEATURES.items()),
+    )
+    chosen = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    began = time.monotonic()
+    with ExitStack() as stack:
+        mesh = Mesh(stack, set(chosen.without))
+        mesh.start()
+        for feature in chosen.without:
+            print(f"without {feature}: {FEATURES[feature]}")
+        # All that the stub is given.
+        os.environ["DUBBO_MESH_EGRESS"] = mesh.envoy.egress
+        greetings = Greetings(mesh.generated)
+        stack.callback(greetings.greeter.close)
+        results = [check(claim, mesh, greetings) for claim in CLAIMS]
+        print(f"{sum(results)} of {len(results)} claims hold, {time.monotonic() - began:.1f} s")
+        if chosen.keep:
+            keep(mesh)
+    return 0 if all(results) else 1
+
+
+def keep(mesh: Mesh) -> None:
+    """Prints where everything is, and waits for Ctrl-C."""
+    print(f"\nfiles and logs    {mesh.directory}")
+    for each in (mesh.frontdesk, *mesh.greeters):
+        where = [f"admin http://{each.sidecar.admin_address}", f"ingress {each.sidecar.ingress}"]
+        print(f"{each.name:18}{', '.join(where)}, app {each.port.address} (process {each.app.pid})")
+    print(f"call the greeter  DUBBO_MESH_EGRESS={mesh.envoy.egress} PYTHONPATH={mesh.generated} \\")
+    print(f"                    {sys.executable} {GREETER / 'client.py'} Ada")
+    print("Ctrl-C ends it.", flush=True)
+    signal.pause()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
