@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import aio as aio
+    from ._channels import channel as channel
     from ._environment import Environment as Environment
     from ._envoy_headers import EnvoyHeaders as EnvoyHeaders
     from ._errors import ConfigurationError as ConfigurationError
     from ._registration import add_servicer as add_servicer
     from ._request import RequestContext as RequestContext
+    from ._request import bind_request as bind_request
     from ._request import current_request as current_request
+    from ._request import ignore_deadline as ignore_deadline
     from ._server import Server as Server
     from ._server import serve as serve
     from ._service import Method as Method
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
     from ._stub import SyncStub as SyncStub
     from ._stub import UnaryStream as UnaryStream
     from ._stub import UnaryUnary as UnaryUnary
-    from ._stub import channel as channel
     from ._stub import rpc as rpc
     from ._target import Target as Target
     from ._xfcc import ClientCert as ClientCert
@@ -54,8 +56,10 @@ _HOMES = {
     "UnaryStream": "._stub",
     "UnaryUnary": "._stub",
     "add_servicer": "._registration",
-    "channel": "._stub",
+    "bind_request": "._request",
+    "channel": "._channels",
     "current_request": "._request",
+    "ignore_deadline": "._request",
     "require_api": "._service",
     "rpc": "._stub",
     "serve": "._server",

@@ -10,7 +10,6 @@ from ._envoy_headers import LONGEST_SECONDS, TIMEOUT_HEADER, EnvoyHeaders, milli
 from ._request import Metadata, serving
 from ._service import Method, Service
 
-_NONE: Metadata = ()
 _VARIANTS_KEPT = 64
 
 _TIMEOUT_SLACK_MS = 100
@@ -43,13 +42,27 @@ class CallPlan:
         method: the rpc.
         envoy: what the stub asks of Envoy, over what the method's own options ask.
         identity: the headers of `identity()`.
+        carried: names of the headers that travel from a request to the calls made while serving it.
     """
 
-    __slots__ = ("_envoy", "_fixed", "_headers", "_identity", "_method", "_pinned", "_timeout", "_variants")
+    __slots__ = (
+        "_carried",
+        "_envoy",
+        "_fixed",
+        "_headers",
+        "_identity",
+        "_method",
+        "_pinned",
+        "_timeout",
+        "_variants",
+    )
 
-    def __init__(self, method: Method, envoy: EnvoyHeaders | None, identity: Metadata) -> None:
+    def __init__(
+        self, method: Method, envoy: EnvoyHeaders | None, identity: Metadata, carried: frozenset[str]
+    ) -> None:
         self._method = method
         self._identity = identity
+        self._carried = carried
         self._envoy = method.envoy if envoy is None else method.envoy | envoy
         self._pinned: float | None = None
         self._timeout = self._envoy.timeout or None
@@ -78,10 +91,11 @@ class CallPlan:
             headers = self._fixed
             if mark is not None:
                 request = mark.request
-                remaining = request.time_remaining()
-                if remaining is not None and (timeout is None or remaining < timeout):
-                    timeout = remaining
-                headers += request.carried
+                if mark.bounded:
+                    remaining = request.time_remaining()
+                    if remaining is not None and (timeout is None or remaining < timeout):
+                        timeout = remaining
+                headers += request.carried(self._carried)
             headers += self._timeout_header(timeout)
         if metadata is None:
             return timeout, headers
@@ -90,7 +104,7 @@ class CallPlan:
     def _timeout_header(self, timeout: float | None) -> Metadata:
         """Envoy's timeout for a call with this deadline, so that no default of Envoy's cuts it short."""
         if self._envoy.inherit_timeout:
-            return _NONE
+            return ()
         if self._pinned is not None and timeout != self._pinned:
             return ((TIMEOUT_HEADER, milliseconds(self._pinned)),)
         if timeout is not None:
@@ -99,7 +113,7 @@ class CallPlan:
         streaming = self._method.client_streaming or self._method.server_streaming
         if streaming or self._envoy.timeout == 0:
             return ((TIMEOUT_HEADER, "0"),)
-        return _NONE
+        return ()
 
     def _with(self, envoy: EnvoyHeaders) -> CallPlan:
         """This plan with one call's wishes merged over it; kept, as callers tend to repeat themselves."""
@@ -107,7 +121,8 @@ class CallPlan:
         if variant is None:
             if len(self._variants) >= _VARIANTS_KEPT:
                 self._variants.clear()
-            variant = self._variants[envoy] = CallPlan(self._method, self._envoy | envoy, self._identity)
+            variant = CallPlan(self._method, self._envoy | envoy, self._identity, self._carried)
+            self._variants[envoy] = variant
             # A call that names Envoy's timeout beside a deadline of its own means both.
             variant._pinned = envoy.timeout
         return variant

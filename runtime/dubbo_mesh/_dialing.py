@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ._environment import Environment
 from ._errors import ConfigurationError
+from ._fallback import Fallback
 from ._target import Target
 
 ChannelOptions = Sequence[tuple[str, Any]]
@@ -66,3 +68,24 @@ def dial(target: Target | str, environment: Environment) -> Dial:
     # With four dots the name is below Kubernetes' ndots:5, and a lookup would try the search list first;
     # a trailing dot says that it is complete. The authority must not have it: Envoy would not match it.
     return Dial(f"dns:///{target.host}.:{target.port}", options, "the sidecar intercepts the connection")
+
+
+def ways(
+    target: Target | str, environment: Environment, connections: int
+) -> tuple[Dial, Dial | None, Fallback | None]:
+    """The way to `target`; and, if the environment asks for a fallback, the backup and who takes it.
+
+    Raises:
+        ConfigurationError: as of `dial`, for either way.
+        ValueError: `connections` is not positive.
+    """
+    if connections < 1:
+        raise ValueError(f"connections {connections!r}: there must be at least one")
+    main = dial(target, environment)
+    if connections > 1:
+        # Otherwise grpc shares one connection among channels to the same address.
+        main = main._replace(options=(*main.options, ("grpc.use_local_subchannel_pool", 1)))
+    if environment.fallback is None or environment.mode != "sidecar" or isinstance(target, str):
+        return main, None, None
+    backup = dial(target, replace(environment, mode=environment.fallback))
+    return main, backup, Fallback(target.app, environment.fallback, environment.fallback_after)

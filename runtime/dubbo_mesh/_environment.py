@@ -17,11 +17,41 @@ Mode = Literal["sidecar", "proxyless", "direct"]
 
 _MODES: tuple[Mode, ...] = ("sidecar", "proxyless", "direct")
 
+CARRIED = frozenset(
+    {
+        "x-request-id",
+        "traceparent",
+        "tracestate",
+        "b3",
+        "x-b3-traceid",
+        "x-b3-spanid",
+        "x-b3-parentspanid",
+        "x-b3-sampled",
+        "x-b3-flags",
+        "x-ot-span-context",
+        "x-datadog-trace-id",
+        "x-datadog-parent-id",
+        "x-datadog-sampling-priority",
+        "x-cloud-trace-context",
+        "sw8",
+        "x-amzn-trace-id",
+    }
+)
+"""The tracing headers that Istio asks applications to carry from a request to the calls made for it.
+
+(Istio docs: "Distributed tracing", trace context propagation.) `grpc-trace-bin` belongs to the list, but
+grpcio's core hides it from Python handlers: it cannot be carried.
+"""
+
+_NEVER_CARRIED = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "user-agent"})
+
 DEFAULT_ADMIN = "127.0.0.1:15000"
 DEFAULT_PROBES = "0.0.0.0:22222"
 DEFAULT_DRAIN = 5.0
+DEFAULT_FALLBACK_AFTER = 1.0
 
 _OFF = "off"
+_HEADER_NAME = re.compile(r"[0-9a-z_.-]+")  # of those that gRPC takes in metadata
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")
 
 
@@ -38,6 +68,10 @@ class Environment:
         probes: `host:port` of the Kubernetes probes; None for `off` (`DUBBO_MESH_PROBES`).
         forwarded_for: the `x-forwarded-for` to send, so that the sidecar holds requests to be internal
             (`DUBBO_MESH_FORWARDED_FOR`; `pod` stands for `POD_IP`).
+        fallback: the mode to fall back to while the sidecar cannot be reached (`DUBBO_MESH_FALLBACK`).
+        fallback_after: seconds that the sidecar must have been out of reach (`DUBBO_MESH_FALLBACK_AFTER`).
+        carried: names of the headers that travel from a request to the calls made while serving it: the
+            tracing headers and those of `DUBBO_MESH_CARRY`.
         drain: seconds that traffic gets to go elsewhere before a server stops (`DUBBO_MESH_DRAIN`).
     """
 
@@ -48,6 +82,9 @@ class Environment:
     admin: str | None = DEFAULT_ADMIN
     probes: str | None = DEFAULT_PROBES
     forwarded_for: str | None = None
+    fallback: Literal["proxyless", "direct"] | None = None
+    fallback_after: float = DEFAULT_FALLBACK_AFTER
+    carried: frozenset[str] = CARRIED
     drain: float = DEFAULT_DRAIN
 
     @classmethod
@@ -67,7 +104,10 @@ class Environment:
                 admin=_address("DUBBO_MESH_ADMIN", said.get("DUBBO_MESH_ADMIN", DEFAULT_ADMIN)),
                 probes=_address("DUBBO_MESH_PROBES", said.get("DUBBO_MESH_PROBES", DEFAULT_PROBES)),
                 forwarded_for=_forwarded_for(said.get("DUBBO_MESH_FORWARDED_FOR", _OFF), said.get("POD_IP")),
-                drain=_drain(said.get("DUBBO_MESH_DRAIN")),
+                fallback=_fallback(said.get("DUBBO_MESH_FALLBACK", _OFF)),
+                fallback_after=_seconds(said, "DUBBO_MESH_FALLBACK_AFTER", DEFAULT_FALLBACK_AFTER),
+                carried=_carried(said.get("DUBBO_MESH_CARRY", "")),
+                drain=_seconds(said, "DUBBO_MESH_DRAIN", DEFAULT_DRAIN),
             )
         except ConfigurationError:
             raise
@@ -121,13 +161,36 @@ def _forwarded_for(value: str, pod_ip: str | None) -> str | None:
     return value
 
 
-def _drain(value: str | None) -> float:
+def _fallback(value: str) -> Literal["proxyless", "direct"] | None:
+    if value == _OFF:
+        return None
+    if value == "direct":
+        return "direct"
+    if value == "proxyless":
+        return "proxyless"
+    raise ConfigurationError(f"DUBBO_MESH_FALLBACK: {value!r} is none of off, direct, proxyless")
+
+
+def _carried(value: str) -> frozenset[str]:
+    names = {name.strip().lower() for name in value.split(",") if name.strip()}
+    for name in sorted(names):
+        if not _HEADER_NAME.fullmatch(name):
+            raise ConfigurationError(f"DUBBO_MESH_CARRY: {name!r} is not the name of a header")
+        if name in _NEVER_CARRIED:
+            raise ConfigurationError(
+                f"DUBBO_MESH_CARRY: {name} must not travel: it is meant for this application alone"
+            )
+    return CARRIED | names
+
+
+def _seconds(said: Mapping[str, str], variable: str, default: float) -> float:
+    value = said.get(variable)
     if value is None:
-        return DEFAULT_DRAIN
+        return default
     try:
         seconds = float(value)
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds <= 86_400:
-        raise ConfigurationError(f"DUBBO_MESH_DRAIN: {value!r} is not a number of seconds, 0 to 86400")
+        raise ConfigurationError(f"{variable}: {value!r} is not a number of seconds, 0 to 86400")
     return seconds

@@ -46,7 +46,8 @@ def add_servicer(servicer: object, server: grpc.Server | grpc.aio.Server, servic
         handlers.setdefault(name[0].lower() + name[1:], handlers[name])
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.name, handlers),))
     # As protoc's code does, for the faster way through grpc's core; types-grpcio lacks it.
-    server.add_registered_method_handlers(service.name, handlers)
+    untyped: Any = server
+    untyped.add_registered_method_handlers(service.name, handlers)
 
     from ._health import board_of  # here, so that who only calls does not load the health service
 

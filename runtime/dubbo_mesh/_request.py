@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import time
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Protocol, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
+from ._environment import CARRIED
 from ._xfcc import ClientCert, parse_xfcc
 
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
 Metadata = tuple[tuple[str, str | bytes], ...]
-
-CARRIED = frozenset(
-    {
-        "x-request-id",
-        "traceparent",
-        "tracestate",
-        "b3",
-        "x-b3-traceid",
-        "x-b3-spanid",
-        "x-b3-parentspanid",
-        "x-b3-sampled",
-        "x-b3-flags",
-        "x-ot-span-context",
-        "x-datadog-trace-id",
-        "x-datadog-parent-id",
-        "x-datadog-sampling-priority",
-        "x-cloud-trace-context",
-        "sw8",
-        "x-amzn-trace-id",
-    }
-)
-"""The tracing headers that Istio asks applications to carry from a request to the calls made for it.
-
-(Istio docs: "Distributed tracing", trace context propagation.) `grpc-trace-bin` belongs to the list, but
-grpcio's core hides it from Python handlers: it cannot be carried.
-"""
 
 _NO_DEADLINE = 10 * 365 * 86_400.0  # seconds; grpcio's sync server tells of no deadline by one so far away
 
@@ -67,6 +47,7 @@ class RequestContext:
 
     def __init__(self, context: ServicerContext) -> None:
         self._context = context
+        self._carried: dict[frozenset[str], Metadata] = {}
 
     @cached_property
     def metadata(self) -> Metadata:
@@ -162,10 +143,18 @@ class RequestContext:
                 attachments[original.get(name, original.get(key, name))] = value
         return MappingProxyType(attachments)
 
-    @cached_property
-    def carried(self) -> Metadata:
-        """The tracing headers, for the calls made while serving this request."""
-        return tuple(pair for pair in self.metadata if pair[0] in CARRIED)
+    def carried(self, names: frozenset[str]) -> Metadata:
+        """Those of the headers that are called `names`: what travels to the calls made for this request."""
+        carried = self._carried.get(names)
+        if carried is None:
+            carried = tuple(pair for pair in self.metadata if pair[0] in names)
+            self._carried[names] = carried
+        return carried
+
+    def settle(self) -> None:
+        """Takes what is needed from grpc's context, which answers only while the request is being served."""
+        self.metadata  # noqa: B018 - for its effect
+        self.deadline  # noqa: B018 - for its effect
 
     def _all(self, header: str) -> list[str]:
         return [value for key, value in self.metadata if key == header and isinstance(value, str)]
@@ -193,13 +182,18 @@ def _header_convert(encoded: str | None) -> Mapping[str, str]:
 
 
 class Serving:
-    """The mark that a request is being served: kept in a context variable while its handler runs."""
+    """The mark that a request is being served: kept in a context variable while its handler runs.
 
-    __slots__ = ("_context", "_request")
+    Attributes:
+        bounded: whether outgoing calls end at the request's deadline at the latest.
+    """
+
+    __slots__ = ("_context", "_request", "bounded")
 
     def __init__(self, context: ServicerContext) -> None:
         self._context = context
         self._request: RequestContext | None = None
+        self.bounded = True
 
     @property
     def request(self) -> RequestContext:
@@ -208,6 +202,13 @@ class Serving:
             self._request = RequestContext(self._context)
         return self._request
 
+    def unbounded(self) -> Serving:
+        """The same request, for calls that may outlive it."""
+        mark = Serving(self._context)
+        mark._request = self.request
+        mark.bounded = False
+        return mark
+
 
 serving: ContextVar[Serving | None] = ContextVar("dubbo_mesh.serving", default=None)
 
@@ -215,8 +216,48 @@ serving: ContextVar[Serving | None] = ContextVar("dubbo_mesh.serving", default=N
 def current_request() -> RequestContext | None:
     """The request that this handler serves, or None outside of handlers.
 
-    It is there in the handler's own thread or asyncio task, in tasks it starts, and in code it runs
-    with `contextvars.copy_context().run` on threads of its own.
+    It is there in the handler's own thread or asyncio task, in tasks it starts, and in functions given
+    to other threads by way of `bind_request`.
     """
     mark = serving.get()
     return None if mark is None else mark.request
+
+
+def bind_request(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """`function`, to run on another thread as part of serving the current request.
+
+    A thread pool knows nothing of the request that its caller serves. Bound, the function has the same
+    `current_request()`, and the calls it makes carry the tracing headers on and keep to the deadline:
+
+        futures = [pool.submit(bind_request(look_up), key) for key in keys]
+    """
+    mark = serving.get()
+    if mark is not None:
+        mark.request.settle()
+
+    @functools.wraps(function)
+    def bound(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        before = serving.set(mark)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            serving.reset(before)
+
+    return bound
+
+
+@contextmanager
+def ignore_deadline() -> Generator[None]:
+    """Lets the calls made in its block outlive the request being served; tracing headers still travel.
+
+    For what must be done whether or not the caller is still waiting:
+
+        with dubbo_mesh.ignore_deadline():
+            audit.record(entry, timeout=5)
+    """
+    mark = serving.get()
+    before = serving.set(None if mark is None else mark.unbounded())
+    try:
+        yield
+    finally:
+        serving.reset(before)

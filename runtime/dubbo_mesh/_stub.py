@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
 import grpc
 
 from ._calling import CallPlan, identity
-from ._dialing import ChannelOptions, dial
+from ._channels import channel as open_channel
+from ._deadline import DeadlineExceeded, hit_deadline, watched
+from ._dialing import ChannelOptions
 from ._environment import Environment
 from ._envoy_headers import EnvoyHeaders
 from ._service import Service
@@ -45,29 +48,6 @@ else:
     StreamStreamMultiCallable = _generic(grpc.StreamStreamMultiCallable)
 
 
-def channel(
-    target: Target | str,
-    *,
-    credentials: grpc.ChannelCredentials | None = None,
-    options: ChannelOptions = (),
-) -> grpc.Channel:
-    """Opens a channel that several stubs can share: `GreeterStub(channel)`.
-
-    Args:
-        target: a mesh target, reached as `DUBBO_MESH_MODE` says, or an address to dial as it is.
-        credentials: for TLS; without them the connection is in clear text, as it should be to a sidecar.
-        options: channel options of grpc's, over our own.
-
-    Raises:
-        ConfigurationError: the environment is malformed, or lacks the address that its mode needs.
-    """
-    to = dial(target, Environment.read())
-    all_options = (*to.options, *options)
-    if credentials is None:
-        return grpc.insecure_channel(to.address, all_options)
-    return grpc.secure_channel(to.address, credentials, all_options)
-
-
 class SyncStub:
     """A stub; the generated subclass declares the rpcs.
 
@@ -75,11 +55,12 @@ class SyncStub:
     and closes it at the end of a `with` block or when neither the stub nor a call of its is in use any more.
 
     Args:
-        channel: a channel to use; `target`, `credentials` and `options` do not go with it.
+        channel: a channel to use; what says how to dial one does not go with it.
         target: where to dial instead of the service's own address.
         credentials: of the channel, for TLS.
         options: channel options of grpc's, over our own.
         envoy: what to ask of Envoy with each call, over what the methods' options ask.
+        connections: how many HTTP/2 connections to dial and spread the calls over.
 
     Raises:
         ConfigurationError: nothing says where the service is, or the environment is malformed.
@@ -95,17 +76,26 @@ class SyncStub:
         credentials: grpc.ChannelCredentials | None = None,
         options: ChannelOptions = (),
         envoy: EnvoyHeaders | None = None,
+        connections: int = 1,
     ) -> None:
         service = self.__mesh__
         owned = None
         if channel is None:
-            channel = owned = _open(target or service.target(), credentials=credentials, options=options)
+            channel = owned = open_channel(
+                target or service.target(),
+                credentials=credentials,
+                options=options,
+                connections=connections,
+            )
         elif isinstance(channel, grpc.aio.Channel):
             raise TypeError(f"{type(self).__name__} has no async twin: give it a grpc.Channel")
-        elif target is not None or credentials is not None or options:
-            raise TypeError("target, credentials and options say how to dial: they do not go with a channel")
+        elif target is not None or credentials is not None or options or connections != 1:
+            raise TypeError(
+                "target, credentials, options and connections do not go with a channel: it is open"
+            )
         self.__owned = owned
-        headers = identity(service, Environment.read())
+        environment = Environment.read()
+        headers = identity(service, environment)
         for method in service.methods.values():
             open_call, callable_type = _SHAPES[method.client_streaming, method.server_streaming]
             inner = getattr(channel, open_call)(
@@ -115,7 +105,9 @@ class SyncStub:
                 _registered_method=True,
             )
             # Past __setattr__, since a deprecated rpc is a property in the class.
-            self.__dict__[method.attribute] = callable_type(inner, CallPlan(method, envoy, headers))
+            self.__dict__[method.attribute] = callable_type(
+                inner, CallPlan(method, envoy, headers, environment.carried)
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -128,9 +120,6 @@ class SyncStub:
     ) -> None:
         if self.__owned is not None:
             self.__owned.close()
-
-
-_open = channel  # by a name that no parameter takes
 
 
 class Stub(SyncStub, Generic[AsyncTwin]):
@@ -147,6 +136,7 @@ class Stub(SyncStub, Generic[AsyncTwin]):
         credentials: grpc.ChannelCredentials | None = None,
         options: ChannelOptions = (),
         envoy: EnvoyHeaders | None = None,
+        connections: int = 1,
     ) -> Self: ...
     @overload
     def __new__(  # type: ignore[misc]  # it is no subtype: that is the point
@@ -186,7 +176,13 @@ class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
     ) -> Response:
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
         timeout, headers = self._plan(timeout, metadata, envoy)
-        return self._inner(request, timeout, headers, credentials, wait_for_ready, compression)
+        started = monotonic()
+        try:
+            return self._inner(request, timeout, headers, credentials, wait_for_ready, compression)
+        except grpc.RpcError as error:
+            if timeout is not None and hit_deadline(error, started + timeout):
+                raise DeadlineExceeded(error) from error
+            raise
 
     def with_call(
         self,
@@ -201,7 +197,13 @@ class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
     ) -> tuple[Response, grpc.Call]:
         """As grpc's: the response and the call."""
         timeout, headers = self._plan(timeout, metadata, envoy)
-        return self._inner.with_call(request, timeout, headers, credentials, wait_for_ready, compression)
+        started = monotonic()
+        try:
+            return self._inner.with_call(request, timeout, headers, credentials, wait_for_ready, compression)
+        except grpc.RpcError as error:
+            if timeout is not None and hit_deadline(error, started + timeout):
+                raise DeadlineExceeded(error) from error
+            raise
 
     def future(
         self,
@@ -216,7 +218,8 @@ class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
     ) -> CallFuture[Response]:
         """As grpc's: a future that is a call too."""
         timeout, headers = self._plan(timeout, metadata, envoy)
-        return self._inner.future(request, timeout, headers, credentials, wait_for_ready, compression)
+        call = self._inner.future(request, timeout, headers, credentials, wait_for_ready, compression)
+        return call if timeout is None else watched(call, monotonic() + timeout)
 
 
 class UnaryStream(UnaryStreamMultiCallable[Request, Response]):
@@ -239,7 +242,8 @@ class UnaryStream(UnaryStreamMultiCallable[Request, Response]):
     ) -> CallIterator[Response]:
         """As grpc's: an iterator of responses that is a call too."""
         timeout, headers = self._plan(timeout, metadata, envoy)
-        return self._inner(request, timeout, headers, credentials, wait_for_ready, compression)
+        call = self._inner(request, timeout, headers, credentials, wait_for_ready, compression)
+        return call if timeout is None else watched(call, monotonic() + timeout)
 
 
 class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
@@ -262,7 +266,13 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
     ) -> Response:
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
         timeout, headers = self._plan(timeout, metadata, envoy)
-        return self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
+        started = monotonic()
+        try:
+            return self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
+        except grpc.RpcError as error:
+            if timeout is not None and hit_deadline(error, started + timeout):
+                raise DeadlineExceeded(error) from error
+            raise
 
     def with_call(
         self,
@@ -277,9 +287,15 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
     ) -> tuple[Response, grpc.Call]:
         """As grpc's: the response and the call."""
         timeout, headers = self._plan(timeout, metadata, envoy)
-        return self._inner.with_call(
-            request_iterator, timeout, headers, credentials, wait_for_ready, compression
-        )
+        started = monotonic()
+        try:
+            return self._inner.with_call(
+                request_iterator, timeout, headers, credentials, wait_for_ready, compression
+            )
+        except grpc.RpcError as error:
+            if timeout is not None and hit_deadline(error, started + timeout):
+                raise DeadlineExceeded(error) from error
+            raise
 
     def future(
         self,
@@ -294,9 +310,10 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
     ) -> CallFuture[Response]:
         """As grpc's: a future that is a call too."""
         timeout, headers = self._plan(timeout, metadata, envoy)
-        return self._inner.future(
+        call = self._inner.future(
             request_iterator, timeout, headers, credentials, wait_for_ready, compression
         )
+        return call if timeout is None else watched(call, monotonic() + timeout)
 
 
 class StreamStream(StreamStreamMultiCallable[Request, Response]):
@@ -319,7 +336,8 @@ class StreamStream(StreamStreamMultiCallable[Request, Response]):
     ) -> CallIterator[Response]:
         """As grpc's: an iterator of responses that is a call too."""
         timeout, headers = self._plan(timeout, metadata, envoy)
-        return self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
+        call = self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
+        return call if timeout is None else watched(call, monotonic() + timeout)
 
 
 _SHAPES: dict[tuple[bool, bool], tuple[str, type[Any]]] = {

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
+    from ._channels import channel as channel
     from ._server import Server as Server
     from ._server import serve as serve
     from ._servicer import Servicer as Servicer
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ._stub import Stub as Stub
     from ._stub import UnaryStream as UnaryStream
     from ._stub import UnaryUnary as UnaryUnary
-    from ._stub import channel as channel
 
     ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
     """The context that handlers are given; grpc's own."""
@@ -32,7 +32,7 @@ _HOMES = {
     "Stub": "._stub",
     "UnaryStream": "._stub",
     "UnaryUnary": "._stub",
-    "channel": "._stub",
+    "channel": "._channels",
     "serve": "._server",
     "unimplemented": "._servicer",
     "unimplemented_stream": "._servicer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from time import monotonic
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -10,43 +11,18 @@ import grpc
 import grpc.aio
 
 from .._calling import CallPlan, identity
-from .._dialing import ChannelOptions, dial
+from .._dialing import ChannelOptions
 from .._environment import Environment
 from .._envoy_headers import EnvoyHeaders
 from .._service import Service
 from .._stub import CallMetadata
 from .._stub import Stub as SyncTwin
 from .._target import Target
+from ._channels import channel as open_channel
+from ._deadline import StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
-Call = TypeVar("Call", bound=grpc.aio.Call)
-
-
-def channel(
-    target: Target | str,
-    *,
-    credentials: grpc.ChannelCredentials | None = None,
-    options: ChannelOptions = (),
-) -> grpc.aio.Channel:
-    """Opens a channel that several async stubs can share: `GreeterAsyncStub(channel)`.
-
-    Args:
-        target: a mesh target, reached as `DUBBO_MESH_MODE` says, or an address to dial as it is.
-        credentials: for TLS; without them the connection is in clear text, as it should be to a sidecar.
-        options: channel options of grpc's, over our own.
-
-    Raises:
-        ConfigurationError: the environment is malformed, or lacks the address that its mode needs.
-    """
-    to = dial(target, Environment.read())
-    all_options = (*to.options, *options)
-    if credentials is None:
-        return grpc.aio.insecure_channel(to.address, all_options)
-    return grpc.aio.secure_channel(to.address, credentials, all_options)
-
-
-_open = channel  # by a name that no parameter takes
 
 
 class Stub:
@@ -57,11 +33,12 @@ class Stub:
     more. As with any channel of `grpc.aio`, make it in the event loop that uses it.
 
     Args:
-        channel: a channel to use; `target`, `credentials` and `options` do not go with it.
+        channel: a channel to use; what says how to dial one does not go with it.
         target: where to dial instead of the service's own address.
         credentials: of the channel, for TLS.
         options: channel options of grpc's, over our own.
         envoy: what to ask of Envoy with each call, over what the methods' options ask.
+        connections: how many HTTP/2 connections to dial and spread the calls over.
 
     Raises:
         ConfigurationError: nothing says where the service is, or the environment is malformed.
@@ -82,17 +59,26 @@ class Stub:
         credentials: grpc.ChannelCredentials | None = None,
         options: ChannelOptions = (),
         envoy: EnvoyHeaders | None = None,
+        connections: int = 1,
     ) -> None:
         service = self.__mesh__
         owned = None
         if channel is None:
-            channel = owned = _open(target or service.target(), credentials=credentials, options=options)
+            channel = owned = open_channel(
+                target or service.target(),
+                credentials=credentials,
+                options=options,
+                connections=connections,
+            )
         elif not isinstance(channel, grpc.aio.Channel):
             raise TypeError(f"{type(self).__name__} needs a channel of grpc.aio")
-        elif target is not None or credentials is not None or options:
-            raise TypeError("target, credentials and options say how to dial: they do not go with a channel")
+        elif target is not None or credentials is not None or options or connections != 1:
+            raise TypeError(
+                "target, credentials, options and connections do not go with a channel: it is open"
+            )
         self.__owned = owned
-        headers = identity(service, Environment.read())
+        environment = Environment.read()
+        headers = identity(service, environment)
         for method in service.methods.values():
             open_call, callable_type = _SHAPES[method.client_streaming, method.server_streaming]
             inner = getattr(channel, open_call)(
@@ -102,7 +88,9 @@ class Stub:
                 _registered_method=True,
             )
             # Past __setattr__, since a deprecated rpc is a property in the class.
-            self.__dict__[method.attribute] = callable_type(inner, CallPlan(method, envoy, headers), owned)
+            self.__dict__[method.attribute] = callable_type(
+                inner, CallPlan(method, envoy, headers, environment.carried), owned
+            )
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,11 +105,15 @@ class Stub:
             await self.__owned.close()
 
 
-def _keep(call: Call, owned: grpc.aio.Channel | None) -> Call:
-    """`call`, holding on to its stub's own channel, which would close when the stub is dropped mid-call."""
+def _finished(call: Any, owned: grpc.aio.Channel | None, timeout: float | None, watched: type[Any]) -> Any:
+    """`call` as the caller gets it.
+
+    It holds on to its stub's own channel, which would close when the stub is dropped mid-call; and if
+    it has a deadline, its end tells the truth about that.
+    """
     if owned is not None:
         vars(call)["_dubbo_mesh_channel"] = owned
-    return call
+    return call if timeout is None else watched(call, monotonic() + timeout)
 
 
 class UnaryUnary(grpc.aio.UnaryUnaryMultiCallable[Request, Response]):
@@ -158,7 +150,9 @@ class UnaryUnary(grpc.aio.UnaryUnaryMultiCallable[Request, Response]):
             wait_for_ready=wait_for_ready,
             compression=compression,
         )
-        return _keep(call, self._owned)
+        finished: grpc.aio.UnaryUnaryCall[Request, Response]
+        finished = _finished(call, self._owned, timeout, UnaryUnaryCall)
+        return finished
 
 
 class UnaryStream(grpc.aio.UnaryStreamMultiCallable[Request, Response]):
@@ -195,7 +189,9 @@ class UnaryStream(grpc.aio.UnaryStreamMultiCallable[Request, Response]):
             wait_for_ready=wait_for_ready,
             compression=compression,
         )
-        return _keep(call, self._owned)
+        finished: grpc.aio.UnaryStreamCall[Request, Response]
+        finished = _finished(call, self._owned, timeout, UnaryStreamCall)
+        return finished
 
 
 class StreamUnary(grpc.aio.StreamUnaryMultiCallable[Request, Response]):
@@ -225,7 +221,9 @@ class StreamUnary(grpc.aio.StreamUnaryMultiCallable[Request, Response]):
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
         timeout, headers = self._plan(timeout, metadata, envoy)
         call = self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
-        return _keep(call, self._owned)
+        finished: grpc.aio.StreamUnaryCall[Request, Response]
+        finished = _finished(call, self._owned, timeout, StreamUnaryCall)
+        return finished
 
 
 class StreamStream(grpc.aio.StreamStreamMultiCallable[Request, Response]):
@@ -255,7 +253,9 @@ class StreamStream(grpc.aio.StreamStreamMultiCallable[Request, Response]):
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
         timeout, headers = self._plan(timeout, metadata, envoy)
         call = self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
-        return _keep(call, self._owned)
+        finished: grpc.aio.StreamStreamCall[Request, Response]
+        finished = _finished(call, self._owned, timeout, StreamStreamCall)
+        return finished
 
 
 _SHAPES: dict[tuple[bool, bool], tuple[str, type[Any]]] = {

@@ -1,0 +1,137 @@
+"""A call's own deadline, enforced by Envoy, surfaces as DEADLINE_EXCEEDED. `aio/_deadline.py` is the twin.
+
+Where Envoy enforces `grpc-timeout` (Istio's routes let it) it answers UNAVAILABLE "upstream request timeout",
+at the same moment that the client's own timer fires: which of the two wins is chance. Callers see one thing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+
+_ENVOYS_WORDS = "upstream request timeout"
+"""The body of the router's local reply to a timeout, which gRPC gets as the status's message."""
+
+_TOLERANCE = 0.02  # seconds; by rounding, Envoy's timer may fire a little before the client's
+
+DETAILS = "Deadline Exceeded"
+"""As grpc words it."""
+
+
+def is_own_deadline(code: object, details: str | None, ended: float, deadline: float) -> bool:
+    """Whether a call's end is Envoy's enforcement of the call's own deadline.
+
+    Args:
+        code: the status code that arrived.
+        details: the message with it.
+        ended: when, by `time.monotonic()`.
+        deadline: of the call, by the same clock. A timeout that fires earlier is the route's own.
+    """
+    timed_out = code is grpc.StatusCode.UNAVAILABLE and details == _ENVOYS_WORDS
+    return timed_out and ended >= deadline - _TOLERANCE
+
+
+class DeadlineExceeded(grpc.RpcError):
+    """A call that ended at its deadline, whoever enforced that; a `grpc.Call`, as every call's error."""
+
+    def __init__(self, call: Any) -> None:
+        super().__init__()
+        self._call = call
+
+    def code(self) -> grpc.StatusCode:
+        """DEADLINE_EXCEEDED."""
+        return grpc.StatusCode.DEADLINE_EXCEEDED
+
+    def details(self) -> str:
+        """As grpc words it."""
+        return DETAILS
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    def __str__(self) -> str:
+        return f"<{type(self).__name__}: status = {self.code()}, details = {DETAILS!r}>"
+
+
+grpc.Call.register(DeadlineExceeded)
+
+
+def hit_deadline(error: grpc.RpcError, deadline: float) -> bool:
+    """Whether `error`, just raised by a blocking call, is Envoy's enforcement of the call's own deadline."""
+    if not isinstance(error, grpc.Call):
+        return False  # an interceptor's own
+    return is_own_deadline(error.code(), error.details(), time.monotonic(), deadline)
+
+
+def watched(call: Any, deadline: float) -> Any:
+    """`call`, a future or an iterator of responses, made to tell the truth about its end."""
+    # What interceptors return need not be a call of grpc's.
+    return DeadlineCall(call, deadline) if isinstance(call, grpc.Future) else call
+
+
+class DeadlineCall:
+    """A future or an iterator of responses, as grpc's multi-callables return them, whose end tells the truth."""
+
+    def __init__(self, call: Any, deadline: float) -> None:
+        self._call = call
+        self._deadline = deadline
+        self._ended: float | None = None
+        call.add_done_callback(self._note_end)
+
+    def _note_end(self, _: object) -> None:
+        self._ended = time.monotonic()
+
+    def _own_deadline(self) -> bool:
+        ended = time.monotonic() if self._ended is None else self._ended
+        return is_own_deadline(self._call.code(), self._call.details(), ended, self._deadline)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._call)
+        except grpc.RpcError as error:
+            if self._own_deadline():
+                raise DeadlineExceeded(self._call) from error
+            raise
+
+    def code(self) -> Any:
+        """The status code, once the call has ended."""
+        return grpc.StatusCode.DEADLINE_EXCEEDED if self._own_deadline() else self._call.code()
+
+    def details(self) -> Any:
+        """The message of the status, once the call has ended."""
+        return DETAILS if self._own_deadline() else self._call.details()
+
+    def result(self, timeout: float | None = None) -> Any:
+        """As grpc's future."""
+        try:
+            return self._call.result(timeout)
+        except grpc.RpcError as error:
+            if self._own_deadline():
+                raise DeadlineExceeded(self._call) from error
+            raise
+
+    def exception(self, timeout: float | None = None) -> Any:
+        """As grpc's future."""
+        error = self._call.exception(timeout)
+        return DeadlineExceeded(self._call) if error is not None and self._own_deadline() else error
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        """As grpc's future."""
+
+        def done(_: object) -> None:
+            callback(self)
+
+        self._call.add_done_callback(done)
+
+
+grpc.Call.register(DeadlineCall)
+grpc.Future.register(DeadlineCall)

@@ -1,0 +1,104 @@
+"""A call's own deadline, enforced by Envoy, surfaces as DEADLINE_EXCEEDED. `../_deadline.py` is the twin."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Generator
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from .._deadline import DETAILS, is_own_deadline
+
+
+class DeadlineCall:
+    """A call object of grpc.aio, of any shape, whose end tells the truth."""
+
+    def __init__(self, call: Any, deadline: float) -> None:
+        self._call = call
+        self._deadline = deadline
+        self._ended: float | None = None
+        call.add_done_callback(self._note_end)
+
+    def _note_end(self, _: object) -> None:
+        self._ended = time.monotonic()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+    def _meant(self, error: grpc.aio.AioRpcError) -> grpc.aio.AioRpcError:
+        """`error`, or DEADLINE_EXCEEDED where that is what it means."""
+        ended = time.monotonic() if self._ended is None else self._ended
+        if not is_own_deadline(error.code(), error.details(), ended, self._deadline):
+            return error
+        return grpc.aio.AioRpcError(
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+            error.initial_metadata(),
+            error.trailing_metadata(),
+            DETAILS,
+            error.debug_error_string(),
+        )
+
+    async def _own_deadline(self) -> bool:
+        code, details = await self._call.code(), await self._call.details()
+        ended = time.monotonic() if self._ended is None else self._ended
+        return is_own_deadline(code, details, ended, self._deadline)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        waiting: Generator[Any, None, Any] = self._call.__await__()
+        try:
+            return (yield from waiting)
+        except grpc.aio.AioRpcError as error:
+            raise self._meant(error) from None
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        try:
+            async for response in self._call:
+                yield response
+        except grpc.aio.AioRpcError as error:
+            raise self._meant(error) from None
+
+    async def read(self) -> Any:
+        """As grpc's call."""
+        try:
+            return await self._call.read()
+        except grpc.aio.AioRpcError as error:
+            raise self._meant(error) from None
+
+    async def write(self, request: Any) -> None:
+        """As grpc's call."""
+        try:
+            await self._call.write(request)
+        except grpc.aio.AioRpcError as error:
+            raise self._meant(error) from None
+
+    async def code(self) -> grpc.StatusCode:
+        """The status code, once the call has ended."""
+        return grpc.StatusCode.DEADLINE_EXCEEDED if await self._own_deadline() else await self._call.code()
+
+    async def details(self) -> str:
+        """The message of the status, once the call has ended."""
+        return DETAILS if await self._own_deadline() else await self._call.details()
+
+
+class UnaryUnaryCall(DeadlineCall):
+    """Of a unary-unary rpc."""
+
+
+class UnaryStreamCall(DeadlineCall):
+    """Of a unary-stream rpc."""
+
+
+class StreamUnaryCall(DeadlineCall):
+    """Of a stream-unary rpc."""
+
+
+class StreamStreamCall(DeadlineCall):
+    """Of a stream-stream rpc."""
+
+
+grpc.aio.UnaryUnaryCall.register(UnaryUnaryCall)
+grpc.aio.UnaryStreamCall.register(UnaryStreamCall)
+grpc.aio.StreamUnaryCall.register(StreamUnaryCall)
+grpc.aio.StreamStreamCall.register(StreamStreamCall)
