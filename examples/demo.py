@@ -13,6 +13,7 @@ import importlib
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -41,45 +42,39 @@ FEATURES = {
 }
 
 
-class NotSo(Exception):
+class ClaimError(Exception):
     """A claim does not hold; the message is what was seen instead."""
 
 
 def hold(condition: bool, seen: str) -> None:
-    """Raises NotSo(seen) unless the condition holds."""
+    """Raises ClaimError(seen) unless the condition holds."""
     if not condition:
-        raise NotSo(seen)
+        raise ClaimError(seen)
 
 
 def generate(into: Path) -> None:
-    """Runs protoc with its own plugins for messages and plain stubs, and with ours."""
-    from grpc_tools import protoc
+    """Generates messages, protoc's own stubs and ours from greeter.proto.
 
-    includes = [str(GREETER), *(str(path) for path in _proto_paths())]
-    status = protoc.main(
-        [
-            "protoc",
-            *(f"-I{include}" for include in includes),
-            f"--plugin=protoc-gen-dubbo-mesh={Path(sys.executable).parent / 'protoc-gen-dubbo-mesh'}",
-            *(f"--{output}={into}" for output in ("python_out", "grpc_python_out", "dubbo-mesh_out")),
-            "greeter.proto",
-        ]
-    )
-    if status:
-        sys.exit(f"protoc ended with status {status}")
-
-
-def _proto_paths() -> list[Path]:
-    import grpc_tools
-
-    return [Path(dubbo_mesh.__file__).parents[1], Path(grpc_tools.__file__).parent / "_proto"]
+    Raises:
+        subprocess.CalledProcessError: protoc failed, and has said why.
+    """
+    plugin = str(Path(sys.executable).with_name("protoc-gen-dubbo-mesh"))
+    options = subprocess.check_output([plugin, "--proto-path"], text=True).strip()
+    protoc = [sys.executable, "-m", "grpc_tools.protoc", f"--plugin={plugin}", f"-I{GREETER}", f"-I{options}"]
+    outputs = [f"--{output}={into}" for output in ("python_out", "grpc_python_out", "dubbo-mesh_out")]
+    subprocess.run([*protoc, *outputs, "greeter.proto"], check=True)
 
 
 class Provider:
     """One instance of an application, behind an Envoy of its own: as good as a pod."""
 
     def __init__(
-        self, mesh: "Mesh", name: str, script: str, *flags: str, egress: localmesh.Egress | None
+        self,
+        mesh: "Mesh",
+        name: str,
+        script: str,
+        *arguments: str,
+        egress: localmesh.Egress | None = None,
     ) -> None:
         self.name = name
         self.port = mesh.stack.enter_context(localmesh.ReservedPort())
@@ -87,13 +82,16 @@ class Provider:
             name, ingress=self.port.address, egress=egress, directory=mesh.directory / name
         )
         mesh.stack.callback(self.sidecar.close)
-        named = [] if egress else [name]
+        environment = mesh.environment | {
+            "DUBBO_MESH_APP": name,
+            "DUBBO_MESH_ADMIN": self.sidecar.admin_address,
+        }
+        if egress:
+            environment["DUBBO_MESH_EGRESS"] = self.sidecar.egress
         self.app = localmesh.ChildProcess(
-            [sys.executable, str(GREETER / script), *named, self.port.address, *flags],
+            [sys.executable, str(GREETER / script), name, self.port.address, *arguments],
             log=self.sidecar.directory / "app.log",
-            env=mesh.environment
-            | {"DUBBO_MESH_ADMIN": self.sidecar.admin_address}
-            | ({"DUBBO_MESH_EGRESS": self.sidecar.egress, "DUBBO_MESH_APP": name} if egress else {}),
+            env=environment,
         )
         mesh.stack.callback(self.app.stop)
 
@@ -124,10 +122,7 @@ class Mesh:
             "DUBBO_MESH_PROBES": "off",
         }
         stop = ["--plain-stop"] if "drain" in without else []
-        self.greeters = [
-            Provider(self, name, "demo_provider.py", *stop, egress=None)
-            for name in ("greeter-1", "greeter-2")
-        ]
+        self.greeters = [Provider(self, f"greeter-{n}", "demo_provider.py", *stop) for n in (1, 2)]
         greeter = localmesh.MeshService(
             "greeter",
             50052,
@@ -167,14 +162,14 @@ class Mesh:
 
 
 def _serves(address: str) -> bool:
-    from grpc_health.v1 import health_pb2, health_pb2_grpc
-
     with grpc.insecure_channel(address) as channel:
+        check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            "/grpc.health.v1.Health/Check"
+        )
         try:
-            health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=1)
+            return check(b"", timeout=1) == b"\x08\x01"  # HealthCheckResponse.SERVING
         except grpc.RpcError:
             return False
-        return True
 
 
 class Greetings:
@@ -192,7 +187,7 @@ class Greetings:
         return self._messages.HelloRequest(name=name)
 
 
-# The claims: each function returns its evidence, and raises NotSo or what went wrong with its calls.
+# The claims: each function returns its evidence, and raises ClaimError or what went wrong with its calls.
 
 
 def authority(mesh: Mesh, greetings: Greetings) -> str:
@@ -242,7 +237,7 @@ def retries(mesh: Mesh, greetings: Greetings) -> str:
             except grpc.RpcError as error:
                 hold(error.code() is grpc.StatusCode.UNAVAILABLE, f"protoc's stub: {describe(error)}")
             else:
-                raise NotSo("protoc's stub, which asks for no retry, got an answer")
+                raise ClaimError("protoc's stub, which asks for no retry, got an answer")
         plain_attempts = [entry["attempts"] for entry in mesh.entries(since, calls)]
     hold(plain_attempts == [1] * calls, f"attempts of protoc's stub: {plain_attempts}")
     hold(mesh.stat("cluster.greeter.upstream_rq_retry") == before, "Envoy retried for protoc's stub")
@@ -350,8 +345,8 @@ def replaced(mesh: Mesh, greetings: Greetings) -> str:
     logged = Counter((entry["grpc_status"], entry["attempts"]) for entry in mesh.entries(since, calls))
     why = f" ({', '.join(sorted(load.lost))})" if lost else ""
     seen = (
-        f"{calls} calls, {lost} lost{why}; {old} answered {load.answered[old]} and ended within {took:.1f} s, "
-        f"{new} {load.answered[new]}; healthy hosts: {', '.join(map(str, healthy))}; access log: "
+        f"{calls} calls, {lost} lost{why}; {old} ended within {took:.1f} s, {new} took its place and "
+        f"answered {load.answered[new]}; healthy hosts: {', '.join(map(str, healthy))}; access log: "
         + ", ".join(f"{count} {status} at attempt {attempt}" for (status, attempt), count in logged.items())
     )
     hold(lost == 0 and logged == {("OK", 1): calls} and healthy == [2, 1, 2], seen)
@@ -378,7 +373,7 @@ def check(claim: Callable[[Mesh, Greetings], str], mesh: Mesh, greetings: Greeti
         holds, evidence = True, claim(mesh, greetings)
     except grpc.RpcError as error:
         holds, evidence = False, f"a call failed: {describe(error)}"
-    except (NotSo, TimeoutError, localmesh.EnvoyError) as error:
+    except (ClaimError, TimeoutError, localmesh.EnvoyError) as error:
         holds, evidence = False, str(error)
     print(f"{'ok' if holds else 'FAILED':8}{claim.__doc__}")
     print(textwrap.fill(evidence, 110, initial_indent=" " * 10, subsequent_indent=" " * 10), flush=True)
@@ -397,7 +392,7 @@ def main() -> int:
         help="leave a feature out: " + "; ".join(f"{name}: {what}" for name, what in FEATURES.items()),
     )
     chosen = options.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, end)
     began = time.monotonic()
     with ExitStack() as stack:
         mesh = Mesh(stack, set(chosen.without))
@@ -413,6 +408,11 @@ def main() -> int:
         if chosen.keep:
             keep(mesh)
     return 0 if all(results) else 1
+
+
+def end(signum: int, _: object) -> None:
+    """Ends the process in an orderly way, with the exit status that a signal gives."""
+    sys.exit(128 + signum)
 
 
 def keep(mesh: Mesh) -> None:

@@ -1,4 +1,4 @@
-"""A provider that is a consumer too, for the demo: `demo_frontdesk.py HOST:PORT [--plain-stub]`.
+"""A provider that is a consumer too, for the demo: `demo_frontdesk.py NAME HOST:PORT [--plain-stub]`.
 
 It has each guest greeted by the greeter, another application. With `--plain-stub` it calls that
 with protoc's own stub, which knows nothing of the request being served.
@@ -13,7 +13,7 @@ from greeter_pb2 import HelloReply, HelloRequest
 
 import dubbo_mesh
 
-ADDRESS = sys.argv[1]
+ADDRESS = sys.argv[2]
 PLAIN = "--plain-stub" in sys.argv
 
 

@@ -46,10 +46,11 @@ from localmesh.admin import Admin, Host
 from localmesh.envoy import Envoy, EnvoyError, envoy_binary
 from localmesh.ports import ReservedPort
 from localmesh.processes import ChildProcess
-from localmesh.sidecars import Egress, HealthCheck, Ingress, MeshService, Sidecar, Tracing
+from localmesh.sidecars import LOOPBACK, Egress, HealthCheck, Ingress, MeshService, Sidecar, Tracing
 from localmesh.waiting import wait_until
 
 __all__ = [
+    "LOOPBACK",
     "AccessLog",
     "Admin",
     "ChildProcess",

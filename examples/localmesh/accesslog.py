@@ -31,8 +31,8 @@ class AccessLog:
     """Reads the access log that a listener writes.
 
     An entry is a dict with the keys of `FIELDS` and those asked for with `access_log_fields`; None
-    stands for what a request does not have; `start` is in seconds since the epoch, a float. Envoy writes an entry when the request is over, some
-    50 ms later at most.
+    stands for what a request does not have, and `start` is in seconds since the epoch. Envoy writes
+    an entry when the request is over, some 50 ms later at most.
     """
 
     def __init__(self, path: Path) -> None:
