@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import aio as aio
+    from ._attachments import attachments as attachments
+    from ._attachments import read_attachments as read_attachments
     from ._channels import channel as channel
     from ._environment import Environment as Environment
     from ._envoy_headers import EnvoyHeaders as EnvoyHeaders
@@ -56,10 +58,12 @@ _HOMES = {
     "UnaryStream": "._stub",
     "UnaryUnary": "._stub",
     "add_servicer": "._registration",
+    "attachments": "._attachments",
     "bind_request": "._request",
     "channel": "._channels",
     "current_request": "._request",
     "ignore_deadline": "._request",
+    "read_attachments": "._attachments",
     "require_api": "._service",
     "rpc": "._stub",
     "serve": "._server",

@@ -73,7 +73,7 @@ def watched(call: Any, deadline: float) -> Any:
 
 
 class DeadlineCall:
-    """A future or an iterator of responses, as grpc's multi-callables return them, whose end tells the truth."""
+    """A future or an iterator of responses, as grpc's callables return them, whose end tells the truth."""
 
     def __init__(self, call: Any, deadline: float) -> None:
         self._call = call

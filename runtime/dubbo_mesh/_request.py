@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import functools
-import json
-import re
 import time
-import urllib.parse
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
-from types import MappingProxyType
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import ParamSpec, Protocol, TypeVar
 
-from ._environment import CARRIED
+from ._attachments import Metadata, read_attachments
 from ._xfcc import ClientCert, parse_xfcc
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-Metadata = tuple[tuple[str, str | bytes], ...]
-
 _NO_DEADLINE = 10 * 365 * 86_400.0  # seconds; grpcio's sync server tells of no deadline by one so far away
-
-# What is a header of somebody's and no attachment of the caller's.
-_RESERVED = re.compile(
-    r"x-envoy-|x-forwarded-|tri-|grpc-|x-b3-|x-datadog-|:"
-    r"|(?:user-agent|content-type|te|accept-encoding|authorization|cookie|host|via|forwarded|dubbo\.tag"
-    r"|x-client-trace-id|" + "|".join(map(re.escape, sorted(CARRIED))) + r")$"
-)
 
 
 class ServicerContext(Protocol):
@@ -135,13 +122,7 @@ class RequestContext:
 
         Names come back by `tri-header-convert`; a name ending in `-bin` loses that and has bytes.
         """
-        original = _header_convert(self._text("tri-header-convert"))
-        attachments: dict[str, str | bytes] = {}
-        for key, value in self.metadata:
-            if not _RESERVED.match(key):
-                name = key.removesuffix("-bin") if isinstance(value, bytes) else key
-                attachments[original.get(name, original.get(key, name))] = value
-        return MappingProxyType(attachments)
+        return read_attachments(self.metadata)
 
     def carried(self, names: frozenset[str]) -> Metadata:
         """Those of the headers that are called `names`: what travels to the calls made for this request."""
@@ -166,19 +147,6 @@ class RequestContext:
         text = self._text(header)
         # Longer than any number of Envoy's, and int() is slow on long ones.
         return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
-
-
-def _header_convert(encoded: str | None) -> Mapping[str, str]:
-    """Triple's `tri-header-convert`: URL-encoded JSON, `{lower: Original}`; what is not that says nothing."""
-    if not encoded:
-        return {}
-    try:
-        names = json.loads(urllib.parse.unquote(encoded))
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(names, dict):
-        return {}
-    return {lower: name for lower, name in cast("dict[str, Any]", names).items() if isinstance(name, str)}
 
 
 class Serving:
