@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from ._attachments import Metadata
 from ._environment import Environment
 from ._envoy_headers import LONGEST_SECONDS, TIMEOUT_HEADER, EnvoyHeaders, milliseconds
-from ._request import Metadata, serving
+from ._request import serving
 from ._service import Method, Service
 
 _VARIANTS_KEPT = 64
