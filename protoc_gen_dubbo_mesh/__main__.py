@@ -1,0 +1,41 @@
+"""The command `protoc-gen-dubbo-mesh`: started by protoc or buf, or by people who ask for help."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+PROGRAM = "protoc-gen-dubbo-mesh"
+
+
+def main() -> int:
+    """Answers the request on standard input, or a question on the command line.
+
+    Returns:
+        The exit status: 0 if there was an answer, be it an error in the response as protoc expects it.
+    """
+    if len(sys.argv) > 1:
+        from .command_line import answer
+
+        return answer(sys.argv[1:])
+    # One short run makes hardly any garbage, and looking for it takes a tenth of the time.
+    gc.disable()
+    from .plugin import run
+    from .request import MalformedRequest
+
+    try:
+        result = run(sys.stdin.buffer.read())
+    except MalformedRequest as error:
+        print(f"{PROGRAM}: {error}; protoc and buf start this program: see --help", file=sys.stderr)  # noqa: T201
+        return 1
+    for warning in result.warnings:
+        print(f"{PROGRAM}: warning: {warning}", file=sys.stderr)  # noqa: T201
+    sys.stdout.buffer.write(result.response)
+    sys.stdout.buffer.flush()
+    sys.stderr.flush()
+    os._exit(0)  # everything is written; taking the interpreter apart would only cost time
+
+
+if __name__ == "__main__":
+    sys.exit(main())

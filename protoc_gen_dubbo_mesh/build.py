@@ -1,0 +1,260 @@
+"""From descriptors to the model: where everything that the output says is decided."""
+
+from __future__ import annotations
+
+import keyword
+from typing import TYPE_CHECKING
+
+from . import modules, names
+from .comments import METHOD, SERVICE, Comments, where
+from .errors import GenerationError
+from .imports import Imports
+from .messages import MessageIndex
+from .model import Message, Module, Names, Rpc, Service
+from .sinks import Code, literal
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto
+
+    from .comments import Path
+    from .imports import Bound
+    from .options import Options
+    from .request import Request
+    from .resolve import ResolvedService, Resolver
+
+OwnNames = tuple[Code, Code, Code]
+PB2 = "_pb2"
+MESH = "_mesh"
+
+
+def build(request: Request, options: Options, resolver: Resolver) -> list[Module]:
+    """The module of each file that has services.
+
+    Raises:
+        GenerationError: one cannot be written, or two would be one file.
+    """
+    messages = MessageIndex(request.files)
+    sources: dict[str, str] = {}
+    built: list[Module] = []
+    for file in request.generate:
+        if not file.service:
+            continue
+        module = _ModuleBuilder(file, messages, options, resolver).build()
+        other = sources.setdefault(module.path, file.name)
+        if other != file.name:
+            raise GenerationError(
+                f"{other!r} and {file.name!r} would both be written to {module.path!r}: rename one"
+            )
+        built.append(module)
+    return built
+
+
+class _ModuleBuilder:
+    """Builds the module of one file."""
+
+    def __init__(
+        self, file: FileDescriptorProto, messages: MessageIndex, options: Options, resolver: Resolver
+    ) -> None:
+        self._file = file
+        self._package = f"{file.package}." if file.package else ""
+        self._messages = messages
+        self._options = options
+        self._resolver = resolver
+        self._comments = Comments(file)
+        self._symbols = names.Symbols(self._describe)
+        self._deprecated = file.options.deprecated
+        self._module = modules.module_of(file.name, MESH)
+
+    def build(self) -> Module:
+        file = self._file
+        indexes = range(len(file.service))
+        attributes = [self._attributes(index) for index in indexes]
+        shadowed = {attribute for service in attributes for attribute in service}
+        self._claim_known_names()
+        own = [self._own_names(service.name, shadowed) for service in file.service]
+        self._imports = Imports(
+            self._symbols, shadowed, self._module.rpartition(".")[0], self._options
+        )
+        imported = self._import_libraries()
+        self._bound = self._import_messages()
+        if self._imports.loads:
+            imported = imported._replace(import_module=self._imports.load_function())
+        services = tuple(self._service(index, attributes[index], own[index]) for index in indexes)
+        return Module(
+            path=modules.path_of(self._module),
+            source=file.name,
+            comment=self._comments.of_file(),
+            imports=self._imports.blocks(),
+            loads=tuple(self._imports.loads),
+            names=imported,
+            services=services,
+            sync=self._options.api != "async",
+            aio=self._options.api != "sync",
+        )
+
+    def _attributes(self, index: int) -> list[Code]:
+        """The names in Python of a service's rpcs."""
+        paths = {
+            number: (SERVICE, index, METHOD, number)
+            for number in range(len(self._file.service[index].method))
+        }
+        rpcs = [
+            (self._checked(method.name, paths[number]), paths[number])
+            for number, method in enumerate(self._file.service[index].method)
+        ]
+        return names.attributes(rpcs, self._describe)
+
+    def _claim_known_names(self) -> None:
+        """Takes the names that protoc's own module has, before any other can."""
+        for index, service in enumerate(self._file.service):
+            path = (SERVICE, index)
+            self._checked(self._package + service.name, path)
+            for known in _known_names(service.name):
+                self._symbols.claim(known, path)
+
+    def _checked(self, name: str, path: Path) -> str:
+        if not names.is_proto_name(name):
+            raise GenerationError(f"{name!r} is no name that protobuf allows", where(self._file, path))
+        return name
+
+    def _describe(self, path: Path) -> str:
+        """The service or rpc at `path`, for an error."""
+        service = self._file.service[path[1]]
+        name = f"{self._package}{service.name}"
+        at = where(self._file, path)
+        if len(path) == 2:
+            return f"service {name} ({at})"
+        return f"rpc {name}.{service.method[path[3]].name} ({at})"
+
+    def _own_names(self, service: str, shadowed: set[Code]) -> OwnNames:
+        """The names of the constant and the async classes of a service."""
+        constant = names.constant(service)
+        while constant in shadowed:
+            constant += "_"
+        derive = self._symbols.derive
+        return derive(constant), derive(f"{service}AsyncStub"), derive(f"{service}AsyncServicer")
+
+    def _import_libraries(self) -> Names:
+        """Imports what the classes need, under the usual names unless those are taken."""
+        imports = self._imports
+        api = self._options.api
+        rpcs = [rpc for service in self._file.service for rpc in service.method]
+        streams = any(rpc.client_streaming or rpc.server_streaming for rpc in rpcs)
+        deprecated_rpcs = any(rpc.options.deprecated for rpc in rpcs)
+        deprecated = (
+            deprecated_rpcs
+            or self._deprecated
+            or any(service.options.deprecated for service in self._file.service)
+        )
+        unused = Code("")
+        return Names(
+            mesh=imports.module("dubbo_mesh"),
+            aio=imports.module("dubbo_mesh.aio") if api != "sync" else unused,
+            grpc=imports.module("grpc"),
+            iterator=(
+                imports.member("collections.abc", "Iterator") if streams and api != "async" else unused
+            ),
+            async_iterator=(
+                imports.member("collections.abc", "AsyncIterator")
+                if streams and api != "sync"
+                else unused
+            ),
+            deprecated=imports.member("typing_extensions", "deprecated") if deprecated else unused,
+            property=imports.builtin("property") if deprecated_rpcs else unused,
+            import_module=unused,
+        )
+
+    def _import_messages(self) -> dict[str, Bound]:
+        """Imports the modules of all messages that the rpcs use; returns them by their protos."""
+        files: dict[str, str] = {}
+        for index, service in enumerate(self._file.service):
+            for number, method in enumerate(service.method):
+                for type_name in (method.input_type, method.output_type):
+                    file, _ = self._find(type_name, (SERVICE, index, METHOD, number))
+                    module = modules.module_of(file, PB2)
+                    other = files.setdefault(module, file)
+                    if other != file:
+                        raise GenerationError(
+                            f"{other!r} and {file!r} would both be the module {module!r}: rename one",
+                            where(self._file, (SERVICE, index, METHOD, number)),
+                        )
+        bound = self._imports.generated(files)
+        return {file: bound[module] for module, file in files.items()}
+
+    def _find(self, type_name: str, path: Path) -> tuple[str, list[str]]:
+        found = self._messages.find(type_name)
+        if found is None:
+            raise GenerationError(
+                f"no file of the request defines the message {type_name!r}", where(self._file, path)
+            )
+        return found
+
+    def _service(self, index: int, attributes: list[Code], own: OwnNames) -> Service:
+        service = self._file.service[index]
+        full_name = self._package + service.name
+        settled = self._resolver.service(self._file, index, full_name)
+        stub, servicer, register = map(Code, _known_names(service.name))
+        constant, async_stub, async_servicer = own
+        return Service(
+            full_name=full_name,
+            constant=constant,
+            stub=stub,
+            async_stub=async_stub,
+            servicer=servicer,
+            async_servicer=async_servicer,
+            register=register,
+            identity=tuple(
+                (Code(field), value)
+                for field, value in settled.identity._asdict().items()
+                if value is not None
+            ),
+            rpcs=tuple(
+                self._rpc(index, number, attribute, settled)
+                for number, attribute in enumerate(attributes)
+            ),
+            comment=self._comments.of_service(index),
+            deprecated=f"service {full_name} is deprecated"
+            if self._deprecated or service.options.deprecated
+            else "",
+        )
+
+    def _rpc(self, service: int, number: int, attribute: Code, settled: ResolvedService) -> Rpc:
+        method = self._file.service[service].method[number]
+        name = method.name
+        path = (SERVICE, service, METHOD, number)
+        return Rpc(
+            path=f"/{settled.full_name}/{name}",
+            attribute=attribute,
+            renamed=attribute != name,
+            request=self._message(method.input_type, path),
+            response=self._message(method.output_type, path),
+            client_streaming=method.client_streaming,
+            server_streaming=method.server_streaming,
+            envoy=tuple(
+                (Code(field), value) for field, value in settled.envoy_headers(number).items()
+            ),
+            comment=self._comments.of_rpc(service, number),
+            deprecated=f"rpc {settled.full_name}.{name} is deprecated"
+            if method.options.deprecated
+            else "",
+        )
+
+    def _message(self, type_name: str, path: Path) -> Message:
+        """How the module refers to a message."""
+        file, parts = self._find(type_name, path)
+        module = self._bound[file]
+        value: str = module.name
+        named = module.typed
+        for part in parts:
+            if keyword.iskeyword(self._checked(part, path)):
+                value = f"getattr({value}, {literal(part)})"
+                named = False
+            else:
+                value = f"{value}.{part}"
+        annotation = Code(value) if named else self._imports.member("typing", "Any")
+        return Message(Code(value), annotation)
+
+
+def _known_names(service: str) -> tuple[str, str, str]:
+    """What protoc's `_pb2_grpc` calls the stub, the servicer and the function to add one."""
+    return f"{service}Stub", f"{service}Servicer", f"add_{service}Servicer_to_server"

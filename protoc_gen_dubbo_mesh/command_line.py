@@ -1,0 +1,48 @@
+"""What people ask the command for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from . import __version__, options
+
+_HELP = f"""\
+usage: protoc --dubbo-mesh_out=OUT [--dubbo-mesh_opt=NAME=VALUE,...] FILE.proto...
+       protoc-gen-dubbo-mesh --help | --version | --proto-path
+
+A protoc plugin: for each FILE.proto with services it writes FILE_mesh.py, with gRPC (Dubbo Triple) stubs and
+servicers for Python that are native to a service mesh. It stands beside protoc's FILE_pb2.py.
+
+  python -m grpc_tools.protoc -I protos --python_out=gen --pyi_out=gen --dubbo-mesh_out=gen \\
+      --dubbo-mesh_opt=app=demo,port=50051 protos/greeter.proto
+
+parameters, between commas; a config wins over options in the proto, those over parameters:
+{options.HELP}
+options:
+  --help        show this and exit
+  --version     show the version and exit
+  --proto-path  print the directory to give protoc with -I, for import "dubbo_mesh/v1/options.proto"
+"""
+
+
+def answer(arguments: list[str]) -> int:
+    """Answers on standard output; returns the exit status."""
+    match arguments:
+        case ["--help" | "-h"]:
+            sys.stdout.write(_HELP)
+        case ["--version"]:
+            sys.stdout.write(f"protoc-gen-dubbo-mesh {__version__}\n")
+        case ["--proto-path"]:
+            sys.stdout.write(f"{proto_path()}\n")
+        case _:
+            sys.stderr.write(f"protoc-gen-dubbo-mesh: unknown arguments {' '.join(arguments)!r}: see --help\n")
+            return 2
+    return 0
+
+
+def proto_path() -> Path:
+    """The directory that holds `dubbo_mesh/v1/options.proto`."""
+    import dubbo_mesh
+
+    return Path(dubbo_mesh.__path__[0]).parent

@@ -1,0 +1,69 @@
+"""Python modules as protoc names them: its rules are the law, since we import what it wrote.
+
+From protobuf's `compiler/python/helpers.cc`: the proto's path without `.proto` (or `.protodevel`), with
+`-` as `_` and `/` as `.`, then a suffix. A dot in a path therefore becomes a directory:
+`k8s.io/api.proto` is the module `k8s.io.api_pb2` in `k8s/io/api_pb2.py`.
+"""
+
+from __future__ import annotations
+
+import keyword
+import sys
+
+from .errors import GenerationError
+
+# The package that protobuf's own files come in; no prefix or relative import leads there.
+_PROTOBUF = "google.protobuf."
+_OWN = "dubbo_mesh."
+
+
+def module_of(proto: str, suffix: str) -> str:
+    """The dotted path of the module that a plugin writes for the file `proto`.
+
+    Raises:
+        GenerationError: Python has no such module, since a part of its path is empty.
+    """
+    stem = proto.removesuffix(".proto") if proto.endswith(".proto") else proto
+    stem = stem.removesuffix(".protodevel") if stem is proto else stem
+    module = stem.replace("-", "_").replace("/", ".") + suffix
+    if "" in module.split(".") or "\0" in module or "\\" in module:
+        raise GenerationError(
+            f"{proto!r} gives the Python module {module!r}, which Python cannot import: "
+            "a part of its path is empty or holds a character no file name may hold"
+        )
+    return module
+
+
+def path_of(module: str) -> str:
+    """The file of a module, as protoc names it in a response."""
+    return module.replace(".", "/") + ".py"
+
+
+def is_importable(module: str) -> bool:
+    """Whether an import statement can name this module: each part an identifier and no keyword."""
+    return all(map(is_identifier, module.split(".")))
+
+
+def is_identifier(name: str) -> bool:
+    """Whether Python reads `name` as one name, and as that name."""
+    if not name.isidentifier() or keyword.iskeyword(name):
+        return False
+    if name.isascii():
+        return True
+    import unicodedata
+
+    # Python folds identifiers to this form, so that another form would name another module.
+    return unicodedata.normalize("NFKC", name) == name
+
+
+def is_fixed(module: str) -> bool:
+    """Whether the module is a library's, which stays where it is whatever is said of the others."""
+    return module.startswith((_PROTOBUF, _OWN))
+
+
+def shadowed_package(module: str) -> str | None:
+    """The package of Python's or of ours that hides `module`, when it is imported by its bare path."""
+    top, dot, _ = module.partition(".")
+    if dot and (top in {"grpc", "dubbo_mesh"} or top in sys.stdlib_module_names):
+        return top
+    return None

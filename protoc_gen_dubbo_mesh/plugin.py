@@ -1,0 +1,105 @@
+"""The pipeline: request → options → config → model → text → layout → response."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from google.protobuf.compiler.plugin_pb2 import CodeGeneratorResponse
+
+from . import modules, options, request
+from .build import build
+from .errors import GenerationError, printable
+from .layout import lay_out
+from .render import Renderer
+from .resolve import Resolver
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .options import Options
+    from .request import Request
+    from .service_config import ServiceConfig
+
+EDITION_2023 = 1000  # of google.protobuf.Edition, which protobuf 5.27 does not have all of
+EDITION_2024 = 1001
+EDITION_PROTO2 = 998
+
+
+class Result(NamedTuple):
+    """What a run comes to: the answer, and what is worth a line on standard error."""
+
+    response: bytes
+    warnings: tuple[str, ...] = ()
+
+
+def run(data: bytes) -> Result:
+    """Answers one request.
+
+    Raises:
+        MalformedRequest: `data` is none.
+    """
+    response = CodeGeneratorResponse(
+        supported_features=CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL
+        | CodeGeneratorResponse.FEATURE_SUPPORTS_EDITIONS,
+        minimum_edition=EDITION_PROTO2,
+        maximum_edition=EDITION_2024,
+    )
+    warnings: list[str] = []
+    try:
+        _generate(request.parse(data), response, warnings)
+    except GenerationError as error:
+        del response.file[:]
+        response.error = str(error)
+    return Result(response.SerializeToString(), tuple(map(printable, warnings)))
+
+
+def _generate(asked: Request, response: CodeGeneratorResponse, warnings: list[str]) -> None:
+    chosen = options.parse(asked.parameter)
+    resolver = _resolver(asked, chosen, warnings)
+    built = build(asked, chosen, resolver)
+    if chosen.imports == "absolute" and not chosen.import_prefix:
+        warnings += _shadowed(asked)
+    renderer = Renderer()
+    for module in built:
+        response.file.add(name=module.path, content=lay_out(renderer.render(module)))
+
+
+def _resolver(asked: Request, chosen: Options, warnings: list[str]) -> Resolver:
+    """Reads the files that the parameters name."""
+    config: Config | None = None
+    service_config: ServiceConfig | None = None
+    if chosen.config is not None:
+        from . import config as config_file
+
+        config = config_file.read(chosen.config)
+        config.check_names(_services(asked))
+    if chosen.service_config is not None:
+        from . import service_config as service_config_file
+
+        service_config = service_config_file.read(chosen.service_config)
+        warnings += service_config.warnings
+        warnings += service_config.unmatched(_services(asked))
+    return Resolver(chosen, config, service_config, has_mesh_options=asked.has_mesh_options)
+
+
+def _services(asked: Request) -> dict[str, list[str]]:
+    """The services of this run by their full names, with their methods."""
+    return {
+        f"{file.package}.{service.name}" if file.package else service.name: [
+            method.name for method in service.method
+        ]
+        for file in asked.generate
+        for service in file.service
+    }
+
+
+def _shadowed(asked: Request) -> list[str]:
+    """A warning for each package of Python's that hides generated modules."""
+    hidden: dict[str, str] = {}
+    for file in asked.generate:
+        if file.service and (package := modules.shadowed_package(file.name.replace("/", "."))):
+            hidden.setdefault(package, file.name)
+    return [
+        f"{source}: Python's own package {package!r} hides what is generated below {package}/: "
+        "put all output below a package and name that in import_prefix="
+        for package, source in hidden.items()
+    ]

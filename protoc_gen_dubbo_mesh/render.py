@@ -1,0 +1,73 @@
+"""From the model to text, by the templates."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from . import sinks
+from .template_runtime import Environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .model import Module
+
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "arguments": sinks.arguments,
+    "comment": sinks.comment,
+    "docstring": sinks.docstring,
+    "literal": sinks.literal,
+}
+
+_SUFFIX = ".j2"
+
+
+class Renderer:
+    """Renders modules by `templates/module.py.j2`."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(_roots(), FILTERS)
+
+    def render(self, module: Module) -> str:
+        """The module's text, each statement on one line."""
+        return self._environment.render("module.py.j2", module=module, names=module.names)
+
+
+def read_templates() -> dict[str, str]:
+    """The templates by their files' names: those in the wheel, or else in the source tree around us."""
+    here = os.path.dirname(__file__)  # noqa: PTH120 - pathlib takes longer to import than all the rest here
+    directory = os.path.join(here, "templates")  # noqa: PTH118
+    if not os.path.isdir(directory):  # noqa: PTH112
+        directory = os.path.join(here, os.pardir, "templates")  # noqa: PTH118
+    templates: dict[str, str] = {}
+    for entry in os.scandir(directory):
+        if entry.name.endswith(_SUFFIX):
+            with open(entry.path, encoding="utf-8") as file:  # noqa: PTH123
+                templates[entry.name] = file.read()
+    return templates
+
+
+def digest(sources: Mapping[str, str]) -> int:
+    """Tells one state of the templates from another."""
+    value = 0
+    for name, source in sorted(sources.items()):
+        value = zlib.crc32(f"{name}\0{source}\0".encode(), value)
+    return value
+
+
+def _roots() -> Mapping[str, Any]:
+    """The compiled templates: as kept, unless the templates have been changed since."""
+    sources = read_templates()
+    try:
+        from .compiled_templates import DIGEST, ROOTS
+    except ImportError:
+        DIGEST, ROOTS = None, {}
+    if digest(sources) == DIGEST:
+        return ROOTS
+    from .template_compiler import compile_templates
+
+    namespace: dict[str, Any] = {}
+    exec(compile_templates(sources), namespace)  # noqa: S102 - our own templates, compiled
+    return namespace["ROOTS"]

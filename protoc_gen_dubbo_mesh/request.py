@@ -1,0 +1,63 @@
+"""What protoc asks for: the bytes on standard input, parsed and looked through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
+from google.protobuf.message import DecodeError
+
+from .errors import GenerationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto
+
+_OUR_OPTIONS = b"dubbo_mesh/v1/options.proto"
+
+
+class MalformedRequest(Exception):
+    """Standard input holds no request: nobody can be answered."""
+
+
+class Request(NamedTuple):
+    """A request for code.
+
+    Attributes:
+        parameter: the plugin's parameters as one string.
+        generate: the files to generate from.
+        files: all files by name, those that `generate` imports included.
+        has_mesh_options: whether any of them may use our options.
+    """
+
+    parameter: str
+    generate: tuple[FileDescriptorProto, ...]
+    files: Mapping[str, FileDescriptorProto]
+    has_mesh_options: bool
+
+
+def parse(data: bytes) -> Request:
+    """Reads a request.
+
+    Raises:
+        MalformedRequest: `data` is none.
+        GenerationError: it asks for a file that it does not hold.
+    """
+    has_mesh_options = _OUR_OPTIONS in data
+    if has_mesh_options:
+        # Registers our options, so that they are parsed with the rest.
+        import dubbo_mesh.v1.options_pb2  # noqa: F401
+    try:
+        message = CodeGeneratorRequest.FromString(data)
+    except DecodeError as error:
+        raise MalformedRequest("standard input is not a CodeGeneratorRequest") from error
+    files = {file.name: file for file in message.proto_file}
+    names = message.file_to_generate
+    if not names:
+        raise MalformedRequest("standard input asks for no file")
+    for name in names:
+        if name not in files:
+            raise GenerationError(f"the request asks for {name!r} but does not hold it")
+    generate = tuple(files[name] for name in names)
+    return Request(message.parameter, generate, files, has_mesh_options)

@@ -1,0 +1,130 @@
+"""Who wins when several say something: config, then the proto's option, then parameters, then defaults."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .comments import METHOD, SERVICE, where
+from .errors import GenerationError
+from .settings import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodOptions
+
+    from .config import Config
+    from .options import Options
+    from .service_config import ServiceConfig
+    from .settings import Calling, Identity
+
+_EXTENSION = 53110  # of dubbo_mesh/v1/options.proto
+_SERVICE_OPTIONS = 3  # ServiceDescriptorProto.options
+_METHOD_OPTIONS = 4  # MethodDescriptorProto.options
+
+
+class Resolver:
+    """What is said of the services and rpcs of a run, from all sources.
+
+    Args:
+        has_mesh_options: whether any proto may use our options.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        config: Config | None = None,
+        service_config: ServiceConfig | None = None,
+        *,
+        has_mesh_options: bool = True,
+    ) -> None:
+        self.has_mesh_options = has_mesh_options
+        self._parameters = options.identity
+        self._config = config
+        self._service_config = service_config
+
+    def service(self, file: FileDescriptorProto, index: int, full_name: str) -> ResolvedService:
+        """Settles what is said of a service.
+
+        Raises:
+            GenerationError: its option says something that cannot be.
+        """
+        service = file.service[index]
+        identity = self._parameters
+        defaults = NOTHING
+        if self.has_mesh_options:
+            from . import proto_options
+
+            try:
+                said = proto_options.of_service(service)
+            except ValueError as error:
+                path = (SERVICE, index)
+                raise _wrong(file, f"service {full_name}: {error}", path, _SERVICE_OPTIONS) from error
+            identity = said.identity.over(identity)
+            defaults = said.defaults
+        if self._config is not None:
+            identity = self._config.identity(full_name).over(identity)
+        return ResolvedService(self, file, index, full_name, identity, defaults)
+
+    def said_outside(self, service: str, method: str) -> tuple[Calling, Calling]:
+        """What the config and the gRPC service config say of a method."""
+        return (
+            self._config.calling(service, method) if self._config else NOTHING,
+            self._service_config.calling(service, method) if self._service_config else NOTHING,
+        )
+
+
+class ResolvedService:
+    """One service with what is said of it.
+
+    Attributes:
+        full_name: `package.Service`.
+        identity: where its provider is.
+    """
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        file: FileDescriptorProto,
+        index: int,
+        full_name: str,
+        identity: Identity,
+        defaults: Calling,
+    ) -> None:
+        self.identity = identity
+        self._resolver = resolver
+        self._file = file
+        self._index = index
+        self.full_name = full_name
+        self._defaults = defaults
+
+    def envoy_headers(self, index: int) -> Mapping[str, Any]:
+        """The arguments of `EnvoyHeaders` for the rpc with this index.
+
+        Raises:
+            GenerationError: they say something that cannot be, each alone or all together.
+        """
+        method = self._file.service[self._index].method[index]
+        config, grpc_config = self._resolver.said_outside(self.full_name, method.name)
+        try:
+            option = NOTHING
+            if self._resolver.has_mesh_options:
+                from . import proto_options
+
+                option = proto_options.of_method(method)
+            said = config.over(option).over(self._defaults).over(grpc_config)
+            return said.envoy_headers(_is_idempotent(method.options))
+        except ValueError as error:
+            path = (SERVICE, self._index, METHOD, index)
+            message = f"rpc {self.full_name}.{method.name}: {error}"
+            raise _wrong(self._file, message, path, _METHOD_OPTIONS) from error
+
+
+def _is_idempotent(options: MethodOptions) -> bool:
+    return options.idempotency_level in {options.NO_SIDE_EFFECTS, options.IDEMPOTENT}
+
+
+def _wrong(
+    file: FileDescriptorProto, message: str, path: Sequence[int], options: int
+) -> GenerationError:
+    return GenerationError(message, where(file, (*path, options, _EXTENSION), path))

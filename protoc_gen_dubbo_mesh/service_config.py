@@ -1,0 +1,185 @@
+"""`service_config=FILE`: a gRPC service config (JSON), whose timeouts and retries become Envoy's.
+
+The format: `grpc/service_config/service_config.proto` in grpc-proto, in protobuf's JSON form. What Envoy's
+headers cannot express is said, once for each kind of thing, and never dropped silently.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .errors import GenerationError
+from .settings import NOTHING, Calling, Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# The codes that Envoy retries on (x-envoy-retry-grpc-on), by gRPC's numbers and names.
+_RETRIABLE = {
+    1: "cancelled",
+    4: "deadline-exceeded",
+    8: "resource-exhausted",
+    13: "internal",
+    14: "unavailable",
+}
+_CODES = (
+    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED "
+    "RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE "
+    "DATA_LOSS UNAUTHENTICATED"
+).split()
+
+_SECONDS = re.compile(r"([0-9]+(?:\.[0-9]{1,9})?)s")
+
+Name = tuple[str, str]  # service and method; "" for all
+
+
+class ServiceConfig(NamedTuple):
+    """A gRPC service config.
+
+    Attributes:
+        methods: what is said by name: of one method, of a service's or (with empty names) of all.
+        warnings: what of it cannot be said in Envoy's headers.
+        path: the file's.
+    """
+
+    methods: Mapping[Name, Calling]
+    warnings: tuple[str, ...]
+    path: str
+
+    def calling(self, service: str, method: str) -> Calling:
+        """What is said of a method: the most specific entry, alone, as gRPC has it."""
+        for name in ((service, method), (service, ""), ("", "")):
+            if name in self.methods:
+                return self.methods[name]
+        return NOTHING
+
+    def unmatched(self, services: Mapping[str, Iterable[str]]) -> list[str]:
+        """A warning for each name that means nothing in `services` (full names, with methods)."""
+        return [
+            f"{self.path}: no {service}{'/' if method else ''}{method} in the files of this run"
+            for service, method in self.methods
+            if service and (service not in services or (method and method not in services[service]))
+        ]
+
+
+def read(path: str) -> ServiceConfig:
+    """Reads a gRPC service config.
+
+    Raises:
+        GenerationError: it cannot be read, is no JSON, or is no service config.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise GenerationError(f"not JSON: {error.msg}", f"{path}:{error.lineno}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise GenerationError(
+            f"parameter service_config={path!r} cannot be read: {reason}"
+        ) from error
+    return _Reader(path).config(content)
+
+
+class _Reader:
+    """Turns the JSON into a `ServiceConfig`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lost: dict[str, int] = {}
+
+    def config(self, content: object) -> ServiceConfig:
+        top = self._object("the service config", content)
+        methods: dict[Name, Calling] = {}
+        for index, entry in enumerate(self._list("methodConfig", top.pop("methodConfig", []))):
+            at = f"methodConfig[{index}]"
+            method_config = self._object(at, entry)
+            names = self._list(f"{at}.name", method_config.pop("name", []))
+            calling = self._calling(at, method_config)
+            for name in names:
+                key = self._name(f"{at}.name", name)
+                if key in methods:
+                    raise self._wrong(f"{at}.name", f"repeats {'/'.join(key) or 'the default'}")
+                methods[key] = calling
+        for key in top:
+            self._lose(key)
+        return ServiceConfig(methods, self._warnings(), self._path)
+
+    def _calling(self, at: str, entry: dict[str, Any]) -> Calling:
+        timeout = entry.pop("timeout", None)
+        retry = entry.pop("retryPolicy", None)
+        for key in entry:
+            self._lose(f"methodConfig.{key}")
+        calling = Calling(
+            timeout=None if timeout is None else self._seconds(f"{at}.timeout", timeout),
+            retry=None if retry is None else self._retry(f"{at}.retryPolicy", retry),
+        )
+        try:
+            calling.envoy_headers(idempotent=False)
+        except ValueError as error:
+            raise self._wrong(at, str(error)) from error
+        return calling
+
+    def _retry(self, at: str, value: object) -> Retry | None:
+        policy = self._object(at, value)
+        attempts = policy.pop("maxAttempts", None)
+        if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 2:
+            raise self._wrong(f"{at}.maxAttempts", f"is a whole number above 1, not {attempts!r}")
+        codes = self._list(f"{at}.retryableStatusCodes", policy.pop("retryableStatusCodes", []))
+        numbers = [self._code(f"{at}.retryableStatusCodes", code) for code in codes]
+        if not numbers:
+            raise self._wrong(f"{at}.retryableStatusCodes", "is empty")
+        for number in numbers:
+            if number not in _RETRIABLE:
+                self._lose(f"methodConfig.retryPolicy.retryableStatusCodes {_CODES[number]}")
+        for key in policy:
+            self._lose(f"methodConfig.retryPolicy.{key}")
+        grpc_on = tuple(_RETRIABLE[number] for number in numbers if number in _RETRIABLE)
+        # Without a code that Envoy knows there is nothing to retry on; Envoy's own conditions were not asked for.
+        return Retry(attempts=attempts, grpc_on=grpc_on) if grpc_on else None
+
+    def _code(self, at: str, code: object) -> int:
+        if isinstance(code, str) and code in _CODES:
+            return _CODES.index(code)
+        if isinstance(code, int) and not isinstance(code, bool) and 0 <= code < len(_CODES):
+            return code
+        raise self._wrong(at, f"holds {code!r}, which is no status code of gRPC's")
+
+    def _name(self, at: str, value: object) -> Name:
+        name = self._object(at, value)
+        service, method = name.get("service", ""), name.get("method", "")
+        if not isinstance(service, str) or not isinstance(method, str):
+            raise self._wrong(at, "holds a service or method that is no text")
+        if method and not service:
+            raise self._wrong(at, f"has the method {method!r} without a service")
+        return service, method
+
+    def _seconds(self, at: str, value: object) -> float:
+        match = _SECONDS.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            raise self._wrong(at, f'is a duration like "1.5s", not {value!r}')
+        return float(match[1])
+
+    def _object(self, at: str, value: object) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self._wrong(at, "is not a JSON object")
+        return dict(value)
+
+    def _list(self, at: str, value: object) -> list[Any]:
+        if not isinstance(value, list):
+            raise self._wrong(at, "is not a JSON array")
+        return value
+
+    def _lose(self, what: str) -> None:
+        self._lost[what] = self._lost.get(what, 0) + 1
+
+    def _warnings(self) -> tuple[str, ...]:
+        return tuple(
+            f"{self._path}: {what} ({times}x) cannot be said in Envoy's headers: not applied"
+            for what, times in self._lost.items()
+        )
+
+    def _wrong(self, at: str, what: str) -> GenerationError:
+        return GenerationError(f"{at} {what}", self._path)

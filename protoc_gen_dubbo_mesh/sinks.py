@@ -1,0 +1,75 @@
+"""The only ways from text into Python source.
+
+What a proto, a file name, a parameter or a config says is data. It enters the output here and
+nowhere else: as a string literal, a docstring or a comment. Templates print whatever is not `Code`
+through `code`, so that forgetting a sink gives a literal and never code. (They are rendered with
+jinja2's autoescape, which makes `code` our "escape".)
+
+Each mapping is injective and what Black would write: Python reads back exactly what was put in.
+"""
+
+from __future__ import annotations
+
+from .errors import printable
+
+
+class Code(str):
+    """Python source that we made ourselves: a checked identifier or something composed of such."""
+
+    __slots__ = ()
+
+
+def code(value: object) -> str:
+    """`value` as Python source: itself if it is `Code`, else a literal of it."""
+    if type(value) is Code:
+        return value
+    if isinstance(value, str):
+        return literal(value)
+    if isinstance(value, tuple):
+        items = ", ".join(code(item) for item in value)  # type: ignore[misc]
+        return f"({items},)" if len(value) == 1 else f"({items})"
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    raise TypeError(f"no Python literal for {type(value).__name__}")
+
+
+def literal(text: str) -> Code:
+    """`text` as a string literal, in ASCII and between double quotes as Black wants them.
+
+    A double quote is written as a hex escape: Black would turn `\\"` into single quotes around it all.
+    """
+    escaped = text.encode("unicode_escape").decode("ascii").replace('"', "\\x22")
+    return Code(f'"{escaped}"')
+
+
+def arguments(pairs: tuple[tuple[Code, object], ...]) -> Code:
+    """`name=literal` for each pair, between commas."""
+    return Code(", ".join(f"{name}={code(value)}" for name, value in pairs))
+
+
+def comment(text: str) -> Code:
+    """`text` as it may stand behind a `#`: on one line."""
+    return Code(printable(text))
+
+
+def docstring(text: str, indent: int = 0) -> Code:
+    """`text`, which `comments.clean` made, as a docstring at the depth of `indent` spaces.
+
+    Backslashes are doubled and three quotes are escaped, so nothing in the text ends the literal or
+    escapes anything. Whatever is not printable is an escape: Python and Black disagree on which of
+    those characters end a line. The first quote is escaped since Black would put a space before it;
+    after a last one the line ends, since Black would put a space behind it.
+    """
+    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    if escaped.startswith('"'):
+        escaped = "\\" + escaped
+    lines = [
+        line if line.isprintable() else printable(line) for line in escaped.split("\n")
+    ]
+    margin = " " * indent
+    if len(lines) > 1 or escaped.endswith('"'):
+        lines.append("")
+    body = "\n".join([lines[0], *(margin + line if line else "" for line in lines[1:-1])])
+    if len(lines) > 1:
+        body += "\n" + margin
+    return Code(f'{margin}"""{body}"""')
