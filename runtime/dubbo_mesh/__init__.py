@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ._environment import Environment as Environment
     from ._envoy_headers import EnvoyHeaders as EnvoyHeaders
     from ._errors import ConfigurationError as ConfigurationError
+    from ._health_checks import HealthCheck as HealthCheck
     from ._registration import add_servicer as add_servicer
     from ._request import RequestContext as RequestContext
     from ._request import bind_request as bind_request
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ._servicer import Servicer as Servicer
     from ._servicer import unimplemented as unimplemented
     from ._sidecar import Sidecar as Sidecar
+    from ._sidecar import SidecarError as SidecarError
     from ._stub import StreamStream as StreamStream
     from ._stub import StreamUnary as StreamUnary
     from ._stub import Stub as Stub
@@ -44,12 +46,14 @@ _HOMES = {
     "ConfigurationError": "._errors",
     "Environment": "._environment",
     "EnvoyHeaders": "._envoy_headers",
+    "HealthCheck": "._health_checks",
     "Method": "._service",
     "RequestContext": "._request",
     "Server": "._server",
     "Service": "._service",
     "Servicer": "._servicer",
     "Sidecar": "._sidecar",
+    "SidecarError": "._sidecar",
     "StreamStream": "._stub",
     "StreamUnary": "._stub",
     "Stub": "._stub",
@@ -72,6 +76,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "aio":
+        return importlib.import_module(".aio", __name__)
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -81,4 +87,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, "aio"})

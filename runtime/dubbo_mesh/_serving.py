@@ -103,7 +103,8 @@ def _sidecar(said: Sidecar | str | None, environment: Environment) -> tuple[Side
         return (None, False) if environment.admin is None else (Sidecar(environment.admin), True)
     if environment.mode != "sidecar" or environment.admin is None:
         return None, False
-    # The default address: in a pod a sidecar may come up after the application, elsewhere there is mostly none.
+    # The default address: in a pod a sidecar may come up after the application, elsewhere there is mostly
+    # none.
     return Sidecar(environment.admin), "KUBERNETES_SERVICE_HOST" in os.environ
 
 
@@ -195,7 +196,7 @@ def reflect(server: grpc.Server | grpc.aio.Server, board: Board) -> None:
 
 
 def name_of(service: object) -> str:
-    """The name that is meant by a service's name or key, a `Service`, or a generated servicer or stub class."""
+    """The name that is meant by a service's name or key, a `Service`, or a generated class."""
     if isinstance(service, str):
         return service
     mesh = getattr(service, "__mesh__", service)

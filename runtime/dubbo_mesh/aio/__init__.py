@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ._servicer import Servicer as Servicer
     from ._servicer import unimplemented as unimplemented
     from ._servicer import unimplemented_stream as unimplemented_stream
+    from ._sidecar import Sidecar as Sidecar
     from ._stub import StreamStream as StreamStream
     from ._stub import StreamUnary as StreamUnary
     from ._stub import Stub as Stub
@@ -27,6 +28,7 @@ _HOMES = {
     "Server": "._server",
     "Servicer": "._servicer",
     "ServicerContext": "grpc.aio",
+    "Sidecar": "._sidecar",
     "StreamStream": "._stub",
     "StreamUnary": "._stub",
     "Stub": "._stub",

@@ -1,0 +1,84 @@
+"""Threads that run handlers, and never keep a process from ending."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Workers(ThreadPoolExecutor):
+    """A pool of daemon threads, started as they are needed.
+
+    Python waits at exit for the threads of its own executor: one handler that hangs would keep a drained
+    server's process alive until Kubernetes kills it. grpc takes nothing but a `ThreadPoolExecutor`
+    for handlers with a pool of their own, hence the base class, of which only the type is used.
+    """
+
+    def __init__(self, name: str, max_workers: int | None = None) -> None:
+        """Starts no thread yet.
+
+        Args:
+            name: what the threads' names begin with.
+            max_workers: threads at most; by default as many as Python's own executor has.
+        """
+        super().__init__(1)
+        if max_workers is None:
+            max_workers = min(32, (os.cpu_count() or 1) + 4)
+        if max_workers < 1:
+            raise ValueError(f"max_workers: {max_workers} is not a positive number of threads")
+        self._thread_name = name
+        self._most = max_workers
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._idle = threading.Semaphore(0)
+        self._started = 0
+        self._growing = threading.Lock()
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Runs `fn` on one of the threads, when one is free."""
+        future: Future[_T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 - it is the future's to tell
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._tasks.put(run)
+        if not self._idle.acquire(blocking=False):
+            self._grow()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Lets the threads end when the tasks given so far are done; waits for none of them."""
+        self._tasks.put(None)
+
+    def _grow(self) -> None:
+        with self._growing:
+            if self._started >= self._most:
+                return
+            self._started += 1
+            name = f"{self._thread_name}-{self._started}"
+            if self._started == 1:
+                weakref.finalize(self, self._tasks.put, None).atexit = False
+        threading.Thread(target=_work, args=(self._tasks, self._idle), name=name, daemon=True).start()
+
+
+def _work(tasks: queue.SimpleQueue[Callable[[], None] | None], idle: threading.Semaphore) -> None:
+    # No method of the pool's: its threads must not keep alive a pool that nobody else has any more.
+    while (task := tasks.get()) is not None:
+        task()
+        del task  # an idle thread holds on to nothing
+        idle.release()
+    tasks.put(None)  # the next thread's
