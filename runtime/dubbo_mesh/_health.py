@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -121,7 +121,7 @@ class Board:
         self._tell()
 
     @contextmanager
-    def watched(self, changed: Callable[[], None]) -> Iterator[None]:
+    def watched(self, changed: Callable[[], None]) -> Generator[None, None, None]:
         """Calls `changed` whenever something may have changed, on any thread; it must not block."""
         self.watch(changed)
         try:

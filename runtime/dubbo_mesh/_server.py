@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self, Unpack
@@ -336,7 +336,7 @@ def serve(*servicers: object, **settings: Unpack[ServerSettings]) -> None:
 
 
 @contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Generator[None, None, None]:
     """Handles the signals to stop with `handler`, where Python lets us: on the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -373,7 +373,7 @@ async def _on_thread(function: Callable[[], None]) -> None:
 
 
 @contextlib.contextmanager
-def _handled(handler: Callable[[signal.Signals], None]) -> Iterator[None]:
+def _handled(handler: Callable[[signal.Signals], None]) -> Generator[None, None, None]:
     """Has the event loop call `handler` for the signals to stop, where Python lets us: on the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
