@@ -26,7 +26,7 @@ own Envoy, called through a consumer's Envoy by its mesh name:
   likewise. The ingress has the health_check filter in pass-through mode.
 * `MeshService(app, port, endpoints, ...)`: a virtual host with its domains, route timeout, retry
   policy, endpoints and active gRPC health check (`HealthCheck`).
-* Whatever Envoy can do and has no argument here is given as plain Envoy JSON: `route_action`,
+* Whatever Envoy can do and has no argument here is given as plain Envoy JSON: `route`, `route_action`,
   `cluster`, `connection_manager`, `listener` are merged over what is built (a value of None
   removes a key), `http_filters` stand before the router, `clusters` are added. `Envoy(name,
   listeners, clusters)` runs any configuration; `localmesh.config` has builders for its parts.

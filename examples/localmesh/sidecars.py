@@ -66,6 +66,7 @@ class MeshService:
         merge_window: Seconds for which Envoy holds a change of health back from its workers, when
             it came that soon after another one: `wait_healthy` would return too early. None leaves
             Envoy's own, 1 s.
+        route: Merged over the `Route`.
         route_action: Merged over the `RouteAction`.
         cluster: Merged over the `Cluster`.
     """
@@ -80,6 +81,7 @@ class MeshService:
     retry_policy: Json | None = None
     health_check: HealthCheck | None = field(default_factory=HealthCheck)
     merge_window: float | None = 0.0
+    route: Json = field(default_factory=dict[str, Any])
     route_action: Json = field(default_factory=dict[str, Any])
     cluster: Json = field(default_factory=dict[str, Any])
 
@@ -100,6 +102,11 @@ class MeshService:
             action["timeout"] = duration(self.timeout)
         if self.retry_policy is not None:
             action["retry_policy"] = self.retry_policy
+        route = {
+            "name": self.app,
+            "match": {"prefix": "/"},
+            "route": merged(action, self.route_action),
+        }
         return {
             "name": self.app,
             "domains": list(self.domains) or [self.host, self.authority],
@@ -109,13 +116,7 @@ class MeshService:
             ],
             "include_request_attempt_count": True,
             "include_attempt_count_in_response": True,
-            "routes": [
-                {
-                    "name": self.app,
-                    "match": {"prefix": "/"},
-                    "route": merged(action, self.route_action),
-                }
-            ],
+            "routes": [merged(route, self.route)],
         }
 
     def to_cluster(self) -> dict[str, Any]:
@@ -127,7 +128,7 @@ class MeshService:
         base: dict[str, Any] = {"common_lb_config": balancing}
         if self.health_check is not None:
             base["health_checks"] = [self.health_check.to_json()]
-        return cluster(self.app, self.endpoints, merged(base, self.cluster))
+        return merged(cluster(self.app, self.endpoints, base), self.cluster)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,6 +272,7 @@ class Sidecar(Envoy):
         name: Its node id and cluster, and the name of its directory.
         ingress: For the calls to the app; a string stands for `Ingress(app)`.
         egress: For the calls that the app makes; a list of services stands for `Egress(services)`.
+        bootstrap: As of `Envoy`: top-level keys to add, such as `layered_runtime`.
         directory: Where to put its files; None: a temporary one, removed at the end.
 
     Attributes:
@@ -284,9 +286,10 @@ class Sidecar(Envoy):
         *,
         ingress: Ingress | str | None = None,
         egress: Egress | Sequence[MeshService] | None = None,
+        bootstrap: Json | None = None,
         directory: Path | None = None,
     ) -> None:
-        super().__init__(name, directory=directory)
+        super().__init__(name, bootstrap=bootstrap, directory=directory)
         self.ingress_log = AccessLog(self.directory / "ingress.jsonl")
         self.egress_log = AccessLog(self.directory / "egress.jsonl")
         self._ingress_port = self._egress_port = None
