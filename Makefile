@@ -8,13 +8,16 @@ ARGS ?=
 TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh examples/demo.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate clean
+.PHONY: help demo soak test lint clean
 
 help: ## Says what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
 demo: $(VENV)/.demo ## Calls through real Envoys on this machine; ARGS=--keep leaves them up
 	@$(BIN)/python examples/demo.py $(ARGS)
+
+soak: $(VENV)/.demo ## Replaces providers under load, again and again
+	@$(BIN)/python examples/demo.py --rounds 10 $(ARGS)
 
 test: lint ## Lints, then runs all tests; ARGS goes to pytest
 	$(BIN)/python -m pytest $(ARGS)

@@ -10,6 +10,8 @@ through which it, and this script, call them. The exit status is 1 if a claim do
 
 import argparse
 import importlib
+import itertools
+import json
 import os
 import re
 import signal
@@ -21,7 +23,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,7 +95,31 @@ class Provider:
             log=self.sidecar.directory / "app.log",
             env=environment,
         )
-        mesh.stack.callback(self.app.stop)
+        mesh.stack.callback(self.app.kill)  # when the demo is over, nobody is left to drain for
+
+    def wait_serving(self) -> None:
+        """Returns when the app answers health checks through its Envoy.
+
+        Raises:
+            TimeoutError: It does not; the message has its log.
+            ChildProcessError: It ended; the message has its log.
+        """
+        with grpc.insecure_channel(self.sidecar.ingress) as channel:
+            path = "/grpc.health.v1.Health/Check"
+            check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
+
+            def answered() -> bool:
+                try:
+                    return check(b"", timeout=1) == b"\x08\x01"  # HealthCheckResponse.SERVING
+                except grpc.RpcError:
+                    return not self.app.running
+
+            try:
+                localmesh.wait_until(answered, what=f"{self.name} serves")
+            except TimeoutError as error:
+                raise TimeoutError(f"{error}\n{self.app.log_tail()}") from error
+            if not self.app.running:
+                raise ChildProcessError(f"{self.name} ended:\n{self.app.log_tail()}")
 
     def replace(self) -> float:
         """Ends the app, then its Envoy, and starts both anew; returns the seconds the app took to end."""
@@ -116,6 +142,7 @@ class Mesh:
         self.generated.mkdir()
         generate(self.generated)
         self.environment = os.environ | {
+            "POD_NAMESPACE": "default",
             "PYTHONPATH": str(self.generated),
             "PYTHONUNBUFFERED": "1",
             "DUBBO_MESH_DRAIN": "2",
@@ -136,21 +163,26 @@ class Mesh:
         stub = ["--plain-stub"] if "context" in without else []
         self.frontdesk = Provider(self, "frontdesk", "demo_frontdesk.py", *stub, egress=egress)
         self.envoy = self.frontdesk.sidecar
+        self.next_replaced = itertools.cycle(self.greeters)
         self.without = without
 
     def start(self) -> None:
-        """Starts the Envoys and the apps, and returns when all are healthy."""
-        for each in (*self.greeters, self.frontdesk):
+        """Starts the Envoys and the apps, and returns when all are healthy.
+
+        The front desk comes last: its Envoy finds the greeters healthy when it starts. One that turns
+        healthy later may be held back from Envoy's workers for a second (`update_merge_window`).
+        """
+        running = self.greeters[: 1 if "second-provider" in self.without else 2]
+        for each in self.greeters:
             each.sidecar.start()
-        apps = [self.frontdesk, *self.greeters[: 1 if "second-provider" in self.without else 2]]
-        for each in apps:
+        for each in running:
             each.app.start()
-        try:
-            self.envoy.wait_healthy("greeter", len(apps) - 1)
-            localmesh.wait_until(lambda: _serves(self.envoy.ingress), what="the front desk serves")
-        except TimeoutError as error:
-            logs = "\n".join(f"{each.name}:\n{each.app.log_tail()}" for each in apps)
-            raise RuntimeError(f"{error}\n{logs}") from error
+        for each in running:
+            each.wait_serving()
+        self.frontdesk.sidecar.start()
+        self.frontdesk.app.start()
+        self.frontdesk.wait_serving()
+        self.envoy.wait_healthy("greeter", len(running))
 
     def entries(self, since: float, count: int) -> list[dict[str, Any]]:
         """The calls of the greeter that began after `since`, as the front desk's Envoy logged them."""
@@ -159,17 +191,6 @@ class Mesh:
     def stat(self, name: str) -> int:
         """A counter of the front desk's Envoy."""
         return self.envoy.admin.stat(name)
-
-
-def _serves(address: str) -> bool:
-    with grpc.insecure_channel(address) as channel:
-        check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
-            "/grpc.health.v1.Health/Check"
-        )
-        try:
-            return check(b"", timeout=1) == b"\x08\x01"  # HealthCheckResponse.SERVING
-        except grpc.RpcError:
-            return False
 
 
 class Greetings:
@@ -187,7 +208,7 @@ class Greetings:
         return self._messages.HelloRequest(name=name)
 
 
-# The claims: each function returns its evidence, and raises ClaimError or what went wrong with its calls.
+# The claims. Each function returns its evidence, and raises ClaimError or what went wrong with its calls.
 
 
 def authority(mesh: Mesh, greetings: Greetings) -> str:
@@ -222,7 +243,7 @@ def both_providers(mesh: Mesh, greetings: Greetings) -> str:
     )
     hold(min(counted.values()) >= calls // 4 and sum(counted.values()) == calls, seen)
     hold(len(said) == 2, seen)
-    return f"{seen}, over {connections} connections to the consumer's Envoy"
+    return f"{seen}; connections from the consumer to its Envoy: {connections}"
 
 
 def retries(mesh: Mesh, greetings: Greetings) -> str:
@@ -329,7 +350,7 @@ class Load:
 
 def replaced(mesh: Mesh, greetings: Greetings) -> str:
     """A provider is drained and replaced under load, and no call is lost"""
-    provider, since = mesh.greeters[0], time.time()
+    provider, since = next(mesh.next_replaced), time.time()
     cluster = "cluster.greeter.membership_healthy"
     with Load(greetings) as load:
         load.wait_answered("", 100)
@@ -364,7 +385,7 @@ def describe(error: grpc.RpcError) -> str:
     return f"{error.code().name}: {error.details()}"
 
 
-CLAIMS = (authority, both_providers, retries, context, replaced)
+CLAIMS = (authority, both_providers, retries, context)
 
 
 def check(claim: Callable[[Mesh, Greetings], str], mesh: Mesh, greetings: Greetings) -> bool:
@@ -384,6 +405,7 @@ def main() -> int:
     """Runs the demo; returns the exit status."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     options.add_argument("--keep", action="store_true", help="leave the mesh up until Ctrl-C")
+    options.add_argument("--rounds", type=int, default=1, help="how often to replace a provider under load")
     options.add_argument(
         "--without",
         action="append",
@@ -397,14 +419,17 @@ def main() -> int:
     with ExitStack() as stack:
         mesh = Mesh(stack, set(chosen.without))
         mesh.start()
+        version = json.loads(mesh.envoy.admin.get("/server_info"))["version"].split("/")[1]
+        print(f"Two greeters and a front desk, each beside an Envoy {version} of its own\n")
         for feature in chosen.without:
             print(f"without {feature}: {FEATURES[feature]}")
-        # All that the stub is given.
-        os.environ["DUBBO_MESH_EGRESS"] = mesh.envoy.egress
+        # All that the stub is given: what the pod's spec would say.
+        os.environ |= {"POD_NAMESPACE": "default", "DUBBO_MESH_EGRESS": mesh.envoy.egress}
         greetings = Greetings(mesh.generated)
-        stack.callback(greetings.greeter.close)
-        results = [check(claim, mesh, greetings) for claim in CLAIMS]
-        print(f"{sum(results)} of {len(results)} claims hold, {time.monotonic() - began:.1f} s")
+        stack.enter_context(greetings.greeter)
+        claims = [*CLAIMS, *[replaced] * chosen.rounds]
+        results = [check(claim, mesh, greetings) for claim in claims]
+        print(f"\n{sum(results)} of {len(results)} claims hold, {time.monotonic() - began:.1f} s")
         if chosen.keep:
             keep(mesh)
     return 0 if all(results) else 1
@@ -421,10 +446,11 @@ def keep(mesh: Mesh) -> None:
     for each in (mesh.frontdesk, *mesh.greeters):
         where = [f"admin http://{each.sidecar.admin_address}", f"ingress {each.sidecar.ingress}"]
         print(f"{each.name:18}{', '.join(where)}, app {each.port.address} (process {each.app.pid})")
-    print(f"call the greeter  DUBBO_MESH_EGRESS={mesh.envoy.egress} PYTHONPATH={mesh.generated} \\")
-    print(f"                    {sys.executable} {GREETER / 'client.py'} Ada")
+    environment = f"POD_NAMESPACE=default DUBBO_MESH_EGRESS={mesh.envoy.egress} PYTHONPATH={mesh.generated}"
+    print(f"call the greeter  {environment} \\\n{'':20}{sys.executable} {GREETER / 'client.py'} Ada")
     print("Ctrl-C ends it.", flush=True)
-    signal.pause()
+    with suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 if __name__ == "__main__":
@@ -432,3 +458,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except (OSError, localmesh.EnvoyError, subprocess.CalledProcessError) as error:
+        sys.exit(f"the mesh could not be started: {error}")

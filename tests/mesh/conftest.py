@@ -12,6 +12,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2_grpc
 
+import demo
 import localmesh
 
 Handler = Callable[[bytes, grpc.ServicerContext], bytes]
@@ -49,6 +50,14 @@ class Consumer:
 
 def echo(request: bytes, context: grpc.ServicerContext) -> bytes:
     return request
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is generated from the greeter example: messages, protoc's stubs and ours."""
+    directory = tmp_path_factory.mktemp("generated")
+    demo.generate(directory)
+    return directory
 
 
 @pytest.fixture
