@@ -33,18 +33,18 @@ _Behavior = Callable[[Any, Any], Any]
 
 
 class Draining:
-    """Whether a server is draining, and when a call last came while it did."""
+    """Whether a server is draining, and when a call last came while it did.
+
+    Attributes:
+        active: whether responses are marked, and calls noted as traffic that has yet to go elsewhere.
+        last_call: when the last such call came, by `time.monotonic`; None if none has.
+    """
 
     __slots__ = ("active", "last_call")
 
     def __init__(self) -> None:
         self.active = False
-        self.last_call = 0.0
-
-    def begin(self) -> None:
-        """From now on responses are marked, and calls counted as traffic that has yet to go elsewhere."""
-        self.last_call = time.monotonic()
-        self.active = True
+        self.last_call: float | None = None
 
 
 class Handlers(grpc.GenericRpcHandler):

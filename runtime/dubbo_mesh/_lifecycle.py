@@ -210,7 +210,7 @@ class Lifecycle:
             "draining: traffic has %g s to go elsewhere, then calls %g s to end", plan.drain, plan.grace
         )
         self.board.serve(False)
-        self.draining.begin()
+        self.draining.active = True
         LOGGER.info("%s: health NOT_SERVING, readiness false, responses marked", clock)
         if self._link is not None and self.started and not self._hurried:
             taken = self._link.say(healthy=False, wait=min(1.0, plan.drain))
@@ -236,7 +236,7 @@ class Lifecycle:
             return
         ends = clock.began + self.plan.drain
         while True:
-            quiet_at = self.draining.last_call + self.plan.quiet
+            quiet_at = (self.draining.last_call or clock.began) + self.plan.quiet
             now = time.monotonic()
             remaining = min(quiet_at, ends) - now
             if remaining <= 0:
@@ -247,8 +247,10 @@ class Lifecycle:
                     return
         if now >= quiet_at:
             LOGGER.info("%s: no call for %g s", clock, self.plan.quiet)
+        elif self.draining.last_call is None:
+            LOGGER.info("%s: the drain time is over", clock)
         else:
-            LOGGER.warning("%s: calls still come in, the drain time is over", clock)
+            LOGGER.warning("%s: the drain time is over, and calls still come in", clock)
 
     def _stop_server(self, clock: _Clock) -> None:
         """Stops taking calls, lets those that run end, and cuts off what is left after their grace."""

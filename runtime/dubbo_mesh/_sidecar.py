@@ -19,7 +19,7 @@ EXIT = ("POST", "/quitquitquit")
 POLL = 0.1
 """Seconds between two questions whether the sidecar is ready."""
 
-_HEAD = 4096  # bytes; a status line is within the first few dozen
+_LARGEST = 4096  # bytes read of an answer; what matters is within the first few hundred
 _ISTIO_ADMIN = 15000
 _ISTIO_AGENT = 15020  # pilot-agent: Envoy's own /quitquitquit would only make it start Envoy again
 
@@ -74,18 +74,38 @@ class AdminAddress:
         )
 
 
-def status_of(head: bytes) -> int | None:
-    """The status in the beginning of an HTTP/1 response; None while that is too short, or it is no such."""
-    line, end, _ = head.partition(b"\r\n")
-    parts = line.split(b" ", 2)
-    if not end or len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or not parts[1].isdigit():
-        return None
-    return int(parts[1][:3])
+class Answer:
+    """An HTTP/1 response as far as it has come: its status, and whether it is a draining sidecar's."""
 
+    def __init__(self) -> None:
+        self._received = b""
 
-def head_complete(head: bytes) -> bool:
-    """Whether the status line is there, or will never be."""
-    return b"\r\n" in head or len(head) >= _HEAD
+    def take(self, received: bytes) -> bool:
+        """Takes what has come, nothing standing for the end; returns whether more could change anything."""
+        self._received += received
+        if not received or len(self._received) >= _LARGEST:
+            return False
+        # Only of one answer the body matters: 503 to /ready may come from an Envoy that was told to be failing.
+        return self.status is None or (self.status == 503 and not self.draining)
+
+    @property
+    def status(self) -> int | None:
+        """The status; None while the answer is too short, or if it is not HTTP."""
+        line, end, _ = self._received.partition(b"\r\n")
+        parts = line.split(b" ", 2)
+        if not end or len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or not parts[1].isdigit():
+            return None
+        return int(parts[1][:3])
+
+    @property
+    def draining(self) -> bool:
+        """Whether the sidecar works, and only says that it does not because it was told to be failing."""
+        return b"DRAINING" in self._received.partition(b"\r\n\r\n")[2]
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is a working sidecar's, in answer to `GET /ready`."""
+        return self.status == 200 or (self.status == 503 and self.draining)
 
 
 class Sidecar:
@@ -117,9 +137,12 @@ class Sidecar:
         return str(self._address)
 
     def ready(self) -> bool:
-        """Whether the sidecar takes traffic now: `GET /ready` answers 200. False where it does not answer."""
+        """Whether the sidecar works now: `GET /ready`. False where nothing answers.
+
+        Envoy says no to that, with `DRAINING`, also after `failing`; it is ready all the same.
+        """
         try:
-            return self._status(*READY) == 200
+            return _ask(self._address, self._timeout, *READY).ready
         except SidecarError:
             return False
 
@@ -188,34 +211,24 @@ class Sidecar:
     def _tell(self, method: str, path: str) -> None:
         _tell(self._address, self._timeout, method, path)
 
-    def _status(self, method: str, path: str) -> int:
-        return _status(self._address, self._timeout, method, path)
-
 
 def _tell(address: AdminAddress, timeout: float, method: str, path: str) -> None:
-    status = _status(address, timeout, method, path)
+    status = _ask(address, timeout, method, path).status
     if status != 200:
-        raise address.error(path, f"HTTP status {status}")
+        raise address.error(path, f"HTTP status {status}" if status else "the answer is not HTTP")
 
 
-def _status(address: AdminAddress, timeout: float, method: str, path: str) -> int:
+def _ask(address: AdminAddress, timeout: float, method: str, path: str) -> Answer:
+    answer = Answer()
     deadline = time.monotonic() + timeout
     try:
         with socket.create_connection((address.host, address.port), timeout) as connection:
             connection.sendall(address.request(method, path))
-            head = b""
-            while not head_complete(head):
+            while answer.take(connection.recv(_LARGEST)):
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     raise TimeoutError("timed out")
                 connection.settimeout(remaining)
-                received = connection.recv(_HEAD)
-                if not received:
-                    break
-                head += received
     except OSError as error:
         raise address.error(path, error.strerror or error) from error
-    status = status_of(head)
-    if status is None:
-        raise address.error(path, "the answer is not HTTP")
-    return status
+    return answer

@@ -13,9 +13,8 @@ from .._sidecar import (
     POLL,
     READY,
     AdminAddress,
+    Answer,
     SidecarError,
-    head_complete,
-    status_of,
 )
 
 
@@ -48,9 +47,12 @@ class Sidecar:
         return str(self._address)
 
     async def ready(self) -> bool:
-        """Whether the sidecar takes traffic now: `GET /ready` answers 200. False where it does not answer."""
+        """Whether the sidecar works now: `GET /ready`. False where nothing answers.
+
+        Envoy says no to that, with `DRAINING`, also after `failing`; it is ready all the same.
+        """
         try:
-            return await _status(self._address, self._timeout, *READY) == 200
+            return (await _ask(self._address, self._timeout, *READY)).ready
         except SidecarError:
             return False
 
@@ -110,23 +112,20 @@ class Sidecar:
 
 
 async def _tell(address: AdminAddress, timeout: float, method: str, path: str) -> None:
-    status = await _status(address, timeout, method, path)
+    status = (await _ask(address, timeout, method, path)).status
     if status != 200:
-        raise address.error(path, f"HTTP status {status}")
+        raise address.error(path, f"HTTP status {status}" if status else "the answer is not HTTP")
 
 
-async def _status(address: AdminAddress, timeout: float, method: str, path: str) -> int:
+async def _ask(address: AdminAddress, timeout: float, method: str, path: str) -> Answer:
+    answer = Answer()
     writer: asyncio.StreamWriter | None = None
-    head = b""
     try:
         async with asyncio.timeout(timeout):
             reader, writer = await asyncio.open_connection(address.host, address.port)
             writer.write(address.request(method, path))
-            while not head_complete(head):
-                received = await reader.read(4096)
-                if not received:
-                    break
-                head += received
+            while answer.take(await reader.read(4096)):
+                pass
     except TimeoutError as error:
         raise address.error(path, "timed out") from error
     except OSError as error:
@@ -134,7 +133,4 @@ async def _status(address: AdminAddress, timeout: float, method: str, path: str)
     finally:
         if writer is not None:
             writer.close()
-    status = status_of(head)
-    if status is None:
-        raise address.error(path, "the answer is not HTTP")
-    return status
+    return answer
