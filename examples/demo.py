@@ -316,10 +316,14 @@ class Load:
     _threads: list[threading.Thread] = field(default_factory=list[threading.Thread])
 
     def __enter__(self) -> "Load":
-        for kind in (self._unary, self._stream) * 2:
-            self._threads.append(threading.Thread(target=self._repeat, args=(kind,), daemon=True))
-            self._threads[-1].start()
         return self
+
+    def start(self) -> None:
+        """Starts the threads, to be stopped by the end of the `with` block."""
+        for kind in (self._unary, self._stream) * 2:
+            thread = threading.Thread(target=self._repeat, args=(kind,), daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def __exit__(self, *exc_info: object) -> None:
         self._over.set()
@@ -353,6 +357,7 @@ def replaced(mesh: Mesh, greetings: Greetings) -> str:
     provider, since = next(mesh.next_replaced), time.time()
     cluster = "cluster.greeter.membership_healthy"
     with Load(greetings) as load:
+        load.start()
         load.wait_answered("", 100)
         healthy = [mesh.stat(cluster)]
         old = f"{provider.name} ({provider.app.pid})"
