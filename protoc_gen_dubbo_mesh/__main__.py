@@ -22,11 +22,11 @@ def main() -> int:
     # One short run makes hardly any garbage, and looking for it takes a tenth of the time.
     gc.disable()
     from .plugin import run
-    from .request import MalformedRequest
+    from .request import MalformedRequestError
 
     try:
         result = run(sys.stdin.buffer.read())
-    except MalformedRequest as error:
+    except MalformedRequestError as error:
         print(f"{PROGRAM}: {error}; protoc and buf start this program: see --help", file=sys.stderr)  # noqa: T201
         return 1
     for warning in result.warnings:

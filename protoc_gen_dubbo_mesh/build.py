@@ -72,9 +72,7 @@ class _ModuleBuilder:
         shadowed = {attribute for service in attributes for attribute in service}
         self._claim_known_names()
         own = [self._own_names(service.name, shadowed) for service in file.service]
-        self._imports = Imports(
-            self._symbols, shadowed, self._module.rpartition(".")[0], self._options
-        )
+        self._imports = Imports(self._symbols, shadowed, self._module.rpartition(".")[0], self._options)
         imported = self._import_libraries()
         self._bound = self._import_messages()
         if self._imports.loads:
@@ -94,14 +92,10 @@ class _ModuleBuilder:
 
     def _attributes(self, index: int) -> list[Code]:
         """The names in Python of a service's rpcs."""
-        paths = {
-            number: (SERVICE, index, METHOD, number)
-            for number in range(len(self._file.service[index].method))
-        }
-        rpcs = [
-            (self._checked(method.name, paths[number]), paths[number])
-            for number, method in enumerate(self._file.service[index].method)
-        ]
+        rpcs: list[tuple[str, Path]] = []
+        for number, method in enumerate(self._file.service[index].method):
+            path = (SERVICE, index, METHOD, number)
+            rpcs.append((self._checked(method.name, path), path))
         return names.attributes(rpcs, self._describe)
 
     def _claim_known_names(self) -> None:
@@ -155,9 +149,7 @@ class _ModuleBuilder:
                 imports.member("collections.abc", "Iterator") if streams and api != "async" else unused
             ),
             async_iterator=(
-                imports.member("collections.abc", "AsyncIterator")
-                if streams and api != "sync"
-                else unused
+                imports.member("collections.abc", "AsyncIterator") if streams and api != "sync" else unused
             ),
             deprecated=imports.member("typing_extensions", "deprecated") if deprecated else unused,
             property=imports.builtin("property") if deprecated_rpcs else unused,
@@ -209,8 +201,7 @@ class _ModuleBuilder:
                 if value is not None
             ),
             rpcs=tuple(
-                self._rpc(index, number, attribute, settled)
-                for number, attribute in enumerate(attributes)
+                self._rpc(index, number, attribute, settled) for number, attribute in enumerate(attributes)
             ),
             comment=self._comments.of_service(index),
             deprecated=f"service {full_name} is deprecated"
@@ -230,13 +221,9 @@ class _ModuleBuilder:
             response=self._message(method.output_type, path),
             client_streaming=method.client_streaming,
             server_streaming=method.server_streaming,
-            envoy=tuple(
-                (Code(field), value) for field, value in settled.envoy_headers(number).items()
-            ),
+            envoy=tuple((Code(field), value) for field, value in settled.envoy_headers(number).items()),
             comment=self._comments.of_rpc(service, number),
-            deprecated=f"rpc {settled.full_name}.{name} is deprecated"
-            if method.options.deprecated
-            else "",
+            deprecated=f"rpc {settled.full_name}.{name} is deprecated" if method.options.deprecated else "",
         )
 
     def _message(self, type_name: str, path: Path) -> Message:

@@ -36,7 +36,9 @@ def answer(arguments: list[str]) -> int:
         case ["--proto-path"]:
             sys.stdout.write(f"{proto_path()}\n")
         case _:
-            sys.stderr.write(f"protoc-gen-dubbo-mesh: unknown arguments {' '.join(arguments)!r}: see --help\n")
+            sys.stderr.write(
+                f"protoc-gen-dubbo-mesh: unknown arguments {' '.join(arguments)!r}: see --help\n"
+            )
             return 2
     return 0
 

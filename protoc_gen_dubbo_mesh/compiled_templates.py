@@ -1,8 +1,5 @@
 # Compiled from templates/ by `python -m protoc_gen_dubbo_mesh.template_compiler`. Do not edit.
-# fmt: off
-# ruff: noqa
-# mypy: ignore-errors
-# pyright: basic, reportGeneralTypeIssues=false
+# type: ignore
 from protoc_gen_dubbo_mesh.sinks import code as escape
 from protoc_gen_dubbo_mesh.template_runtime import (
     TemplateRuntimeError, Undefined, internalcode, missing

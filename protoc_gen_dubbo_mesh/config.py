@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from .errors import GenerationError
 from .settings import NOTHING, Calling, Identity, Retry
@@ -181,8 +181,8 @@ class Source(NamedTuple):
 def _only_path(content: dict[str, Any]) -> Key:
     path: list[str] = []
     value: Any = content
-    while isinstance(value, dict) and len(value) == 1:
-        [(key, value)] = value.items()
+    while isinstance(value, dict) and len(table := cast("dict[str, Any]", value)) == 1:
+        [(key, value)] = table.items()
         path.append(key)
     return tuple(path)
 
@@ -253,12 +253,13 @@ class _Reader:
             return value
         if kind == "whole" and _is_whole(value):
             return value
-        if kind == "wholes" and isinstance(value, list) and all(map(_is_whole, value)):
-            return tuple(value)
-        if kind in {"texts", "policies"} and isinstance(value, list) and all(map(_is_text, value)):
-            if kind == "texts":
-                return tuple(value)
-            return tuple(item.lower().replace("_", "-") for item in value)
+        if isinstance(value, list) and (values := cast("list[Any]", value)):
+            if kind == "wholes" and all(map(_is_whole, values)):
+                return tuple(values)
+            if kind == "texts" and all(isinstance(item, str) for item in values):
+                return tuple(values)
+            if kind == "policies" and all(isinstance(item, str) for item in values):
+                return tuple(item.lower().replace("_", "-") for item in values)
         raise self._wrong(key, f"is {_KINDS[kind]}, not {value!r}")
 
     def _duration(self, key: Key, value: object) -> float:
@@ -271,13 +272,14 @@ class _Reader:
     def _table(self, key: Key, content: object, known: set[str] | None = None) -> dict[str, Any]:
         if not isinstance(content, dict):
             raise self._wrong(key, f"is a table, not {content!r}")
-        for name in content:
+        table = cast("dict[str, Any]", content)
+        for name in table:
             if known is not None and name not in known:
                 raise GenerationError(
                     f"unknown key {_dotted((*key, name))}; known here: {', '.join(sorted(known))}",
                     self._source.where((*key, name)),
                 )
-        return content
+        return table
 
     def _check(self, key: Key, check: Callable[[], object]) -> None:
         try:
@@ -293,18 +295,14 @@ _KINDS = {
     "text": "text",
     "flag": "true or false",
     "whole": "a whole number, 0 or more",
-    "wholes": "a list of whole numbers",
-    "texts": "a list of texts",
-    "policies": "a list of the names of Envoy's retry policies",
+    "wholes": "a list of whole numbers, not empty",
+    "texts": "a list of texts, not empty",
+    "policies": "a list of the names of Envoy's retry policies, not empty",
 }
 
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
 
 
 def _dotted(key: Key) -> str:

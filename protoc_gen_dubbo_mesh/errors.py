@@ -21,6 +21,5 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
     )

@@ -15,7 +15,7 @@ from .errors import GenerationError
 from .sinks import Code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .comments import Path
 
@@ -58,7 +58,7 @@ class Symbols:
         return Code(name)
 
 
-def attributes(rpcs: list[tuple[str, Path]], describe: Callable[[Path], str]) -> list[Code]:
+def attributes(rpcs: Sequence[tuple[str, Path]], describe: Callable[[Path], str]) -> list[Code]:
     """The names in Python of the rpcs of one service, which are given by name and path.
 
     Raises:

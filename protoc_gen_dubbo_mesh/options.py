@@ -115,9 +115,7 @@ def _port(value: str | None) -> int | None:
     if value is None:
         return None
     if not re.fullmatch(r"[0-9]{1,5}", value):
-        raise GenerationError(
-            f"parameter port {value!r} is not a port: a whole number from 1 to 65535"
-        )
+        raise GenerationError(f"parameter port {value!r} is not a port: a whole number from 1 to 65535")
     return int(value)
 
 

@@ -35,7 +35,7 @@ def run(data: bytes) -> Result:
     """Answers one request.
 
     Raises:
-        MalformedRequest: `data` is none.
+        MalformedRequestError: `data` is none.
     """
     response = CodeGeneratorResponse(
         supported_features=CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL

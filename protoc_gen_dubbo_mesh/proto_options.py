@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .settings import NOTHING, Calling, Identity, Retry
 
@@ -29,11 +29,9 @@ def of_service(service: ServiceDescriptorProto) -> ServiceSaid:
     Raises:
         ValueError: it says something that cannot be.
     """
-    from dubbo_mesh.v1 import options_pb2
-
-    if not service.options.HasExtension(options_pb2.service):
+    said = _extension(service.options, "service")
+    if said is None:
         return ServiceSaid()
-    said = service.options.Extensions[options_pb2.service]
     identity = Identity(*(_scalar(said, name) for name in Identity._fields))
     return ServiceSaid(identity.checked(), _calling(said.defaults))
 
@@ -44,11 +42,15 @@ def of_method(method: MethodDescriptorProto) -> Calling:
     Raises:
         ValueError: it says something that cannot be.
     """
+    said = _extension(method.options, "method")
+    return NOTHING if said is None else _calling(said)
+
+
+def _extension(options: Any, name: str) -> Any:
     from dubbo_mesh.v1 import options_pb2
 
-    if not method.options.HasExtension(options_pb2.method):
-        return NOTHING
-    return _calling(method.options.Extensions[options_pb2.method])
+    extension = getattr(options_pb2, name)
+    return options.Extensions[extension] if options.HasExtension(extension) else None
 
 
 def _calling(said: options_pb2.MethodOptions) -> Calling:
@@ -75,7 +77,7 @@ def _retry(said: options_pb2.Retry) -> Retry:
     )
 
 
-def _scalar(said: Message, name: str):  # type: ignore[no-untyped-def]
+def _scalar(said: Message, name: str) -> Any:
     return getattr(said, name) if said.HasField(name) else None
 
 
@@ -91,7 +93,7 @@ def _seconds(said: options_pb2.MethodOptions, name: str) -> float | None:
 
 def _policies(said: options_pb2.Retry, name: str) -> tuple[str, ...]:
     """The retry policies of an enum's values, by Envoy's own names."""
-    enum = said.DESCRIPTOR.fields_by_name[name].enum_type
+    enum: Any = said.DESCRIPTOR.fields_by_name[name].enum_type
     policies: list[str] = []
     for number in getattr(said, name):
         value = enum.values_by_number.get(number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import sinks
 from .template_runtime import Environment
@@ -59,15 +59,13 @@ def digest(sources: Mapping[str, str]) -> int:
 
 def _roots() -> Mapping[str, Any]:
     """The compiled templates: as kept, unless the templates have been changed since."""
+    from . import compiled_templates
+
     sources = read_templates()
-    try:
-        from .compiled_templates import DIGEST, ROOTS
-    except ImportError:
-        DIGEST, ROOTS = None, {}
-    if digest(sources) == DIGEST:
-        return ROOTS
+    if digest(sources) == compiled_templates.DIGEST:
+        return cast("Mapping[str, Any]", compiled_templates.ROOTS)
     from .template_compiler import compile_templates
 
     namespace: dict[str, Any] = {}
     exec(compile_templates(sources), namespace)  # noqa: S102 - our own templates, compiled
-    return namespace["ROOTS"]
+    return cast("Mapping[str, Any]", namespace["ROOTS"])

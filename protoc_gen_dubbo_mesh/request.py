@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _OUR_OPTIONS = b"dubbo_mesh/v1/options.proto"
 
 
-class MalformedRequest(Exception):
+class MalformedRequestError(Exception):
     """Standard input holds no request: nobody can be answered."""
 
 
@@ -41,21 +42,21 @@ def parse(data: bytes) -> Request:
     """Reads a request.
 
     Raises:
-        MalformedRequest: `data` is none.
+        MalformedRequestError: `data` is none.
         GenerationError: it asks for a file that it does not hold.
     """
     has_mesh_options = _OUR_OPTIONS in data
     if has_mesh_options:
         # Registers our options, so that they are parsed with the rest.
-        import dubbo_mesh.v1.options_pb2  # noqa: F401
+        import_module("dubbo_mesh.v1.options_pb2")
     try:
         message = CodeGeneratorRequest.FromString(data)
     except DecodeError as error:
-        raise MalformedRequest("standard input is not a CodeGeneratorRequest") from error
+        raise MalformedRequestError("standard input is not a CodeGeneratorRequest") from error
     files = {file.name: file for file in message.proto_file}
     names = message.file_to_generate
     if not names:
-        raise MalformedRequest("standard input asks for no file")
+        raise MalformedRequestError("standard input asks for no file")
     for name in names:
         if name not in files:
             raise GenerationError(f"the request asks for {name!r} but does not hold it")

@@ -124,7 +124,5 @@ def _is_idempotent(options: MethodOptions) -> bool:
     return options.idempotency_level in {options.NO_SIDE_EFFECTS, options.IDEMPOTENT}
 
 
-def _wrong(
-    file: FileDescriptorProto, message: str, path: Sequence[int], options: int
-) -> GenerationError:
+def _wrong(file: FileDescriptorProto, message: str, path: Sequence[int], options: int) -> GenerationError:
     return GenerationError(message, where(file, (*path, options, _EXTENSION), path))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .errors import GenerationError
 from .settings import NOTHING, Calling, Retry
@@ -26,10 +26,24 @@ _RETRIABLE = {
     14: "unavailable",
 }
 _CODES = (
-    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED "
-    "RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE "
-    "DATA_LOSS UNAUTHENTICATED"
-).split()
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
 
 _SECONDS = re.compile(r"([0-9]+(?:\.[0-9]{1,9})?)s")
 
@@ -77,9 +91,7 @@ def read(path: str) -> ServiceConfig:
         raise GenerationError(f"not JSON: {error.msg}", f"{path}:{error.lineno}") from error
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise GenerationError(
-            f"parameter service_config={path!r} cannot be read: {reason}"
-        ) from error
+        raise GenerationError(f"parameter service_config={path!r} cannot be read: {reason}") from error
     return _Reader(path).config(content)
 
 
@@ -103,8 +115,8 @@ class _Reader:
                 if key in methods:
                     raise self._wrong(f"{at}.name", f"repeats {'/'.join(key) or 'the default'}")
                 methods[key] = calling
-        for key in top:
-            self._lose(key)
+        for field in top:
+            self._lose(field)
         return ServiceConfig(methods, self._warnings(), self._path)
 
     def _calling(self, at: str, entry: dict[str, Any]) -> Calling:
@@ -137,7 +149,7 @@ class _Reader:
         for key in policy:
             self._lose(f"methodConfig.retryPolicy.{key}")
         grpc_on = tuple(_RETRIABLE[number] for number in numbers if number in _RETRIABLE)
-        # Without a code that Envoy knows there is nothing to retry on; Envoy's own conditions were not asked for.
+        # Without a code that Envoy knows there is nothing to retry on: no other was asked for.
         return Retry(attempts=attempts, grpc_on=grpc_on) if grpc_on else None
 
     def _code(self, at: str, code: object) -> int:
@@ -165,12 +177,12 @@ class _Reader:
     def _object(self, at: str, value: object) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise self._wrong(at, "is not a JSON object")
-        return dict(value)
+        return dict(cast("dict[str, Any]", value))
 
     def _list(self, at: str, value: object) -> list[Any]:
         if not isinstance(value, list):
             raise self._wrong(at, "is not a JSON array")
-        return value
+        return cast("list[Any]", value)
 
     def _lose(self, what: str) -> None:
         self._lost[what] = self._lost.get(what, 0) + 1

@@ -10,6 +10,8 @@ Each mapping is injective and what Black would write: Python reads back exactly 
 
 from __future__ import annotations
 
+from typing import cast
+
 from .errors import printable
 
 
@@ -26,8 +28,8 @@ def code(value: object) -> str:
     if isinstance(value, str):
         return literal(value)
     if isinstance(value, tuple):
-        items = ", ".join(code(item) for item in value)  # type: ignore[misc]
-        return f"({items},)" if len(value) == 1 else f"({items})"
+        items = [code(item) for item in cast("tuple[object, ...]", value)]
+        return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
     raise TypeError(f"no Python literal for {type(value).__name__}")
@@ -36,7 +38,7 @@ def code(value: object) -> str:
 def literal(text: str) -> Code:
     """`text` as a string literal, in ASCII and between double quotes as Black wants them.
 
-    A double quote is written as a hex escape: Black would turn `\\"` into single quotes around it all.
+    A double quote is written as a hex escape: Black prefers single quotes to an escaped double one.
     """
     escaped = text.encode("unicode_escape").decode("ascii").replace('"', "\\x22")
     return Code(f'"{escaped}"')
@@ -57,19 +59,19 @@ def docstring(text: str, indent: int = 0) -> Code:
 
     Backslashes are doubled and three quotes are escaped, so nothing in the text ends the literal or
     escapes anything. Whatever is not printable is an escape: Python and Black disagree on which of
-    those characters end a line. The first quote is escaped since Black would put a space before it;
-    after a last one the line ends, since Black would put a space behind it.
+    those characters end a line. A quote at either end is an escape too: Black would put a space there.
     """
+    margin = " " * indent
+    if "\n" not in text:
+        body = _escaped(text[:-1]) + "\\x22" if text.endswith('"') else _escaped(text)
+        return Code(f'{margin}"""{body}"""')
+    first, *rest = _escaped(text).split("\n")
+    body = "\n".join([first, *(margin + line if line else "" for line in rest)])
+    return Code(f'{margin}"""{body}\n{margin}"""')
+
+
+def _escaped(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     if escaped.startswith('"'):
         escaped = "\\" + escaped
-    lines = [
-        line if line.isprintable() else printable(line) for line in escaped.split("\n")
-    ]
-    margin = " " * indent
-    if len(lines) > 1 or escaped.endswith('"'):
-        lines.append("")
-    body = "\n".join([lines[0], *(margin + line if line else "" for line in lines[1:-1])])
-    if len(lines) > 1:
-        body += "\n" + margin
-    return Code(f'{margin}"""{body}"""')
+    return "\n".join(map(printable, escaped.split("\n")))

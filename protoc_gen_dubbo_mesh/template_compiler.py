@@ -13,12 +13,9 @@ import jinja2
 
 from .render import FILTERS, digest, read_templates
 
-_HEADER = '''\
+_HEADER = """\
 # Compiled from templates/ by `python -m protoc_gen_dubbo_mesh.template_compiler`. Do not edit.
-# fmt: off
-# ruff: noqa
-# mypy: ignore-errors
-# pyright: basic, reportGeneralTypeIssues=false
+# type: ignore
 from protoc_gen_dubbo_mesh.sinks import code as escape
 from protoc_gen_dubbo_mesh.template_runtime import (
     TemplateRuntimeError, Undefined, internalcode, missing
@@ -26,7 +23,7 @@ from protoc_gen_dubbo_mesh.template_runtime import (
 
 DIGEST = {digest}
 environment = None
-'''
+"""
 
 
 def compile_templates(sources: dict[str, str]) -> str:
