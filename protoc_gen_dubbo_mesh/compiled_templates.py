@@ -1,12 +1,15 @@
 # Compiled from templates/ by `python -m protoc_gen_dubbo_mesh.template_compiler`. Do not edit.
-# type: ignore
+# mypy: ignore-errors
+# pyright: basic
+from typing import Any
+
 from protoc_gen_dubbo_mesh.sinks import code as escape
 from protoc_gen_dubbo_mesh.template_runtime import (
     TemplateRuntimeError, Undefined, internalcode, missing
 )
 
 DIGEST = 305460882
-environment = None
+environment: Any = None
 
 def root_async_servicer_py_j2(context, missing=missing, environment=environment):
     resolve = context.resolve_or_missing
@@ -600,7 +603,7 @@ def root_stub_py_j2(context, missing=missing, environment=environment):
                 yield '\n'
     l_1_rpc = missing
 
-ROOTS = {
+ROOTS: dict[str, Any] = {
     'async_servicer.py.j2': root_async_servicer_py_j2,
     'async_stub.py.j2': root_async_stub_py_j2,
     'module.py.j2': root_module_py_j2,

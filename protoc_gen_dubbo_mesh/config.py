@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, TypeVar
 
 from .errors import GenerationError
 from .settings import NOTHING, Calling, Identity, Retry
@@ -181,8 +181,8 @@ class Source(NamedTuple):
 def _only_path(content: dict[str, Any]) -> Key:
     path: list[str] = []
     value: Any = content
-    while isinstance(value, dict) and len(table := cast("dict[str, Any]", value)) == 1:
-        [(key, value)] = table.items()
+    while _is_table(value) and len(value) == 1:
+        [(key, value)] = value.items()
         path.append(key)
     return tuple(path)
 
@@ -253,13 +253,13 @@ class _Reader:
             return value
         if kind == "whole" and _is_whole(value):
             return value
-        if isinstance(value, list) and (values := cast("list[Any]", value)):
-            if kind == "wholes" and all(map(_is_whole, values)):
-                return tuple(values)
-            if kind == "texts" and all(isinstance(item, str) for item in values):
-                return tuple(values)
-            if kind == "policies" and all(isinstance(item, str) for item in values):
-                return tuple(item.lower().replace("_", "-") for item in values)
+        if _is_list(value) and value:
+            if kind == "wholes" and all(map(_is_whole, value)):
+                return tuple(value)
+            if kind == "texts" and all(isinstance(item, str) for item in value):
+                return tuple(value)
+            if kind == "policies" and all(isinstance(item, str) for item in value):
+                return tuple(item.lower().replace("_", "-") for item in value)
         raise self._wrong(key, f"is {_KINDS[kind]}, not {value!r}")
 
     def _duration(self, key: Key, value: object) -> float:
@@ -270,16 +270,15 @@ class _Reader:
         raise self._wrong(key, f'is a duration: seconds, or "500ms", "3s", "2m", "1h", not {value!r}')
 
     def _table(self, key: Key, content: object, known: set[str] | None = None) -> dict[str, Any]:
-        if not isinstance(content, dict):
+        if not _is_table(content):
             raise self._wrong(key, f"is a table, not {content!r}")
-        table = cast("dict[str, Any]", content)
-        for name in table:
+        for name in content:
             if known is not None and name not in known:
                 raise GenerationError(
                     f"unknown key {_dotted((*key, name))}; known here: {', '.join(sorted(known))}",
                     self._source.where((*key, name)),
                 )
-        return table
+        return content
 
     def _check(self, key: Key, check: Callable[[], object]) -> None:
         try:
@@ -299,6 +298,14 @@ _KINDS = {
     "texts": "a list of texts, not empty",
     "policies": "a list of the names of Envoy's retry policies, not empty",
 }
+
+
+def _is_table(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
+
+
+def _is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
 
 
 def _is_whole(value: object) -> bool:

@@ -63,7 +63,7 @@ def _roots() -> Mapping[str, Any]:
 
     sources = read_templates()
     if digest(sources) == compiled_templates.DIGEST:
-        return cast("Mapping[str, Any]", compiled_templates.ROOTS)
+        return compiled_templates.ROOTS
     from .template_compiler import compile_templates
 
     namespace: dict[str, Any] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from .errors import GenerationError
 from .settings import NOTHING, Calling, Retry
@@ -175,14 +175,14 @@ class _Reader:
         return float(match[1])
 
     def _object(self, at: str, value: object) -> dict[str, Any]:
-        if not isinstance(value, dict):
+        if not _is_object(value):
             raise self._wrong(at, "is not a JSON object")
-        return dict(cast("dict[str, Any]", value))
+        return dict(value)
 
     def _list(self, at: str, value: object) -> list[Any]:
-        if not isinstance(value, list):
+        if not _is_list(value):
             raise self._wrong(at, "is not a JSON array")
-        return cast("list[Any]", value)
+        return value
 
     def _lose(self, what: str) -> None:
         self._lost[what] = self._lost.get(what, 0) + 1
@@ -195,3 +195,11 @@ class _Reader:
 
     def _wrong(self, at: str, what: str) -> GenerationError:
         return GenerationError(f"{at} {what}", self._path)
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
+
+
+def _is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)

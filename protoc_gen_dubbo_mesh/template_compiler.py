@@ -15,14 +15,17 @@ from .render import FILTERS, digest, read_templates
 
 _HEADER = """\
 # Compiled from templates/ by `python -m protoc_gen_dubbo_mesh.template_compiler`. Do not edit.
-# type: ignore
+# mypy: ignore-errors
+# pyright: basic
+from typing import Any
+
 from protoc_gen_dubbo_mesh.sinks import code as escape
 from protoc_gen_dubbo_mesh.template_runtime import (
     TemplateRuntimeError, Undefined, internalcode, missing
 )
 
 DIGEST = {digest}
-environment = None
+environment: Any = None
 """
 
 
@@ -45,7 +48,7 @@ def compile_templates(sources: dict[str, str]) -> str:
         root = "root_" + re.sub(r"\W", "_", name)
         parts.append(python[start:end].replace("def root(", f"def {root}(", 1))
         roots.append(f"    {name!r}: {root},\n")
-    parts.append("ROOTS = {\n" + "".join(roots) + "}\n")
+    parts.append("ROOTS: dict[str, Any] = {\n" + "".join(roots) + "}\n")
     return "\n".join(parts)
 
 
