@@ -14,6 +14,8 @@ import grpc
 
 _log = logging.getLogger("dubbo_mesh")
 
+_TRYING = frozenset({grpc.ChannelConnectivity.CONNECTING, grpc.ChannelConnectivity.TRANSIENT_FAILURE})
+
 
 class Fallback:
     """Watches one connection to the sidecar.
@@ -33,14 +35,18 @@ class Fallback:
         self._taken = False
 
     def observe(self, state: grpc.ChannelConnectivity) -> None:
-        """Takes note of the connection's state; states on the way from one to the other decide nothing."""
+        """Takes note of the connection's state, which must be told of each change.
+
+        The sidecar is out of reach from the first attempt to connect until one succeeds. An attempt may
+        also hang: a sidecar that accepts connections without serving them is as good as none.
+        """
         with self._lock:
             if state is grpc.ChannelConnectivity.READY:
                 self._unreachable_since = None
                 if self._taken:
                     self._taken = False
                     _log.warning("the sidecar is back: calls to %s go through it again", self._what)
-            elif state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and self._unreachable_since is None:
+            elif state in _TRYING and self._unreachable_since is None:
                 self._unreachable_since = time.monotonic()
 
     def taken(self) -> bool:

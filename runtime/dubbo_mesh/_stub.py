@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overloa
 import grpc
 
 from ._calling import CallPlan, identity
+from ._channels import ClientInterceptor
 from ._channels import channel as open_channel
 from ._deadline import DeadlineExceeded, hit_deadline, watched
 from ._dialing import ChannelOptions
@@ -61,6 +62,7 @@ class SyncStub:
         options: channel options of grpc's, over our own.
         envoy: what to ask of Envoy with each call, over what the methods' options ask.
         connections: how many HTTP/2 connections to dial and spread the calls over.
+        interceptors: of the channel; the first one is the outermost.
 
     Raises:
         ConfigurationError: nothing says where the service is, or the environment is malformed.
@@ -77,21 +79,24 @@ class SyncStub:
         options: ChannelOptions = (),
         envoy: EnvoyHeaders | None = None,
         connections: int = 1,
+        interceptors: Sequence[ClientInterceptor] = (),
     ) -> None:
         service = self.__mesh__
         owned = None
         if channel is None:
             channel = owned = open_channel(
-                target or service.target(),
+                service.target() if target is None else target,
                 credentials=credentials,
                 options=options,
                 connections=connections,
+                interceptors=interceptors,
             )
         elif isinstance(channel, grpc.aio.Channel):
             raise TypeError(f"{type(self).__name__} has no async twin: give it a grpc.Channel")
-        elif target is not None or credentials is not None or options or connections != 1:
+        elif target is not None or credentials is not None or options or interceptors or connections != 1:
             raise TypeError(
-                "target, credentials, options and connections do not go with a channel: it is open"
+                "the channel is open: target, credentials, options, connections and interceptors "
+                "say how to open one"
             )
         self.__owned = owned
         environment = Environment.read()
@@ -137,6 +142,7 @@ class Stub(SyncStub, Generic[AsyncTwin]):
         options: ChannelOptions = (),
         envoy: EnvoyHeaders | None = None,
         connections: int = 1,
+        interceptors: Sequence[ClientInterceptor] = (),
     ) -> Self: ...
     @overload
     def __new__(  # type: ignore[misc]  # it is no subtype: that is the point

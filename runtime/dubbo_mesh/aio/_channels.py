@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +17,9 @@ from .._environment import Environment
 from .._fallback import Fallback
 from .._target import Target
 
+_WATCH_INTERVAL = 0.2
+"""Seconds between two looks at the connection to the sidecar; what grpc's own subscriptions take."""
+
 
 def channel(
     target: Target | str,
@@ -22,31 +27,37 @@ def channel(
     credentials: grpc.ChannelCredentials | None = None,
     options: ChannelOptions = (),
     connections: int = 1,
+    interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
 ) -> grpc.aio.Channel:
     """Opens a channel that several async stubs can share: `GreeterAsyncStub(channel)`.
 
     Args:
         target: a mesh target, reached as `DUBBO_MESH_MODE` says, or an address to dial as it is.
-        credentials: for TLS; without them the connection is in clear text, as it should be to a sidecar.
+        credentials: for TLS; without them the connection is in clear text, as it should be to a sidecar,
+            except that a target of `https://` gets TLS, and proxyless mode what the control plane says.
         options: channel options of grpc's, over our own.
         connections: how many HTTP/2 connections the calls are spread over, in turn.
+        interceptors: as for `grpc.aio.insecure_channel`; the first one is the outermost.
 
     Raises:
         ConfigurationError: the environment is malformed, or lacks the address that its mode needs.
-        ValueError: `connections` is not positive.
+        ValueError: `connections` is not positive, or the address is none.
+        RuntimeError: no event loop is running: the channel belongs to the one it is made in.
     """
 
     def connect(to: Dial) -> grpc.aio.Channel:
-        all_options = (*to.options, *options)
-        if credentials is None:
-            return grpc.aio.insecure_channel(to.address, all_options)
-        return grpc.aio.secure_channel(to.address, credentials, all_options)
+        all_options = to.with_options(options)
+        secured_by = to.credentials(credentials)
+        if secured_by is None:
+            return grpc.aio.insecure_channel(to.address, all_options, interceptors=interceptors)
+        return grpc.aio.secure_channel(to.address, secured_by, all_options, interceptors=interceptors)
 
+    loop = asyncio.get_running_loop()
     main, backup, fallback = ways(target, Environment.read(), connections)
     opened = connect(main) if connections == 1 else SpreadChannel([connect(main) for _ in range(connections)])
     if backup is None or fallback is None:
         return opened
-    return FallbackChannel(opened, connect(backup), fallback)
+    return FallbackChannel(opened, connect(backup), fallback, loop)
 
 
 class _PickingChannel(grpc.aio.Channel):
@@ -111,9 +122,29 @@ class SpreadChannel(_PickingChannel):
 class FallbackChannel(_PickingChannel):
     """Calls go over the main channel, or over the backup while `fallback` says so."""
 
-    def __init__(self, main: grpc.aio.Channel, backup: grpc.aio.Channel, fallback: Fallback) -> None:
-        def pick() -> int:
-            fallback.observe(main.get_state(try_to_connect=True))
-            return fallback.taken()
+    def __init__(
+        self,
+        main: grpc.aio.Channel,
+        backup: grpc.aio.Channel,
+        fallback: Fallback,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__((main, backup), fallback.taken)
+        self._fallback = fallback
+        self._loop = loop
+        self._watch()
 
-        super().__init__((main, backup), pick)
+    def _watch(self) -> None:
+        # Not by `wait_for_state_change`: who waits keeps the channel from being collected.
+        self._fallback.observe(self.get_state(try_to_connect=True))
+        self._timer = self._loop.call_later(_WATCH_INTERVAL, _call, weakref.WeakMethod(self._watch))
+
+    async def close(self, grace: float | None = None) -> None:
+        self._timer.cancel()
+        await super().close(grace)
+
+
+def _call(method: weakref.WeakMethod[Callable[[], None]]) -> None:
+    held = method()
+    if held is not None:
+        held()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
@@ -39,6 +39,7 @@ class Stub:
         options: channel options of grpc's, over our own.
         envoy: what to ask of Envoy with each call, over what the methods' options ask.
         connections: how many HTTP/2 connections to dial and spread the calls over.
+        interceptors: of the channel; the first one is the outermost.
 
     Raises:
         ConfigurationError: nothing says where the service is, or the environment is malformed.
@@ -60,21 +61,24 @@ class Stub:
         options: ChannelOptions = (),
         envoy: EnvoyHeaders | None = None,
         connections: int = 1,
+        interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
     ) -> None:
         service = self.__mesh__
         owned = None
         if channel is None:
             channel = owned = open_channel(
-                target or service.target(),
+                service.target() if target is None else target,
                 credentials=credentials,
                 options=options,
                 connections=connections,
+                interceptors=interceptors,
             )
         elif not isinstance(channel, grpc.aio.Channel):
             raise TypeError(f"{type(self).__name__} needs a channel of grpc.aio")
-        elif target is not None or credentials is not None or options or connections != 1:
+        elif target is not None or credentials is not None or options or interceptors or connections != 1:
             raise TypeError(
-                "target, credentials, options and connections do not go with a channel: it is open"
+                "the channel is open: target, credentials, options, connections and interceptors "
+                "say how to open one"
             )
         self.__owned = owned
         environment = Environment.read()
