@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ._channels import channel as channel
     from ._environment import Environment as Environment
     from ._envoy_headers import EnvoyHeaders as EnvoyHeaders
+    from ._error_details import DebugInfo as DebugInfo
+    from ._error_details import ErrorDetails as ErrorDetails
+    from ._error_details import error_details as error_details
     from ._errors import ConfigurationError as ConfigurationError
     from ._health_checks import HealthCheck as HealthCheck
     from ._registration import add_servicer as add_servicer
@@ -44,8 +47,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "ClientCert": "._xfcc",
     "ConfigurationError": "._errors",
+    "DebugInfo": "._error_details",
     "Environment": "._environment",
     "EnvoyHeaders": "._envoy_headers",
+    "ErrorDetails": "._error_details",
     "HealthCheck": "._health_checks",
     "Method": "._service",
     "RequestContext": "._request",
@@ -66,6 +71,7 @@ _HOMES = {
     "bind_request": "._request",
     "channel": "._channels",
     "current_request": "._request",
+    "error_details": "._error_details",
     "ignore_deadline": "._request",
     "read_attachments": "._attachments",
     "require_api": "._service",

@@ -75,13 +75,20 @@ def read_attachments(metadata: Iterable[tuple[str, str | bytes]] | None) -> Mapp
 
 
 def _original_names(encoded: str | bytes | None) -> Mapping[str, str]:
-    """`tri-header-convert` decoded, `{lower: Original}`; what is not that says nothing."""
+    """`tri-header-convert` decoded, `{lower: Original}`; what is not that says nothing.
+
+    A name differs from its header's in case only: nobody is to have one attachment taken for another.
+    """
     if not isinstance(encoded, str):
         return {}
     try:
-        names = json.loads(urllib.parse.unquote(encoded))
+        names = json.loads(urllib.parse.unquote_plus(encoded))
     except (ValueError, RecursionError):
         return {}
     if not isinstance(names, dict):
         return {}
-    return {lower: name for lower, name in cast("dict[str, Any]", names).items() if isinstance(name, str)}
+    return {
+        lower: name
+        for lower, name in cast("dict[str, Any]", names).items()
+        if isinstance(name, str) and name.lower() == lower
+    }

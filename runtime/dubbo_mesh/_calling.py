@@ -13,6 +13,9 @@ from ._service import Method, Service
 
 _VARIANTS_KEPT = 64
 
+_WITH_IT = {"traceparent": "tracestate", "x-b3-spanid": "x-b3-parentspanid"}
+"""The second says more of the first: beside a caller's own first, the request's second would be untrue."""
+
 _TIMEOUT_SLACK_MS = 100
 """What Envoy gets on top of a deadline, so that the client's own is the one that fires.
 
@@ -135,4 +138,6 @@ def _beside(headers: Metadata, metadata: Iterable[tuple[str, str | bytes]]) -> M
     if not own:
         return headers
     names = {key for key, _ in own}
+    for name in tuple(names & _WITH_IT.keys()):
+        names.add(_WITH_IT[name])
     return tuple(pair for pair in headers if pair[0] not in names) + own

@@ -1,19 +1,24 @@
 """A call's own deadline, enforced by Envoy, surfaces as DEADLINE_EXCEEDED. `aio/_deadline.py` is the twin.
 
 Where Envoy enforces `grpc-timeout` (Istio's routes let it) it answers UNAVAILABLE "upstream request timeout",
-at the same moment that the client's own timer fires: which of the two wins is chance. Callers see one thing.
+or resets a stream that has begun, at the same moment that the client's own timer fires: which of the two wins
+is chance. Callers see one thing.
 """
 
 from __future__ import annotations
 
+import inspect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import grpc
 
 _ENVOYS_WORDS = "upstream request timeout"
 """The body of the router's local reply to a timeout, which gRPC gets as the status's message."""
+
+_RESET = "RST_STREAM"
+"""In the message that gRPC makes of a reset stream: all that the router can do once a response has begun."""
 
 _TOLERANCE = 0.02  # seconds; by rounding, Envoy's timer may fire a little before the client's
 
@@ -30,8 +35,11 @@ def is_own_deadline(code: object, details: str | None, ended: float, deadline: f
         ended: when, by `time.monotonic()`.
         deadline: of the call, by the same clock. A timeout that fires earlier is the route's own.
     """
-    timed_out = code is grpc.StatusCode.UNAVAILABLE and details == _ENVOYS_WORDS
-    return timed_out and ended >= deadline - _TOLERANCE
+    if ended < deadline - _TOLERANCE or not details:
+        return False
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return details == _ENVOYS_WORDS
+    return code is grpc.StatusCode.INTERNAL and _RESET in details
 
 
 class DeadlineExceeded(grpc.RpcError):
@@ -68,8 +76,19 @@ def hit_deadline(error: grpc.RpcError, deadline: float) -> bool:
 
 def watched(call: Any, deadline: float) -> Any:
     """`call`, a future or an iterator of responses, made to tell the truth about its end."""
-    # What interceptors return need not be a call of grpc's.
-    return DeadlineCall(call, deadline) if isinstance(call, grpc.Future) else call
+    if isinstance(call, grpc.Future):
+        return DeadlineCall(call, deadline)
+    # What interceptors return need not be a call of grpc's; OpenTelemetry's make generators of streams.
+    return _truthful(call, deadline) if inspect.isgenerator(call) else call
+
+
+def _truthful(responses: Iterable[Any], deadline: float) -> Iterator[Any]:
+    try:
+        yield from responses
+    except grpc.RpcError as error:
+        if hit_deadline(error, deadline):
+            raise DeadlineExceeded(error) from error
+        raise
 
 
 class DeadlineCall:

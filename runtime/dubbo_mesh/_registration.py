@@ -21,6 +21,7 @@ from .aio._servicer import Servicer as AsyncServicer
 _log = logging.getLogger("dubbo_mesh")
 
 _Behavior = Callable[[Any, Any], Any]
+_NO_MORE = object()
 
 
 def add_servicer(servicer: object, server: grpc.Server | grpc.aio.Server, service: Service) -> None:
@@ -96,15 +97,30 @@ def _sync_unary(behavior: _Behavior) -> _Behavior:
 
 def _sync_stream(behavior: _Behavior) -> _Behavior:
     def handle(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        serving.set(Serving(context))
+        mark: Serving | None = Serving(context)
+
+        def run(step: Callable[..., Any], *args: Any) -> Any:
+            # The mark stands only while the handler's own code runs: the generator may be dropped between two
+            # responses and closed by whichever thread collects it, which may be serving another request.
+            nonlocal mark
+            before = serving.set(mark)
+            try:
+                return step(*args)
+            except Exception as error:
+                _refuse(context, error)
+                raise
+            finally:
+                mark = serving.get()  # it differs in a block of ignore_deadline()
+                serving.reset(before)
+
+        responses = run(lambda: iter(behavior(request, context)))
         try:
-            yield from behavior(request, context)
-        except Exception as error:
-            _refuse(context, error)
-            raise
+            while (response := run(next, responses, _NO_MORE)) is not _NO_MORE:
+                yield response
         finally:
-            # Not reset(): a generator that is closed early may be closed in another thread.
-            serving.set(None)
+            close = getattr(responses, "close", None)
+            if close is not None:
+                run(close)
 
     return handle
 

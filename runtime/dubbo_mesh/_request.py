@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -198,7 +199,13 @@ def bind_request(function: Callable[Parameters, Result]) -> Callable[Parameters,
     `current_request()`, and the calls it makes carry the tracing headers on and keep to the deadline:
 
         futures = [pool.submit(bind_request(look_up), key) for key in keys]
+
+    Raises:
+        TypeError: a coroutine function or a generator function, which does its work after it has returned.
+            An asyncio task has its request anyway.
     """
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        raise TypeError(f"bind_request needs a plain function: {function!r} would run after it has returned")
     mark = serving.get()
     if mark is not None:
         mark.request.settle()

@@ -224,8 +224,9 @@ class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
     ) -> CallFuture[Response]:
         """As grpc's: a future that is a call too."""
         timeout, headers = self._plan(timeout, metadata, envoy)
+        started = monotonic()
         call = self._inner.future(request, timeout, headers, credentials, wait_for_ready, compression)
-        return call if timeout is None else watched(call, monotonic() + timeout)
+        return call if timeout is None else watched(call, started + timeout)
 
 
 class UnaryStream(UnaryStreamMultiCallable[Request, Response]):
@@ -248,8 +249,9 @@ class UnaryStream(UnaryStreamMultiCallable[Request, Response]):
     ) -> CallIterator[Response]:
         """As grpc's: an iterator of responses that is a call too."""
         timeout, headers = self._plan(timeout, metadata, envoy)
+        started = monotonic()
         call = self._inner(request, timeout, headers, credentials, wait_for_ready, compression)
-        return call if timeout is None else watched(call, monotonic() + timeout)
+        return call if timeout is None else watched(call, started + timeout)
 
 
 class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
@@ -316,10 +318,11 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
     ) -> CallFuture[Response]:
         """As grpc's: a future that is a call too."""
         timeout, headers = self._plan(timeout, metadata, envoy)
+        started = monotonic()
         call = self._inner.future(
             request_iterator, timeout, headers, credentials, wait_for_ready, compression
         )
-        return call if timeout is None else watched(call, monotonic() + timeout)
+        return call if timeout is None else watched(call, started + timeout)
 
 
 class StreamStream(StreamStreamMultiCallable[Request, Response]):
@@ -342,8 +345,9 @@ class StreamStream(StreamStreamMultiCallable[Request, Response]):
     ) -> CallIterator[Response]:
         """As grpc's: an iterator of responses that is a call too."""
         timeout, headers = self._plan(timeout, metadata, envoy)
+        started = monotonic()
         call = self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
-        return call if timeout is None else watched(call, monotonic() + timeout)
+        return call if timeout is None else watched(call, started + timeout)
 
 
 _SHAPES: dict[tuple[bool, bool], tuple[str, type[Any]]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any
 
 import grpc
@@ -72,6 +72,21 @@ class DeadlineCall:
             await self._call.write(request)
         except grpc.aio.AioRpcError as error:
             raise self._meant(error) from None
+
+    async def wait_for_connection(self) -> None:
+        """As grpc's call."""
+        try:
+            await self._call.wait_for_connection()
+        except grpc.aio.AioRpcError as error:
+            raise self._meant(error) from None
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        """As grpc's call."""
+
+        def done(_: object) -> None:
+            callback(self)
+
+        self._call.add_done_callback(done)
 
     async def code(self) -> grpc.StatusCode:
         """The status code, once the call has ended."""

@@ -109,7 +109,9 @@ class Stub:
             await self.__owned.close()
 
 
-def _finished(call: Any, owned: grpc.aio.Channel | None, timeout: float | None, watched: type[Any]) -> Any:
+def _finished(
+    call: Any, owned: grpc.aio.Channel | None, started: float, timeout: float | None, watched: type[Any]
+) -> Any:
     """`call` as the caller gets it.
 
     It holds on to its stub's own channel, which would close when the stub is dropped mid-call; and if
@@ -117,7 +119,7 @@ def _finished(call: Any, owned: grpc.aio.Channel | None, timeout: float | None, 
     """
     if owned is not None:
         vars(call)["_dubbo_mesh_channel"] = owned
-    return call if timeout is None else watched(call, monotonic() + timeout)
+    return call if timeout is None else watched(call, started + timeout)
 
 
 class UnaryUnary(grpc.aio.UnaryUnaryMultiCallable[Request, Response]):
@@ -146,6 +148,7 @@ class UnaryUnary(grpc.aio.UnaryUnaryMultiCallable[Request, Response]):
     ) -> grpc.aio.UnaryUnaryCall[Request, Response]:
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
         timeout, headers = self._plan(timeout, metadata, envoy)
+        started = monotonic()
         call = self._inner(
             request,
             timeout=timeout,
@@ -155,7 +158,7 @@ class UnaryUnary(grpc.aio.UnaryUnaryMultiCallable[Request, Response]):
             compression=compression,
         )
         finished: grpc.aio.UnaryUnaryCall[Request, Response]
-        finished = _finished(call, self._owned, timeout, UnaryUnaryCall)
+        finished = _finished(call, self._owned, started, timeout, UnaryUnaryCall)
         return finished
 
 
@@ -185,6 +188,7 @@ class UnaryStream(grpc.aio.UnaryStreamMultiCallable[Request, Response]):
     ) -> grpc.aio.UnaryStreamCall[Request, Response]:
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
         timeout, headers = self._plan(timeout, metadata, envoy)
+        started = monotonic()
         call = self._inner(
             request,
             timeout=timeout,
@@ -194,7 +198,7 @@ class UnaryStream(grpc.aio.UnaryStreamMultiCallable[Request, Response]):
             compression=compression,
         )
         finished: grpc.aio.UnaryStreamCall[Request, Response]
-        finished = _finished(call, self._owned, timeout, UnaryStreamCall)
+        finished = _finished(call, self._owned, started, timeout, UnaryStreamCall)
         return finished
 
 
@@ -224,9 +228,10 @@ class StreamUnary(grpc.aio.StreamUnaryMultiCallable[Request, Response]):
     ) -> grpc.aio.StreamUnaryCall[Request, Response]:
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
         timeout, headers = self._plan(timeout, metadata, envoy)
+        started = monotonic()
         call = self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
         finished: grpc.aio.StreamUnaryCall[Request, Response]
-        finished = _finished(call, self._owned, timeout, StreamUnaryCall)
+        finished = _finished(call, self._owned, started, timeout, StreamUnaryCall)
         return finished
 
 
@@ -256,9 +261,10 @@ class StreamStream(grpc.aio.StreamStreamMultiCallable[Request, Response]):
     ) -> grpc.aio.StreamStreamCall[Request, Response]:
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
         timeout, headers = self._plan(timeout, metadata, envoy)
+        started = monotonic()
         call = self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
         finished: grpc.aio.StreamStreamCall[Request, Response]
-        finished = _finished(call, self._owned, timeout, StreamStreamCall)
+        finished = _finished(call, self._owned, started, timeout, StreamStreamCall)
         return finished
 
 
