@@ -1,0 +1,81 @@
+"""Sidecar mode where the sidecar intercepts: the mesh name itself is dialled. `pod.py` plays the pod."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+HOST = "echo.default.svc.cluster.local"
+SEARCH = ("default.svc.cluster.local", "svc.cluster.local", "cluster.local")
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    command = ["unshare", *as_root, "--mount", "--net", sys.executable, "-m", "tests.addressing.pod"]
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("DUBBO_MESH_") and name not in ("POD_NAMESPACE", "CLUSTER_DOMAIN")
+    }
+    run = subprocess.run(
+        [*command, str(tmp_path_factory.mktemp("pod"))],
+        cwd=REPOSITORY,
+        env={**environment, "PYTHONPATH": str(REPOSITORY / "examples")},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, "the pod's error is above"
+    seen: dict[str, Any] = json.loads(run.stdout)
+    return seen
+
+
+def queries(*names: str) -> list[list[str]]:
+    return sorted([kind, name] for name in names for kind in ("A", "AAAA"))
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_stub_dials_its_services_name_through_the_sidecar(seen: dict[str, Any], kind: str) -> None:
+    assert seen[kind]["answers"] == ["provider"]
+    assert seen[kind]["connections"] == [1, 0]
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_only_the_full_name_is_looked_up_and_no_service_config(seen: dict[str, Any], kind: str) -> None:
+    assert seen[kind]["queries"] == queries(HOST)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_the_authority_has_no_trailing_dot(seen: dict[str, Any], kind: str) -> None:
+    assert seen[kind]["authorities"] == [f"{HOST}:50051"]
+
+
+def test_without_the_trailing_dot_the_search_list_is_tried(seen: dict[str, Any]) -> None:
+    twin = seen["without the dot"]
+    assert twin["answers"] == ["provider"]
+    assert twin["queries"] == queries(HOST, *(f"{HOST}.{domain}" for domain in SEARCH))
+
+
+def test_a_trailing_dot_in_the_authority_would_find_no_virtual_host(seen: dict[str, Any]) -> None:
+    twin = seen["dot in the authority"]
+    assert twin["answers"] == ["UNIMPLEMENTED"]
+    assert twin["authorities"] == [f"{HOST}.:50051"]
+
+
+def test_a_name_with_two_addresses_keeps_to_one_connection(seen: dict[str, Any]) -> None:
+    twins = seen["two addresses"]
+    assert twins["answers"] == ["provider"]
+    assert sorted(twins["connections"]) == [0, 1]
+
+
+def test_a_callers_own_balancing_wins(seen: dict[str, Any]) -> None:
+    assert seen["two addresses, the caller's own balancing"]["connections"] == [1, 1]
