@@ -1,0 +1,141 @@
+"""Ratios between two ways of doing the same thing, taken in interleaved pairs so that drift hits both alike."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from time import process_time
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of RESULTS.md.
+
+    Attributes:
+        what: measured against what.
+        ratio: the median over the pairs; `low` and `high` are the quartiles.
+        base, other: medians of the two themselves, with their unit.
+        budget: what the ratio may be at most; None where there is no budget.
+    """
+
+    what: str
+    ratio: float
+    low: float
+    high: float
+    base: str
+    other: str
+    budget: float | None = None
+
+    def markdown(self) -> str:
+        """The row, as RESULTS.md has it."""
+        budget = "" if self.budget is None else f"≤ {self.budget:g}"
+        met = "" if self.budget is None else ("yes" if self.ratio <= self.budget else "**no**")
+        spread = f"{self.low:.3f} – {self.high:.3f}"
+        cells = (self.what, f"{self.ratio:.3f}", spread, self.base, self.other, budget, met)
+        return f"| {' | '.join(cells)} |"
+
+
+HEADER = (
+    "| what | ratio | quartiles | base | ours | budget | met |\n| --- | --- | --- | --- | --- | --- | --- |"
+)
+
+
+def row(
+    what: str, pairs: Sequence[tuple[float, float]], scale: float, unit: str, budget: float | None = None
+) -> Row:
+    """A row from pairs (base, other); `scale` turns their figures into `unit` for the reader."""
+    ratios = [other / base for base, other in pairs]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    base = statistics.median(base for base, _ in pairs)
+    other = statistics.median(other for _, other in pairs)
+    return Row(what, middle, low, high, f"{base * scale:.4g} {unit}", f"{other * scale:.4g} {unit}", budget)
+
+
+def cpu_pairs(
+    base: Callable[[], object], other: Callable[[], object], rounds: int
+) -> list[tuple[float, float]]:
+    """CPU seconds of this process for each, in turn, the first of a pair alternating."""
+    base(), other()  # warm
+    pairs: list[tuple[float, float]] = []
+    for number in range(rounds):
+        seconds: dict[int, float] = {}
+        for which in (0, 1) if number % 2 else (1, 0):
+            began = process_time()
+            (base, other)[which]()
+            seconds[which] = process_time() - began
+        pairs.append((seconds[0], seconds[1]))
+    return pairs
+
+
+async def cpu_pairs_async(
+    base: Callable[[], Awaitable[object]], other: Callable[[], Awaitable[object]], rounds: int
+) -> list[tuple[float, float]]:
+    """As `cpu_pairs`, for coroutines."""
+    await base()
+    await other()
+    pairs: list[tuple[float, float]] = []
+    for number in range(rounds):
+        seconds: dict[int, float] = {}
+        for which in (0, 1) if number % 2 else (1, 0):
+            began = process_time()
+            await (base, other)[which]()
+            seconds[which] = process_time() - began
+        pairs.append((seconds[0], seconds[1]))
+    return pairs
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process took: CPU seconds, and memory at its peak in MiB."""
+
+    cpu: float
+    peak: float
+
+
+def usage(command: Sequence[str], stdin: bytes = b"") -> Usage:
+    """Runs a command to its end, as a shell without odd settings would, and says what it took.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    # With this set every start compiles all modules anew.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
+    )
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write(stdin)
+    process.stdin.close()
+    said = process.stderr.read()
+    _, status, spent = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}: {said.decode()[-500:]}")
+    return Usage(spent.ru_utime + spent.ru_stime, spent.ru_maxrss / 1024)
+
+
+def usage_pairs(
+    base: Sequence[str], other: Sequence[str], rounds: int, stdin: bytes = b""
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Pairs of CPU seconds, and pairs of peaks in MiB, of two commands run in turn."""
+    usage(base, stdin), usage(other, stdin)  # warm: bytecode, file cache
+    cpu: list[tuple[float, float]] = []
+    peak: list[tuple[float, float]] = []
+    for number in range(rounds):
+        taken: dict[int, Usage] = {}
+        for which in (0, 1) if number % 2 else (1, 0):
+            taken[which] = usage((base, other)[which], stdin)
+        cpu.append((taken[0].cpu, taken[1].cpu))
+        peak.append((taken[0].peak, taken[1].peak))
+    return cpu, peak
+
+
+def python(*arguments: str) -> list[str]:
+    """A command line of this Python."""
+    return [sys.executable, *arguments]
