@@ -6,9 +6,9 @@ The names and meanings are Envoy's, of its router filter and its HTTP connection
 
 from __future__ import annotations
 
-import math
+import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
@@ -118,7 +118,7 @@ class EnvoyHeaders:
         put = object.__setattr__
         whole = _seconds("timeout", timeout)
         per_try = _seconds("per_try_timeout", per_try_timeout)
-        if whole and per_try is not None and per_try >= whole:
+        if _would_be_ignored(per_try, whole):
             raise ValueError(
                 f"per_try_timeout {per_try:g} s is not below timeout {whole:g} s: Envoy would ignore it"
             )
@@ -141,9 +141,7 @@ class EnvoyHeaders:
         put(self, "decorator_operation", _text("decorator_operation", decorator_operation))
         put(self, "force_trace", _flag("force_trace", force_trace))
         put(self, "client_trace_id", _text("client_trace_id", client_trace_id))
-        if original_dst_host is not None:
-            check_host_port("original_dst_host", original_dst_host)
-        put(self, "original_dst_host", original_dst_host)
+        put(self, "original_dst_host", _ip_port("original_dst_host", original_dst_host))
 
     def to_metadata(self) -> tuple[tuple[str, str], ...]:
         """The headers as gRPC metadata, in a fixed order; empty where nothing is asked for."""
@@ -160,12 +158,7 @@ class EnvoyHeaders:
         if not isinstance(other, EnvoyHeaders):
             return NotImplemented
         merged = self.said() | other.said()
-        if (
-            other.per_try_timeout is None
-            and self.per_try_timeout is not None
-            and other.timeout
-            and self.per_try_timeout >= other.timeout
-        ):
+        if other.per_try_timeout is None and _would_be_ignored(self.per_try_timeout, other.timeout):
             del merged["per_try_timeout"]
         return EnvoyHeaders(**merged)
 
@@ -225,9 +218,14 @@ def _seconds(name: str, value: Duration | None) -> float | None:
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"{name} {value!r} is not a duration: seconds or a timedelta")  # noqa: TRY004 - the contract's class for every bad value
-    if not math.isfinite(value) or not 0 <= value <= LONGEST_SECONDS:
+    if not 0 <= value <= LONGEST_SECONDS:  # nor is NaN
         raise ValueError(f"{name} {value!r} is not a duration: 0 to {LONGEST_SECONDS} seconds")
     return float(value)
+
+
+def _would_be_ignored(per_try: float | None, whole: float | None) -> bool:
+    """Whether Envoy would ignore a per-try timeout beside that whole one: by the milliseconds it is told."""
+    return bool(whole) and per_try is not None and int(milliseconds(per_try)) >= int(milliseconds(whole))
 
 
 def _flag(name: str, value: bool | None) -> bool | None:
@@ -248,16 +246,35 @@ def _text(name: str, value: str | None) -> str | None:
     return None if value is None else check_header_value(name, value)
 
 
-def _items(value: str | Iterable[str]) -> tuple[str, ...]:
+def _ip_port(name: str, value: str | None) -> str | None:
+    if value is None:
+        return None
+    host, _, _ = check_host_port(name, check_header_value(name, value)).rpartition(":")
+    try:
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        raise ValueError(f"{name} {value!r} is not of the form ip:port: Envoy would ignore it") from None
+    return value
+
+
+def _items(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
     """A list, or its spelling in a header: names between commas; without repetitions."""
-    names = value.split(",") if isinstance(value, str) else value
-    return tuple(dict.fromkeys(name.strip() if isinstance(name, str) else name for name in names))
+    items = value.split(",") if isinstance(value, str) else _listed(name, value)
+    return tuple(dict.fromkeys(item.strip() if isinstance(item, str) else item for item in items))
+
+
+def _listed(name: str, value: Iterable[Any]) -> tuple[Any, ...]:
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        items = tuple(value)
+        if all(isinstance(item, Hashable) for item in items):
+            return items
+    raise ValueError(f"{name} {value!r} is not a list")
 
 
 def _policies(name: str, value: str | Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...] | None:
     if value is None:
         return None
-    policies = _items(value)
+    policies = _items(name, value)
     for policy in policies:
         if policy not in known:
             raise ValueError(f"{name} {policy!r} is no policy of Envoy's: {', '.join(known)}")
@@ -267,7 +284,7 @@ def _policies(name: str, value: str | Iterable[str] | None, known: tuple[str, ..
 def _status_codes(value: Iterable[int] | None) -> tuple[int, ...] | None:
     if value is None:
         return None
-    codes = tuple(dict.fromkeys(value))
+    codes = tuple(dict.fromkeys(_listed("retriable_status_codes", value)))
     for code in codes:
         if not isinstance(code, int) or isinstance(code, bool) or not 100 <= code <= 599:
             raise ValueError(f"retriable_status_codes {code!r} is not an HTTP status code: 100 to 599")
@@ -277,7 +294,7 @@ def _status_codes(value: Iterable[int] | None) -> tuple[int, ...] | None:
 def _header_names(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
     if value is None:
         return None
-    names = _items(value)
+    names = _items("retriable_header_names", value)
     for name in names:
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise ValueError(f"retriable_header_names {name!r} is not the name of a header")

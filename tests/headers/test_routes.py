@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from dubbo_mesh import EnvoyHeaders
+from dubbo_mesh._envoy_headers import LONGEST_SECONDS
 from tests.headers.bench import INTERNAL, Behaviour, Bench
 from tests.headers.cases import CUT, failing_at_first, race, slow_at_first, unavailable
 
@@ -69,3 +70,25 @@ def test_a_late_attempt_is_hedged_under_any_policy(bench: Bench) -> None:
     outcome = bench.run(INTERNAL, asked, behaviour=race)
     assert outcome.answer == "attempt 1"
     assert len(outcome.attempts) == 2
+
+
+def test_the_longest_that_can_be_asked_is_not_too_long_for_envoy(bench: Bench) -> None:
+    asked = EnvoyHeaders(
+        timeout=LONGEST_SECONDS,
+        per_try_timeout=LONGEST_SECONDS / 2,
+        stream_duration=LONGEST_SECONDS,
+        max_retries=2**31 - 1,
+        retry_on="reset",
+    )
+    outcome = bench.run(INTERNAL, asked, timeout=None)
+    assert outcome.code is grpc.StatusCode.OK
+    assert outcome.attempts[0].headers["x-envoy-expected-rq-timeout-ms"] == str(LONGEST_SECONDS // 2 * 1000)
+
+
+def test_an_original_destination_must_be_an_address(bench: Bench) -> None:
+    """Which is why EnvoyHeaders refuses names."""
+    named = bench.provider_address.replace("127.0.0.1", "localhost")
+    outcome = bench.run(
+        INTERNAL, EnvoyHeaders(), app="original", metadata=(("x-envoy-original-dst-host", named),)
+    )
+    assert (outcome.code, outcome.log["flags"]) == (grpc.StatusCode.UNAVAILABLE, "UH")
