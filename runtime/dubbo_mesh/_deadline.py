@@ -104,8 +104,9 @@ class DeadlineCall:
         self._ended = time.monotonic()
 
     def _own_deadline(self) -> bool:
+        code, details = self._call.code(), self._call.details()  # which waits for the end
         ended = time.monotonic() if self._ended is None else self._ended
-        return is_own_deadline(self._call.code(), self._call.details(), ended, self._deadline)
+        return is_own_deadline(code, details, ended, self._deadline)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)
