@@ -260,18 +260,18 @@ class _Reader:
                 return tuple(value)
             if kind == "policies" and all(isinstance(item, str) for item in value):
                 return tuple(item.lower().replace("_", "-") for item in value)
-        raise self._wrong(key, f"is {_KINDS[kind]}, not {value!r}")
+        raise self._wrong(key, f"must be {_KINDS[kind]}, not {value!r}")
 
     def _duration(self, key: Key, value: object) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
             return float(value)
         if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
             return float(match[1]) * _SECONDS[match[2]]
-        raise self._wrong(key, f'is a duration: seconds, or "500ms", "3s", "2m", "1h", not {value!r}')
+        raise self._wrong(key, f'must be a duration: seconds, or "500ms", "3s", "2m", "1h", not {value!r}')
 
     def _table(self, key: Key, content: object, known: set[str] | None = None) -> dict[str, Any]:
         if not _is_table(content):
-            raise self._wrong(key, f"is a table, not {content!r}")
+            raise self._wrong(key, f"must be a table, not {content!r}")
         for name in content:
             if known is not None and name not in known:
                 raise GenerationError(

@@ -117,3 +117,8 @@ class Module(NamedTuple):
     services: tuple[Service, ...]
     sync: bool
     aio: bool
+
+    @property
+    def uses_deprecated(self) -> bool:
+        """Whether the module itself refers to what it marks as deprecated."""
+        return any(service.deprecated for service in self.services)

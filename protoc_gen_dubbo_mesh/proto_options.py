@@ -33,7 +33,9 @@ def of_service(service: ServiceDescriptorProto) -> ServiceSaid:
     if said is None:
         return ServiceSaid()
     identity = Identity(*(_scalar(said, name) for name in Identity._fields))
-    return ServiceSaid(identity.checked(), _calling(said.defaults))
+    defaults = _calling(said.defaults)
+    defaults.envoy_headers(idempotent=False)
+    return ServiceSaid(identity.checked(), defaults)
 
 
 def of_method(method: MethodDescriptorProto) -> Calling:

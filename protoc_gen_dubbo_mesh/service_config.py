@@ -138,11 +138,11 @@ class _Reader:
         policy = self._object(at, value)
         attempts = policy.pop("maxAttempts", None)
         if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 2:
-            raise self._wrong(f"{at}.maxAttempts", f"is a whole number above 1, not {attempts!r}")
+            raise self._wrong(f"{at}.maxAttempts", f"must be a whole number above 1, not {attempts!r}")
         codes = self._list(f"{at}.retryableStatusCodes", policy.pop("retryableStatusCodes", []))
         numbers = [self._code(f"{at}.retryableStatusCodes", code) for code in codes]
         if not numbers:
-            raise self._wrong(f"{at}.retryableStatusCodes", "is empty")
+            raise self._wrong(f"{at}.retryableStatusCodes", "must not be empty")
         for number in numbers:
             if number not in _RETRIABLE:
                 self._lose(f"methodConfig.retryPolicy.retryableStatusCodes {_CODES[number]}")
@@ -171,17 +171,17 @@ class _Reader:
     def _seconds(self, at: str, value: object) -> float:
         match = _SECONDS.fullmatch(value) if isinstance(value, str) else None
         if match is None:
-            raise self._wrong(at, f'is a duration like "1.5s", not {value!r}')
+            raise self._wrong(at, f'must be a duration like "1.5s", not {value!r}')
         return float(match[1])
 
     def _object(self, at: str, value: object) -> dict[str, Any]:
         if not _is_object(value):
-            raise self._wrong(at, "is not a JSON object")
+            raise self._wrong(at, "must be a JSON object")
         return dict(value)
 
     def _list(self, at: str, value: object) -> list[Any]:
         if not _is_list(value):
-            raise self._wrong(at, "is not a JSON array")
+            raise self._wrong(at, "must be a JSON array")
         return value
 
     def _lose(self, what: str) -> None:

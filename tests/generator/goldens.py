@@ -1,0 +1,85 @@
+"""The cases in golden/: protos, parameters, and what the generator makes of them.
+
+    golden/<case>/**/*.proto     what is generated from, all at once
+    golden/<case>/options.txt    the parameters; files they name are in the case's directory
+    golden/<case>/expected/      the files written
+    golden/<case>/error.txt      or the error
+    golden/<case>/warnings.txt   what is said on standard error
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import chdir
+from functools import cached_property
+from pathlib import Path
+
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from tests.generator.compiling import Generated, descriptors, generate
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+
+
+class Case:
+    """One directory of golden/."""
+
+    def __init__(self, directory: Path) -> None:
+        self.name = directory.name
+        self.directory = directory
+        self.protos = sorted(
+            path.relative_to(directory).as_posix() for path in directory.rglob("*.proto")
+        )
+        options = directory / "options.txt"
+        self.parameter = options.read_text(encoding="utf-8").strip() if options.exists() else ""
+
+    @property
+    def is_error(self) -> bool:
+        return self.name.startswith("error_")
+
+    @cached_property
+    def descriptors(self) -> FileDescriptorSet:
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as scratch:
+            return descriptors(self.directory, self.protos, Path(scratch))
+
+    def generate(self, protos: Sequence[str] | None = None) -> Generated:
+        """Runs the generator, as protoc would from the case's directory."""
+        with chdir(self.directory):
+            return generate(self.descriptors, protos or self.protos, self.parameter)
+
+    def actual(self) -> dict[str, str]:
+        """What the case should hold, by path."""
+        got = self.generate()
+        texts = {f"expected/{name}": content for name, content in got.files.items()}
+        if got.error:
+            texts["error.txt"] = f"{got.error}\n"
+        if got.warnings:
+            texts["warnings.txt"] = "".join(f"{warning}\n" for warning in got.warnings)
+        return texts
+
+    def expected(self) -> dict[str, str]:
+        """What the case holds, by path."""
+        found = [path for path in self.directory.glob("expected/**/*") if path.is_file()]
+        found += [self.directory / name for name in ("error.txt", "warnings.txt")]
+        return {
+            path.relative_to(self.directory).as_posix(): path.read_text(encoding="utf-8")
+            for path in found
+            if path.exists()
+        }
+
+    def update(self) -> None:
+        """Writes what the generator gives, and removes what it does not."""
+        actual = self.actual()
+        for name in self.expected().keys() - actual.keys():
+            os.unlink(self.directory / name)
+        for name, text in actual.items():
+            path = self.directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+
+CASES = [Case(path) for path in sorted(GOLDEN.iterdir()) if path.is_dir()]
+GENERATED = [case for case in CASES if not case.is_error]

@@ -1,0 +1,63 @@
+"""Each case in golden/ gives exactly the files, the error and the warnings that stand there."""
+
+from __future__ import annotations
+
+import difflib
+
+import pytest
+
+from tests.generator.goldens import CASES, GENERATED, Case
+
+UPDATE = "pytest tests/generator/test_golden.py --update-goldens"
+
+
+def difference(expected: dict[str, str], actual: dict[str, str]) -> str:
+    """A unified diff of all files; empty if they are the same."""
+    lines: list[str] = []
+    for name in sorted(expected.keys() | actual.keys()):
+        before, after = expected.get(name), actual.get(name)
+        if before == after:
+            continue
+        if before is None or after is None:
+            lines.append(f"{name}: {'not expected' if before is None else 'missing'}\n")
+        lines += difflib.unified_diff(
+            (before or "").splitlines(keepends=True),
+            (after or "").splitlines(keepends=True),
+            f"golden/{name}",
+            f"generated/{name}",
+        )
+    return "".join(lines)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_golden(case: Case, request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--update-goldens"):
+        case.update()
+    found = difference(case.expected(), case.actual())
+    assert not found, f"{found}\nif this is right: {UPDATE}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_is_an_error_exactly_if_its_name_says_so(case: Case) -> None:
+    expected = case.expected()
+    assert ("error.txt" in expected) == case.is_error
+    assert case.is_error != any(name.startswith("expected/") for name in expected)
+    if case.is_error:
+        assert expected["error.txt"].count("\n") == 1
+
+
+@pytest.mark.parametrize("case", GENERATED, ids=lambda case: case.name)
+def test_one_file_at_a_time_gives_the_same(case: Case) -> None:
+    """As with buf's `strategy: directory`; a config then says `partial = true`."""
+    all_at_once = case.generate().files
+    one_by_one: dict[str, str] = {}
+    for proto in reversed(case.protos):
+        one_by_one |= case.generate([proto]).files
+    assert one_by_one == all_at_once
+
+
+def test_differences_name_missing_and_extra_files() -> None:
+    shown = difference({"a": "1\n", "gone": "x\n"}, {"a": "2\n", "new": "y\n"})
+    assert "-1\n+2\n" in shown
+    assert "gone: missing" in shown
+    assert "new: not expected" in shown
