@@ -157,9 +157,13 @@ class Stub(SyncStub, Generic[AsyncTwin]):
         return super().__new__(cls)
 
 
-def rpc(stub: object, attribute: str) -> Any:
-    """The callable of one rpc of `stub`; generated properties of deprecated rpcs end here."""
-    return stub.__dict__[attribute]
+def rpc(stub: object, attribute: str) -> Attribute:  # type: ignore[type-var]  # pyright: ignore[reportInvalidTypeVarUse]
+    """The callable of one rpc of `stub`, of the type that the caller says it has.
+
+    Generated properties of deprecated rpcs end here.
+    """
+    call: Attribute = stub.__dict__[attribute]
+    return call
 
 
 class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
