@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import urllib.parse
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, cast
@@ -55,6 +53,9 @@ def attachments(values: Mapping[str, str | bytes]) -> Metadata:
             metadata.append((f"{lower}-bin", value))
     converted = {lower: name for lower, name in original.items() if lower != name}
     if converted:
+        import json  # here and below: few use this, and all would wait for it
+        import urllib.parse
+
         metadata.append((_CONVERT, urllib.parse.quote(json.dumps(converted, separators=(",", ":")))))
     return tuple(metadata)
 
@@ -81,6 +82,9 @@ def _original_names(encoded: str | bytes | None) -> Mapping[str, str]:
     """
     if not isinstance(encoded, str):
         return {}
+    import json
+    import urllib.parse
+
     try:
         names = json.loads(urllib.parse.unquote_plus(encoded))
     except (ValueError, RecursionError):
