@@ -1,1 +1,1 @@
-"""What is claimed about speed, measured: `make bench`, or `python -m benchmarks [calls|generation|imports|soak] …`."""
+"""What is claimed about speed, measured: `make bench`, or `python -m benchmarks calls imports …`."""

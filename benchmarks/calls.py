@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,7 @@ def serve(kind: str) -> None:
     if kind.startswith("aio"):
         asyncio.run(serve_async(kind))
         return
-    interceptors = (SetsContext(),) if kind == "interceptor" else ()
+    interceptors: list[grpc.ServerInterceptor] = [SetsContext()] if kind == "interceptor" else []
     server = grpc.server(ThreadPoolExecutor(4), interceptors=interceptors)
     if kind == "ours":
         dubbo_mesh.add_servicer(Echo(), server, ECHO)
@@ -289,24 +289,26 @@ async def measure_async(address: str) -> list[Row]:
 
 def measure_servers(base: str, other: str, what: str, budget: float | None) -> Row:
     """CPU that two servers take for the same calls."""
-    with provider(base) as (base_address, base_pid), provider(other) as (other_address, other_pid):
-        with grpc.insecure_channel(base_address) as first, grpc.insecure_channel(other_address) as second:
-            ends = ((plain_call(first), base_pid), (plain_call(second), other_pid))
+    many = 5 * CALLS  # the kernel counts CPU in hundredths of seconds
+    pairs: list[tuple[float, float]] = []
+    with ExitStack() as stack:
+        ends: list[tuple[Any, int]] = []
+        for kind in (base, other):
+            address, pid = stack.enter_context(provider(kind))
+            ends.append((plain_call(stack.enter_context(grpc.insecure_channel(address))), pid))
 
-            def spend(which: int, calls: int) -> float:
-                call, pid = ends[which]
-                before = cpu_of(pid)
-                for _ in range(calls):
-                    call(MESSAGE)
-                return cpu_of(pid) - before
+        def spend(which: int, calls: int) -> float:
+            call, pid = ends[which]
+            before = cpu_of(pid)
+            for _ in range(calls):
+                call(MESSAGE)
+            return cpu_of(pid) - before
 
-            for which in (0, 1):
-                spend(which, CALLS)
-            pairs: list[tuple[float, float]] = []
-            many = 5 * CALLS  # the kernel counts CPU in hundredths of seconds
-            for number in range(ROUNDS // 2):
-                taken = {which: spend(which, many) for which in ((0, 1) if number % 2 else (1, 0))}
-                pairs.append((taken[0], taken[1]))
+        for which in (0, 1):
+            spend(which, CALLS)
+        for number in range(ROUNDS // 2):
+            taken = {which: spend(which, many) for which in ((0, 1) if number % 2 else (1, 0))}
+            pairs.append((taken[0], taken[1]))
     return row(what, pairs, 1e6 / many, "µs", budget)
 
 

@@ -1,4 +1,4 @@
-"""Ratios between two ways of doing the same thing, taken in interleaved pairs so that drift hits both alike."""
+"""Ratios between two ways of doing one thing, taken in interleaved pairs, so that drift hits both alike."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Row:
         """The row, as RESULTS.md has it."""
         budget = "" if self.budget is None else f"≤ {self.budget:g}"
         met = "" if self.budget is None else ("yes" if self.ratio <= self.budget else "**no**")
-        spread = f"{self.low:.3f} – {self.high:.3f}"
+        spread = f"{self.low:.3f}, {self.high:.3f}"
         cells = (self.what, f"{self.ratio:.3f}", spread, self.base, self.other, budget, met)
         return f"| {' | '.join(cells)} |"
 

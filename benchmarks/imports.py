@@ -1,0 +1,77 @@
+"""What imports cost: the runtime over grpc, and generated modules over their `_pb2_grpc` twins."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.measuring import Row, python, row, usage_pairs
+
+ROUNDS = 25
+RPCS = 50
+
+
+def wide_proto(rpcs: int) -> str:
+    """A service with that many rpcs, of the four shapes in turn."""
+    shapes = (
+        "(M) returns (M)",
+        "(M) returns (stream M)",
+        "(stream M) returns (M)",
+        "(stream M) returns (stream M)",
+    )
+    lines = [f"  // Does the thing number {n}.\n  rpc Do{n}{shapes[n % 4]};" for n in range(rpcs)]
+    return 'syntax = "proto3";\npackage bench;\nmessage M {}\nservice Wide {\n' + "\n".join(lines) + "\n}\n"
+
+
+def generate(directory: Path) -> None:
+    """Writes wide_pb2.py, wide_pb2_grpc.py and wide_mesh.py."""
+    from grpc_tools import protoc
+
+    (directory / "wide.proto").write_text(wide_proto(RPCS))
+    plugin = Path(sys.executable).with_name("protoc-gen-dubbo-mesh")
+    status = protoc.main(
+        [
+            "protoc",
+            f"-I{directory}",
+            f"--plugin=protoc-gen-dubbo-mesh={plugin}",
+            *(f"--{kind}_out={directory}" for kind in ("python", "grpc_python", "dubbo-mesh")),
+            "wide.proto",
+        ]
+    )
+    if status != 0:
+        raise RuntimeError("protoc failed")
+
+
+def measure() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as name:
+        generate(Path(name))
+
+        def importing(statement: str) -> list[str]:
+            return python("-c", f"import sys; sys.path.insert(0, {name!r}); {statement}")
+
+        touched = "dubbo_mesh.Stub, dubbo_mesh.Servicer, dubbo_mesh.aio.Stub, dubbo_mesh.aio.Servicer"
+        for what, base, other, budget in (
+            ("`import grpc, dubbo_mesh` over `import grpc`", "import grpc", "import grpc, dubbo_mesh", None),
+            (
+                "the same, and what generated code uses of it",
+                "import grpc",
+                f"import grpc, dubbo_mesh.aio; {touched}; dubbo_mesh.Service; dubbo_mesh.EnvoyHeaders",
+                None,
+            ),
+            (
+                f"a module of {RPCS} rpcs over its `_pb2_grpc`",
+                "import wide_pb2_grpc",
+                "import wide_mesh",
+                1.3,
+            ),
+        ):
+            cpu, peak = usage_pairs(importing(base), importing(other), ROUNDS)
+            yield row(f"{what}: CPU", cpu, 1000, "ms", budget)
+            yield row(f"{what}: memory at its peak", peak, 1, "MiB")
+
+
+if __name__ == "__main__":
+    for each in measure():
+        print(each.markdown())
