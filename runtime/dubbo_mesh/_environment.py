@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -52,7 +53,6 @@ DEFAULT_FALLBACK_AFTER = 1.0
 
 _OFF = "off"
 _HEADER_NAME = re.compile(r"[0-9a-z_.-]+")  # of those that gRPC takes in metadata
-_ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +156,12 @@ def _forwarded_for(value: str, pod_ip: str | None) -> str | None:
                 "DUBBO_MESH_FORWARDED_FOR: 'pod' needs POD_IP; let the pod's spec set it from status.podIP"
             )
         value = pod_ip
-    if not _ADDRESS.fullmatch(value):
-        raise ConfigurationError(f"DUBBO_MESH_FORWARDED_FOR: {value!r} is neither off, pod nor an IP address")
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise ConfigurationError(
+            f"DUBBO_MESH_FORWARDED_FOR: {value!r} is neither off, pod nor an IP address"
+        ) from None
     return value
 
 

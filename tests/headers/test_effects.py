@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from dubbo_mesh import EnvoyHeaders
+from dubbo_mesh import ConfigurationError, Environment, EnvoyHeaders
 from dubbo_mesh._envoy_headers import RETRY_GRPC_ON, RETRY_ON
 from tests.headers.bench import TRUSTS, Bench, Trust
 from tests.headers.cases import CASES, Case
@@ -116,3 +116,24 @@ def test_the_documentation_has_what_was_measured(
         DOCUMENT.write_text(measured)
     else:
         assert measured == document, f"{difference(document, measured)}\n\n{UPDATE}"
+
+
+@pytest.mark.parametrize(
+    "value", ["abc", "10.0.0", "127.0.0.1:80", "127.0.0.1, 10.0.0.1", "10.0.0.0/8", "On"]
+)
+def test_what_to_forward_for_is_an_address(value: str) -> None:
+    for variables in (
+        {"DUBBO_MESH_FORWARDED_FOR": value},
+        {"DUBBO_MESH_FORWARDED_FOR": "pod", "POD_IP": value},
+        {"DUBBO_MESH_FORWARDED_FOR": "pod"},
+    ):
+        with pytest.raises(ConfigurationError, match=r"^DUBBO_MESH_FORWARDED_FOR\b"):
+            Environment.read(variables)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "2001:db8::1"])
+def test_it_is_off_unless_set(address: str) -> None:
+    assert Environment.read({}).forwarded_for is None
+    assert Environment.read({"DUBBO_MESH_FORWARDED_FOR": "off"}).forwarded_for is None
+    assert Environment.read({"DUBBO_MESH_FORWARDED_FOR": address}).forwarded_for == address
+    assert Environment.read({"DUBBO_MESH_FORWARDED_FOR": "pod", "POD_IP": address}).forwarded_for == address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
 from dubbo_mesh import EnvoyHeaders
-from tests.calling.echo import EchoStub
+from tests.calling.echo import EchoAsyncStub, EchoStub
 from tests.headers.bench import INTERNAL, SIDECAR_INTERNAL, Bench, Trust
 from tests.headers.wire import Headers, WireServer
 
@@ -134,7 +135,29 @@ def test_plain_grpcio_sends_what_the_facts_say(direct: Mode, egress: Mode) -> No
     assert dict(egress.plain())[":authority"] == "wire.default.svc.cluster.local:50051"
 
 
-ASKED = {
+EVERYTHING = EnvoyHeaders(
+    per_try_timeout=1,
+    max_retries=2,
+    retry_on="reset",
+    retry_grpc_on="unavailable",
+    retriable_status_codes=[503],
+    retriable_header_names="x-again",
+    hedge_on_per_try_timeout=False,
+    upstream_alt_stat_name="canary",
+    timeout_alt_response=True,
+    stream_duration=9,
+    decorator_operation="op",
+    force_trace=True,
+    client_trace_id="mine",
+    original_dst_host="127.0.0.1:1",
+)
+
+
+def everything(stub: EchoStub) -> object:
+    return stub.unary(StringValue(), envoy=EVERYTHING)
+
+
+SENT = {
     "x-envoy-max-retries": "2",
     "x-envoy-retry-on": "reset,retriable-status-codes,retriable-headers",
     "x-envoy-retry-grpc-on": "unavailable",
@@ -150,26 +173,6 @@ ASKED = {
     "x-client-trace-id": "mine",
     "x-envoy-original-dst-host": "127.0.0.1:1",
 }
-
-
-def everything(stub: EchoStub) -> object:
-    headers = EnvoyHeaders(
-        per_try_timeout=1,
-        max_retries=2,
-        retry_on="reset",
-        retry_grpc_on="unavailable",
-        retriable_status_codes=[503],
-        retriable_header_names="x-again",
-        hedge_on_per_try_timeout=False,
-        upstream_alt_stat_name="canary",
-        timeout_alt_response=True,
-        stream_duration=9,
-        decorator_operation="op",
-        force_trace=True,
-        client_trace_id="mine",
-        original_dst_host="127.0.0.1:1",
-    )
-    return stub.unary(StringValue(), envoy=headers)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +220,7 @@ def everything(stub: EchoStub) -> object:
             {},
             EchoStub,
             {},
-            ASKED,
+            SENT,
             # The router consumes what is its own.
             {
                 "x-client-trace-id": "mine",
@@ -242,6 +245,19 @@ def test_requests_differ_from_plain_grpcios_in_what_was_asked_and_nothing_else(
 ) -> None:
     assert difference(direct.plain(**plainly), direct.ours(call, stub, **environment)) == direct_has
     assert difference(egress.plain(**plainly), egress.ours(call, stub, **environment)) == egress_has
+
+
+def test_the_async_twin_sends_the_same(direct: Mode, egress: Mode) -> None:
+    async def call() -> None:
+        async with EchoAsyncStub(target=TARGET) as stub:
+            await stub.unary(StringValue(), envoy=EVERYTHING)
+
+    for mode in (direct, egress):
+        by_sync = mode.ours(everything, EchoStub, DUBBO_MESH_APP="shop")
+        with mock.patch.dict(os.environ, {**mode.environment, "DUBBO_MESH_APP": "shop"}):
+            asyncio.run(call())
+        # grpcio's own doing: it names itself grpc-python-asyncio.
+        assert set(difference(by_sync, mode.server.requests[-1])) == {"user-agent"}
 
 
 def test_forwarded_for_goes_to_a_sidecar_only(bench: Bench, direct: Mode) -> None:
