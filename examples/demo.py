@@ -63,7 +63,7 @@ def generate(into: Path) -> None:
     plugin = str(Path(sys.executable).with_name("protoc-gen-dubbo-mesh"))
     options = subprocess.check_output([plugin, "--proto-path"], text=True).strip()
     protoc = [sys.executable, "-m", "grpc_tools.protoc", f"--plugin={plugin}", f"-I{GREETER}", f"-I{options}"]
-    outputs = [f"--{output}={into}" for output in ("python_out", "grpc_python_out", "dubbo-mesh_out")]
+    outputs = [f"--{kind}_out={into}" for kind in ("python", "pyi", "grpc_python", "dubbo-mesh")]
     subprocess.run([*protoc, *outputs, "greeter.proto"], check=True)
 
 
