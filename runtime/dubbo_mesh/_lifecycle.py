@@ -256,11 +256,21 @@ class Lifecycle:
         """Stops taking calls, lets those that run end, and cuts off what is left after their grace."""
         self.board.close()
         grace = self._grace
-        LOGGER.info("%s: taking no more calls; those running have %g s", clock, grace)
+        if grace > 0:
+            LOGGER.info("%s: taking no more calls; those running have %g s", clock, grace)
+            if self._stops_within(grace):
+                LOGGER.info("%s: all calls have ended", clock)
+                return
+            LOGGER.warning("%s: calls still running are cut off", clock)
+        if not self._stop(0):
+            LOGGER.warning("%s: some handlers do not end; they go with the process", clock)
+
+    def _stops_within(self, grace: float) -> bool:
+        """Stops gracefully; returns whether all calls ended within `grace` seconds, or less if hurried."""
         began = time.monotonic()
 
         def stop() -> None:
-            if self._stop(grace + 1.0):  # cutting off is for the code below
+            if self._stop(grace + 1.0):  # cutting off is the caller's
                 with self._changed:
                     self._ended = True
                     self._changed.notify_all()
@@ -272,13 +282,7 @@ class Lifecycle:
                 if remaining <= 0:
                     break
                 self._changed.wait(remaining)
-            ended = self._ended
-        if ended:
-            LOGGER.info("%s: all calls have ended", clock)
-        else:
-            LOGGER.warning("%s: calls still running are cut off", clock)
-            if not self._stop(0):
-                LOGGER.warning("%s: some handlers do not end; they go with the process", clock)
+            return self._ended
 
     def _close(self, clock: _Clock) -> None:
         if self._checker is not None:
@@ -291,12 +295,12 @@ class Lifecycle:
                 LOGGER.info("%s: sidecar told to exit", clock)
             except SidecarError as error:
                 LOGGER.warning("%s: sidecar could not be told to exit: %s", clock, error)
-        with self._changed:
-            self.stopped.set()
-            calls, self._on_stopped = self._on_stopped, []
         if self._probes is not None:
             self._probes.close()
         LOGGER.info("%s: stopped", clock)
+        with self._changed:
+            self.stopped.set()
+            calls, self._on_stopped = self._on_stopped, []
         for call in calls:
             with suppress(RuntimeError):  # of an event loop that is closed
                 call()

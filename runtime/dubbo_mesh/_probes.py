@@ -25,6 +25,8 @@ LARGEST_HEAD = 8192
 PATIENCE = 5.0
 """Seconds that a peer has for a request, and that a connection may be idle."""
 
+_BACKLOG = 1024  # a peer that is turned away tries again only after a second
+
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) (/[^\s?#]*)(?:\?[^\s#]*)? HTTP/1\.([01])")
 _HEADERS_END = re.compile(rb"\r?\n\r?\n")
 _HAS_BODY = re.compile(rb"\n(?:content-length[ \t]*:[ \t]*0*[1-9]|transfer-encoding[ \t]*:)", re.IGNORECASE)
@@ -58,8 +60,10 @@ class Probes:
         host, _, port = address.rpartition(":")
         host = host.strip("[]")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, int(port)), family=family, backlog=MOST_CONNECTIONS)
+        self._listener = socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
         self._listener.setblocking(False)
+        self.port = int(self._listener.getsockname()[1])
+        """The port it listens on."""
         self._answers = answers
         self._selector = selectors.DefaultSelector()
         self._connections: dict[socket.socket, _Connection] = {}  # oldest first
@@ -69,11 +73,6 @@ class Probes:
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._serve, name="dubbo-mesh-probes", daemon=True)
         self._thread.start()
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._listener.getsockname()[1])
 
     def close(self) -> None:
         """Stops answering and closes all connections."""

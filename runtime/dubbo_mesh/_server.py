@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import queue
 import signal
+import socket
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any, Self, Unpack
 
@@ -230,27 +230,29 @@ class Server(grpc.Server):
         before when this returns.
         """
         life = self._life
-        news: queue.SimpleQueue[signal.Signals | None] = queue.SimpleQueue()
         heard: list[signal.Signals] = []
 
         def heed(number: int, _frame: FrameType | None) -> None:
-            # Interrupts the main thread anywhere: it takes no lock, and such a queue is made for this.
+            # Interrupts the main thread anywhere, so it takes no lock.
             heard.append(signal.Signals(number))
             life.abandoned = True
-            news.put(heard[-1])
             if not life.started and len(heard) > 1:
                 raise SystemExit(128 + number)
 
-        with _handled(heed):
+        with _handled(heed) as awake:
             self.start()
-            life.when_stopped(lambda: news.put(None))
-            while (caught := news.get()) is not None:
-                if life.going_down:
-                    LOGGER.warning("%s again: stopping at once", caught.name)
-                    life.stop(0.0)
-                else:
-                    LOGGER.info("%s", caught.name)
-                    life.drain()
+            life.when_stopped(awake.set)
+            heeded = 0
+            while not life.stopped.is_set():
+                for caught in heard[heeded:]:
+                    heeded += 1
+                    if life.going_down:
+                        LOGGER.warning("%s again: stopping at once", caught.name)
+                        life.stop(0.0)
+                    else:
+                        LOGGER.info("%s", caught.name)
+                        life.drain()
+                awake.wait()
 
     def is_serving(self, service: object = WHOLE_SERVER) -> bool | None:
         """Whether `service` takes calls, as health checks are told.
@@ -335,15 +337,44 @@ def serve(*servicers: object, **settings: Unpack[ServerSettings]) -> None:
     Server(*servicers, **settings).run()
 
 
+class _Awake:
+    """Wakes the main thread when a signal comes, whichever thread the system gives the signal to."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+
+    def fileno(self) -> int:
+        """What Python writes to when a signal comes."""
+        return self._writer.fileno()
+
+    def set(self) -> None:
+        """Wakes the main thread for another reason."""
+        with suppress(OSError):  # it is full, then it is awake anyhow, or closed, then nobody sleeps
+            self._writer.send(b"\0")
+
+    def wait(self) -> None:
+        """Sleeps until there is a reason not to."""
+        self._reader.recv(4096)
+
+    def close(self) -> None:
+        """Is needed no more."""
+        self._reader.close()
+        self._writer.close()
+
+
 @contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None]) -> Generator[None, None, None]:
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Generator[_Awake, None, None]:
     """Handles the signals to stop with `handler`, where Python lets us: on the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in _STOP_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous if previous is not None else signal.SIG_DFL)
+    with closing(_Awake()) as awake:
+        if threading.current_thread() is not threading.main_thread():
+            yield awake
+            return
+        before = {number: signal.signal(number, handler) for number in _STOP_SIGNALS}
+        written_before = signal.set_wakeup_fd(awake.fileno(), warn_on_full_buffer=False)
+        try:
+            yield awake
+        finally:
+            signal.set_wakeup_fd(written_before)
+            for number, previous in before.items():
+                signal.signal(number, previous if previous is not None else signal.SIG_DFL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -85,7 +86,7 @@ class Answer:
         self._received += received
         if not received or len(self._received) >= _LARGEST:
             return False
-        # Only of one answer the body matters: 503 to /ready may come from an Envoy that was told to be failing.
+        # Of one answer the body matters: 503 to /ready may be that of an Envoy that was told to be failing.
         return self.status is None or (self.status == 503 and not self.draining)
 
     @property
@@ -212,6 +213,11 @@ class Sidecar:
         _tell(self._address, self._timeout, method, path)
 
 
+def reason(error: OSError) -> str:
+    """Why it failed, in the system's words: asyncio's leave out the main thing."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
 def _tell(address: AdminAddress, timeout: float, method: str, path: str) -> None:
     status = _ask(address, timeout, method, path).status
     if status != 200:
@@ -230,5 +236,5 @@ def _ask(address: AdminAddress, timeout: float, method: str, path: str) -> Answe
                     raise TimeoutError("timed out")
                 connection.settimeout(remaining)
     except OSError as error:
-        raise address.error(path, error.strerror or error) from error
+        raise address.error(path, reason(error)) from error
     return answer

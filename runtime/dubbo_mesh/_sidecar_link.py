@@ -16,6 +16,9 @@ RETRY = 0.2
 LOOK = 2.0
 """Seconds between two looks whether the sidecar is still there."""
 
+REPEAT = 0.5
+"""Seconds until a sidecar that is to be failing is told so once more."""
+
 
 class SidecarLink:
     """Tells the sidecar, again until it takes it, and again when it is back after it was away."""
@@ -71,7 +74,7 @@ class SidecarLink:
             with self._changed:
                 self._taken = wanted if taken else None
                 self._changed.notify_all()
-                pause = LOOK if taken else RETRY
+                pause = (LOOK if wanted else REPEAT) if taken else RETRY
                 if not self._closed and self._wanted is wanted:
                     self._changed.wait(pause)
 

@@ -199,6 +199,8 @@ class Server(grpc.aio.Server):
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Waits, for `timeout` seconds at most, until the server has stopped; returns whether it has."""
+        if self._life.stopped.is_set():
+            return True
         loop = asyncio.get_running_loop()
         stopped = asyncio.Event()
 

@@ -15,6 +15,7 @@ from .._sidecar import (
     AdminAddress,
     Answer,
     SidecarError,
+    reason,
 )
 
 
@@ -129,7 +130,7 @@ async def _ask(address: AdminAddress, timeout: float, method: str, path: str) ->
     except TimeoutError as error:
         raise address.error(path, "timed out") from error
     except OSError as error:
-        raise address.error(path, error.strerror or error) from error
+        raise address.error(path, reason(error)) from error
     finally:
         if writer is not None:
             writer.close()

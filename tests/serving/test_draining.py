@@ -1,0 +1,250 @@
+"""How the responses of a draining server are marked, so that consumers' Envoys leave at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, cast
+
+import grpc
+import grpc.aio
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+
+import dubbo_mesh
+import dubbo_mesh.aio
+import localmesh
+from dubbo_mesh._draining import LEAVING, Draining, Handlers
+from tests.calling.echo import EchoStub
+from tests.serving.conftest import Kind, LoopThread, Running
+from tests.serving.providers import OWN, AsyncProvider, Provider
+
+Serve = Callable[..., Running]
+Grpc = cast("Any", grpc)  # for handlers of bytes, whose types nothing tells
+
+SHAPES: dict[str, Callable[[EchoStub, str], Any]] = {
+    "unary": lambda stub, word: stub.unary.with_call(StringValue(value=word), timeout=5)[1],
+    "server stream": lambda stub, word: finished(stub.serverStream(StringValue(value=word), timeout=5)),
+    "client stream": lambda stub, word: stub.clientStream.with_call(
+        iter([StringValue(value=word)]), timeout=5
+    )[1],
+    "bidi": lambda stub, word: finished(stub.bidi(iter([StringValue(value=word)]), timeout=5)),
+}
+
+
+def finished(call: Any) -> Any:
+    for _ in call:
+        pass
+    return call
+
+
+def metadata(of: Any) -> list[tuple[str, str]]:
+    return [(key, value) for key, value in of or ()]
+
+
+@pytest.fixture
+def draining(serve: Serve) -> Iterator[Running]:
+    """A server that drains while the test runs."""
+    running = serve(drain=20, quiet=20)
+    drain = running.drain_in_background()
+    localmesh.wait_until(lambda: running.server.draining, what="the server drains")
+    yield running
+    running.close()
+    drain.join()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_response_says_that_the_server_leaves(draining: Running, shape: str) -> None:
+    call = SHAPES[shape](draining.stub(), "hello")
+    assert metadata(call.initial_metadata()) == [LEAVING]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_response_says_so_before(serve: Serve, shape: str) -> None:
+    call = SHAPES[shape](serve().stub(), "hello")
+    assert metadata(call.initial_metadata()) == metadata(call.trailing_metadata()) == []
+
+
+@pytest.mark.parametrize("shape", ["unary", "server stream"])
+def test_initial_metadata_of_the_handlers_own_stays(draining: Running, shape: str) -> None:
+    call = SHAPES[shape](draining.stub(), "metadata")
+    assert metadata(call.initial_metadata()) == [OWN, LEAVING]
+
+
+@pytest.mark.parametrize("shape", ["unary", "server stream"])
+def test_a_failure_stays_one_that_envoy_would_retry(draining: Running, shape: str) -> None:
+    # Without initial metadata the status goes out in the response's headers, where Envoy looks for it.
+    with pytest.raises(grpc.RpcError) as raised:
+        SHAPES[shape](draining.stub(), "abort")
+    error: Any = raised.value
+    assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "as asked")
+    assert metadata(error.initial_metadata()) == []
+    assert metadata(error.trailing_metadata()) == ([OWN, LEAVING] if shape == "unary" else [LEAVING])
+
+
+def test_an_exception_says_so_too(draining: Running) -> None:
+    with pytest.raises(grpc.RpcError) as raised:
+        draining.stub().unary(StringValue(value="raise"))
+    error: Any = raised.value
+    assert error.code() is grpc.StatusCode.INTERNAL
+    assert LEAVING in metadata(error.trailing_metadata())
+
+
+def test_a_call_that_runs_when_draining_begins_says_so(serve: Serve) -> None:
+    running = serve(drain=5, quiet=5)
+    call: Any = running.stub().unary.future(StringValue(value="sleep 0.5"))
+    time.sleep(0.2)
+    drain = running.drain_in_background()
+    assert call.result().value == "sleep 0.5"
+    assert metadata(call.initial_metadata()) == [LEAVING]
+    running.close()
+    drain.join()
+
+
+def test_health_checks_say_so_and_are_no_traffic(serve: Serve) -> None:
+    running = serve(drain=10, quiet=0.5)
+    health, stub = running.health(), running.stub()
+    assert health.check() == "SERVING"
+    began = time.monotonic()
+    drain = running.drain_in_background()
+    while drain.is_alive() and time.monotonic() < began + 5:
+        try:
+            assert health.check() == "NOT_SERVING"
+        except grpc.RpcError:
+            break  # it has stopped
+        time.sleep(0.02)
+    drain.join()
+    assert 0.5 <= time.monotonic() - began < 1.5
+    with pytest.raises(grpc.RpcError):
+        stub.unary(StringValue(value="late"))
+
+
+def test_servicers_of_other_generators_say_so_too(kind: Kind, make: Serve) -> None:
+    def behave(request: bytes, context: Any) -> bytes:
+        return request
+
+    async def behave_async(request: bytes, context: Any) -> bytes:
+        return request
+
+    handler = Grpc.unary_unary_rpc_method_handler(behave if kind == "sync" else behave_async)
+    running = make(drain=5, quiet=5)
+    # As protoc's add_…_to_server does.
+    running.server.add_generic_rpc_handlers(
+        (Grpc.method_handlers_generic_handler("other.Service", {"call": handler}),)
+    )
+    running.server.add_registered_method_handlers("other.Service", {"call": handler})
+    call = cast("Any", running.start().channel()).unary_unary("/other.Service/call")
+    assert metadata(call.with_call(b"1")[1].initial_metadata()) == []
+    drain = running.drain_in_background()
+    localmesh.wait_until(lambda: running.server.draining, what="the server drains")
+    response, of = call.with_call(b"2")
+    assert (response, metadata(of.initial_metadata())) == (b"2", [LEAVING])
+    running.close()
+    drain.join()
+
+
+def test_sync_servicers_on_an_async_server_say_so(loop: LoopThread) -> None:
+    running = Running("aio", loop, Provider(), drain=5, quiet=5)
+    drain = running.start().drain_in_background()
+    try:
+        localmesh.wait_until(lambda: running.server.draining, what="the server drains")
+        for shape, call in SHAPES.items():
+            assert metadata(call(running.stub(), "hello").initial_metadata()) == [LEAVING], shape
+        with pytest.raises(grpc.RpcError) as raised:
+            running.stub().unary(StringValue(value="abort"))
+        error: Any = raised.value
+        assert metadata(error.initial_metadata()) == []
+        assert LEAVING in metadata(error.trailing_metadata())
+    finally:
+        running.close()
+        drain.join()
+
+
+class Writer(dubbo_mesh.aio.Servicer):
+    """Answers streams by writing to the context, the other way of grpc.aio's; aborts with a status object."""
+
+    __mesh__ = dubbo_mesh.Service(
+        "test.Writer",
+        dubbo_mesh.Method("/test.Writer/stream", StringValue, StringValue, server_streaming=True),
+        dubbo_mesh.Method("/test.Writer/abort", StringValue, StringValue),
+        app="writer",
+    )
+
+    async def stream(self, request: StringValue, context: dubbo_mesh.aio.ServicerContext) -> None:
+        await context.write(request)
+        await context.write(request)
+
+    async def abort(self, request: StringValue, context: Any) -> StringValue:
+        assert isinstance(context, grpc.aio.ServicerContext)
+        await context.abort(grpc.StatusCode.ABORTED, "as asked", (OWN,))
+        return request
+
+
+def test_handlers_that_write_to_the_context_say_so(loop: LoopThread) -> None:
+    running = Running("aio", loop, Writer(), drain=5, quiet=5)
+    drain = running.start().drain_in_background()
+    try:
+        localmesh.wait_until(lambda: running.server.draining, what="the server drains")
+        channel = cast("Any", running.channel())
+        call = channel.unary_stream("/test.Writer/stream")(b"")
+        assert len(list(call)) == 2
+        assert metadata(call.initial_metadata()) == [LEAVING]
+        with pytest.raises(grpc.RpcError) as raised:
+            channel.unary_unary("/test.Writer/abort")(b"")
+        error: Any = raised.value
+        assert metadata(error.trailing_metadata()) == [OWN, LEAVING]
+    finally:
+        running.close()
+        drain.join()
+
+
+def test_a_stream_can_look_whether_to_end(kind: Kind, make: Serve) -> None:
+    ended = threading.Event()
+
+    class Sync(Provider):
+        def serverStream(self, request: StringValue, context: Any) -> Iterator[StringValue]:
+            while not running.server.draining:
+                yield request
+                time.sleep(0.01)
+            ended.set()
+
+    class Async(AsyncProvider):
+        async def serverStream(self, request: StringValue, context: Any) -> AsyncIterator[StringValue]:
+            while not running.server.draining:
+                yield request
+                await asyncio.sleep(0.01)
+            ended.set()
+
+    running = make(Sync() if kind == "sync" else Async(), drain=0.1)
+    call = running.start().stub().serverStream(StringValue(value="on"))
+    next(call)
+    running.drain()
+    assert ended.is_set()
+    assert all(message.value == "on" for message in call)
+
+
+def test_finding_a_handler_costs_a_look_up() -> None:
+    """No call pays for draining while the server does not drain: streams get the very handler registered."""
+    draining = Draining()
+    handlers = Handlers(draining)
+
+    def unary(request: Any, context: Any) -> Any:
+        return request
+
+    stream = Grpc.unary_stream_rpc_method_handler(unary)
+    handlers.register("s", {"stream": stream, "unary": grpc.unary_unary_rpc_method_handler(unary)})
+
+    class Details:
+        method = "/s/stream"
+        invocation_metadata = ()
+
+    assert handlers.service(Details()) is stream  # type: ignore[arg-type]
+    Details.method = "/s/unary"
+    assert handlers.service(Details()) is handlers.service(Details())  # type: ignore[arg-type]
+    draining.active = True
+    Details.method = "/s/stream"
+    assert handlers.service(Details()) is not stream  # type: ignore[arg-type]
+    Details.method = "/s/nothing"
+    assert handlers.service(Details()) is None  # type: ignore[arg-type]
