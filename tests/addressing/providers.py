@@ -13,9 +13,12 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from tests.calling.echo import EchoServicer, add_EchoServicer_to_server
 
+HOLD = StringValue(value="hold")
+FAIL = StringValue(value="fail")
+
 
 class Provider(EchoServicer):
-    """Answers with its name, and keeps the requests that it ran.
+    """Answers with its name, and keeps the requests that it ran; to `FAIL`, with UNAVAILABLE.
 
     Attributes:
         name: what it answers.
@@ -23,7 +26,7 @@ class Provider(EchoServicer):
         peers: the connections that calls came by.
         headers: the metadata of the last call.
         address: `ip:port`, once it serves.
-        held: while it is not set, calls wait before their last response.
+        release: what calls with the request `HOLD` wait for before their last response.
         entered: set when a call has reached the provider.
     """
 
@@ -33,20 +36,19 @@ class Provider(EchoServicer):
         self.peers: set[str] = set()
         self.headers: dict[str, str | bytes] = {}
         self.address = ""
-        self.held = threading.Event()
-        self.held.set()
+        self.release = threading.Event()
         self.entered = threading.Event()
         self._lock = threading.Lock()
 
     def unary(self, request: StringValue, context: grpc.ServicerContext) -> StringValue:
         self._note(request, context)
-        self.held.wait()
+        self._hold(request)
         return StringValue(value=self.name)
 
     def serverStream(self, request: StringValue, context: grpc.ServicerContext) -> Iterator[StringValue]:
         self._note(request, context)
         yield StringValue(value=self.name)
-        self.held.wait()
+        self._hold(request)
         yield StringValue(value=self.name)
 
     def clientStream(
@@ -54,7 +56,7 @@ class Provider(EchoServicer):
     ) -> StringValue:
         for request in request_iterator:
             self._note(request, context)
-        self.held.wait()
+            self._hold(request)
         return StringValue(value=self.name)
 
     def bidi(
@@ -63,8 +65,12 @@ class Provider(EchoServicer):
         for request in request_iterator:
             self._note(request, context)
             yield StringValue(value=self.name)
-        self.held.wait()
+            self._hold(request)
         yield StringValue(value=self.name)
+
+    def _hold(self, request: StringValue) -> None:
+        if request == HOLD:
+            self.release.wait()
 
     def _note(self, request: StringValue, context: grpc.ServicerContext) -> None:
         with self._lock:
@@ -72,6 +78,8 @@ class Provider(EchoServicer):
             self.peers.add(context.peer())
             self.headers = dict(context.invocation_metadata())
         self.entered.set()
+        if request == FAIL:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "as asked")
 
 
 @contextmanager
@@ -92,5 +100,5 @@ def serving(
         try:
             yield provider
         finally:
-            provider.held.set()
+            provider.release.set()
             server.stop(grace=0).wait()
