@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
@@ -35,6 +36,9 @@ _SIDECAR: tuple[tuple[str, Any], ...] = (
 
 _URL_PORTS = {"http": 80, "https": 443, "tri": 50051}
 """The schemes of URLs and their default ports; `tri` is Dubbo's (its `TripleProtocol`)."""
+
+_XDS_BOOTSTRAP = ("GRPC_XDS_BOOTSTRAP", "GRPC_XDS_BOOTSTRAP_CONFIG")
+"""What grpc reads its xDS bootstrap from: the name of a file, or its content."""
 
 
 class Dial(NamedTuple):
@@ -86,7 +90,8 @@ def dial(target: Target | str, environment: Environment) -> Dial:
         environment: the mode, and the addresses that go with it.
 
     Raises:
-        ConfigurationError: the mode is direct and `DUBBO_MESH_DIRECT` has no address for the app.
+        ConfigurationError: the mode is direct and `DUBBO_MESH_DIRECT` has no address for the app, or it is
+            proxyless and nothing says where the control plane is.
         ValueError: the address is empty, or a URL that says more than scheme, host and port.
     """
     if isinstance(target, str):
@@ -100,6 +105,10 @@ def dial(target: Target | str, environment: Environment) -> Dial:
             ) from None
         return Dial(address, _PLAIN, "DUBBO_MESH_MODE is direct, DUBBO_MESH_DIRECT has the address")
     if environment.mode == "proxyless":
+        if not any(os.environ.get(name) for name in _XDS_BOOTSTRAP):
+            raise ConfigurationError(
+                f"{' or '.join(_XDS_BOOTSTRAP)} must say where the control plane is: the mode is proxyless"
+            )
         return Dial(f"xds:///{target.authority}", _PLAIN, "DUBBO_MESH_MODE is proxyless", "xds")
     options = (*_SIDECAR, ("grpc.default_authority", target.authority))
     if environment.egress is not None:
