@@ -8,7 +8,7 @@ ARGS ?=
 TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh examples/demo.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak test lint clean
+.PHONY: help demo soak test lint generate clean
 
 help: ## Says what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -27,6 +27,10 @@ lint: $(VENV)/.dev ## Checks style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(TYPED)
 	$(BIN)/pyright $(TYPED)
+
+generate: $(VENV)/.dev ## Writes anew what is generated in this repository: compiled templates, goldens
+	$(BIN)/python -m protoc_gen_dubbo_mesh.template_compiler
+	$(BIN)/python -m pytest -q tests/generator/test_golden.py --update-goldens
 
 clean: ## Removes .venv and what tools left behind
 	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
