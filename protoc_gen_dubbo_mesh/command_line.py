@@ -9,6 +9,7 @@ from . import __version__, options
 
 _HELP = f"""\
 usage: protoc --dubbo-mesh_out=OUT [--dubbo-mesh_opt=NAME=VALUE,...] FILE.proto...
+       protoc-gen-dubbo-mesh generate [--help]
        protoc-gen-dubbo-mesh --help | --version | --proto-path
 
 A protoc plugin: for each FILE.proto with services it writes FILE_mesh.py, with gRPC (Dubbo Triple) stubs and
@@ -19,6 +20,9 @@ servicers for Python that are native to a service mesh. It stands beside protoc'
 
 parameters, between commas; a config wins over options in the proto, those over parameters:
 {options.HELP}
+commands:
+  generate      runs protoc and the plugin over all protos of a project: generate --help
+
 options:
   --help        show this and exit
   --version     show the version and exit
@@ -35,6 +39,10 @@ def answer(arguments: list[str]) -> int:
             sys.stdout.write(f"protoc-gen-dubbo-mesh {__version__}\n")
         case ["--proto-path"]:
             sys.stdout.write(f"{proto_path()}\n")
+        case ["generate", *rest]:
+            from .generate.command import generate
+
+            return generate(rest)
         case _:
             sys.stderr.write(
                 f"protoc-gen-dubbo-mesh: unknown arguments {' '.join(arguments)!r}: see --help\n"

@@ -1,0 +1,106 @@
+"""`protoc-gen-dubbo-mesh generate`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from ..errors import GenerationError
+from .progress import Progress
+from .run import check, update
+from .settings import Settings, read
+from .tree import diff
+
+_PROGRAM = "protoc-gen-dubbo-mesh generate"
+
+_DESCRIPTION = """\
+Generates messages (_pb2.py, .pyi) and mesh stubs and servicers (_mesh.py) from all protos of a project.
+Settings come from [tool.dubbo-mesh] in pyproject.toml; what is said here wins.
+"""
+
+
+def generate(arguments: list[str]) -> int:
+    """Runs the command; returns its exit status: 0, 1 if stale or refused, 2 for wrong arguments."""
+    parser = argparse.ArgumentParser(_PROGRAM, description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument(
+        "--root", action="append", metavar="DIR", help="generate from the protos below it; again for more"
+    )
+    parser.add_argument("--out", metavar="DIR", help="where the output goes, as with protoc's --python_out")
+    parser.add_argument("--import-path", action="append", metavar="DIR", help="look for imports there too")
+    parser.add_argument(
+        "--exclude",
+        action="append",
+        metavar="GLOB",
+        help="leave out protos: a glob of their names below a root",
+    )
+    parser.add_argument(
+        "--option",
+        action="append",
+        metavar="NAME=VALUE",
+        default=[],
+        help="a parameter of the plugin, such as app=demo",
+    )
+    parser.add_argument(
+        "--project", metavar="DIR", default=".", help="where pyproject.toml is; default: here"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit with 1 and a diff if a run would"
+    )
+    asked = parser.parse_args(arguments)
+    options: dict[str, str] = {}
+    for option in asked.option:
+        name, equals, value = option.partition("=")
+        if not equals:
+            parser.error(f"--option {option!r} is not NAME=VALUE")
+        if name in options:
+            parser.error(f"--option {name} is given twice")
+        options[name] = value
+    try:
+        given = _given(asked, options)
+        settings = read(Path(asked.project), given)
+        return _check(settings) if asked.check else _update(settings)
+    except GenerationError as error:
+        return _say(str(error), 1)
+
+
+def _given(asked: argparse.Namespace, options: dict[str, str]) -> dict[str, object]:
+    """What the command line says; its paths are relative to where we are, not to the project."""
+    given: dict[str, object] = {"options": {**options}}
+    for name in ("config", "service_config"):
+        if name in options:
+            given["options"] = {**options, name: str(Path(options[name]).absolute())}
+    if asked.root:
+        given["roots"] = [str(Path(root).absolute()) for root in asked.root]
+    if asked.import_path:
+        given["import-path"] = [str(Path(path).absolute()) for path in asked.import_path]
+    if asked.out:
+        given["out"] = str(Path(asked.out).absolute())
+    if asked.exclude:
+        given["exclude"] = asked.exclude
+    return given
+
+
+def _update(settings: Settings) -> int:
+    outcome = update(settings, Progress(sys.stderr))
+    for warning in outcome.warnings:
+        _say(warning)
+    return _say(outcome.summary)
+
+
+def _check(settings: Settings) -> int:
+    stale = check(settings, Progress(sys.stderr))
+    for warning in stale.warnings:
+        _say(warning)
+    sys.stdout.writelines(diff(stale.differences))
+    sys.stdout.flush()
+    for stray in stale.strays:
+        _say(stray)
+    if stale.differences:
+        return _say(f"{len(stale.differences)} files are stale: run protoc-gen-dubbo-mesh generate", 1)
+    return 1 if stale.strays else 0
+
+
+def _say(line: str, status: int = 0) -> int:
+    sys.stderr.write(f"{line}\n")
+    return status

@@ -1,0 +1,131 @@
+"""The Hatchling build hook `dubbo-mesh`: `[tool.hatch.build.hooks.dubbo-mesh]`.
+
+Hatchling imports this in every build that has the plugin installed, so that it imports nothing but
+Hatchling before it is asked to do something.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, cast
+
+from hatchling.builders.config import BuilderConfig
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.plugin import hookimpl
+
+if TYPE_CHECKING:
+    from .placing import Placed
+    from .run import Outcome
+    from .settings import Settings
+
+
+class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
+    """Generates before each build, and has the build take what was generated, git-ignored or not."""
+
+    PLUGIN_NAME = "dubbo-mesh"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Generates, before a build of Hatchling's.
+
+        Args:
+            version: the kind of wheel: `standard` or `editable`.
+            build_data: what Hatchling builds from; see its documentation of build hooks.
+        """
+        from ..errors import GenerationError
+        from .progress import Progress
+        from .run import update
+        from .settings import read, without_hatch_keys
+
+        try:
+            settings = read(Path(self.root), without_hatch_keys(self.config))
+            outcome = update(settings, Progress(sys.stderr))
+        except GenerationError as error:
+            self.app.display_error(str(error))
+            sys.exit(1)  # anything else would be shown with a traceback
+        for warning in outcome.warnings:
+            self.app.display_warning(warning)
+        self.app.display_info(f"dubbo-mesh: {outcome.summary}")
+        if self.target_name == "sdist":
+            self._ship(settings, outcome, build_data)
+        elif self.target_name == "wheel":
+            self._install(settings, outcome, build_data, editable=version == "editable")
+
+    def _ship(self, settings: Settings, outcome: Outcome, build_data: dict[str, Any]) -> None:
+        """Has the sdist hold all that a wheel is built from, and what was made of it."""
+        from . import stamp
+
+        files = (*outcome.inputs, *outcome.outputs, stamp.path_of(settings))
+        for file in files:
+            if file.is_relative_to(self.root) and file.exists():
+                build_data["force_include"][str(file)] = file.relative_to(self.root).as_posix()
+
+    def _install(
+        self, settings: Settings, outcome: Outcome, build_data: dict[str, Any], *, editable: bool
+    ) -> None:
+        from .placing import misplaced, place
+
+        placed = list(place(settings, outcome.outputs, self._selected, self._rewritten))
+        warning = misplaced(settings, placed)
+        if warning is not None:
+            self.app.display_warning(warning)
+        # An artifact is selected though git ignores it, and a reason to look for packages around it.
+        build_data["artifacts"] += [
+            _pattern(module.file.relative_to(self.root)) for module in placed if module.selected
+        ]
+        if editable:
+            self._expose(settings, placed, build_data)
+        else:
+            build_data["force_include"] |= {
+                str(module.file): str(module.at) for module in placed if not module.selected
+            }
+
+    def _selected(self, file: Path) -> PurePosixPath | None:
+        """Where Hatchling puts a file of one of the packages that it puts into the wheel."""
+        if not file.is_relative_to(self.root):
+            return None
+        relative = str(file.relative_to(self.root))
+        try:
+            only, included = self.build_config.only_include, self.build_config.include_spec
+        except ValueError:  # it finds no package: what is generated may be all there is
+            return None
+        taken = any(file.is_relative_to(directory) for directory in only) or (
+            not only and included is not None and included.match_file(relative)
+        )
+        return self._rewritten(file) if taken else None
+
+    def _rewritten(self, file: Path) -> PurePosixPath:
+        """Where Hatchling puts a file, once it takes it: `src/` is left out, if packages are in there."""
+        relative = os.path.relpath(file, self.root)
+        return PurePosixPath(Path(self.build_config.get_distribution_path(relative)).as_posix())
+
+    def _expose(self, settings: Settings, placed: list[Placed], build_data: dict[str, Any]) -> None:
+        """Puts the directories on sys.path from which what Hatchling does not select can be imported."""
+        from . import stamp
+
+        roots = {module.import_root for module in placed if not module.selected} - {None}
+        if not roots:
+            return
+        project = cast("Any", self).metadata.name  # Hatchling types it by half
+        name = f"_{re.sub(r'[^A-Za-z0-9]+', '_', project)}_dubbo_mesh.pth"
+        path = stamp.path_of(settings).with_name(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("".join(sorted(f"{root}\n" for root in roots)), encoding="utf-8")
+        build_data["force_include_editable"] = {
+            **self.build_config.get_force_include(),
+            **build_data["force_include_editable"],
+            str(path): name,
+        }
+
+
+@hookimpl
+def hatch_register_build_hook() -> type[DubboMeshBuildHook]:
+    """Tells Hatchling of the hook."""
+    return DubboMeshBuildHook
+
+
+def _pattern(path: Path) -> str:
+    """A pattern as in .gitignore that matches this path, below the project, and nothing else."""
+    return "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", path.as_posix())

@@ -1,0 +1,71 @@
+"""How protoc's modules import each other: as `imports=` and `import_prefix=` say for ours.
+
+protoc's Python generator knows absolute imports only (protobuf#1491), which lead nowhere once its output
+is in a package. It writes each import in one of few ways, on a line of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ..modules import module_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+_IMPORT = re.compile(
+    r"""^(?:
+        from[ ](?P<origin>\S+)[ ]import[ ](?P<item>\S+)  # from a.b import c_pb2 as c; from a.b.c_pb2 import *
+        | import[ ](?P<top>\w+)(?=[ ]as[ ])              # import c_pb2 as c
+        | (?P<call>\w+[ ]=[ ]importlib\.import_module)\('(?P<path>[^']+)'\)  # where a part is a keyword
+    )""",
+    re.MULTILINE | re.VERBOSE,
+)
+
+
+def message_modules(protos: Collection[str]) -> frozenset[str]:
+    """The dotted paths of the modules that protoc writes for `protos`."""
+    return frozenset(module_of(proto, "_pb2") for proto in protos)
+
+
+def redirected(text: str, module: str, generated: frozenset[str], options: Mapping[str, str]) -> str:
+    """The text of a module of protoc's (or its .pyi) with its imports of `generated` modules redirected.
+
+    Args:
+        text: as protoc wrote it.
+        module: its dotted path.
+        generated: the modules of this run. All others stay where they are.
+        options: the plugin's parameters.
+    """
+    prefix = options.get("import_prefix")
+    relative = options.get("imports") == "relative"
+    if not prefix and not relative:
+        return text
+
+    def lead(target: str) -> str:
+        return _relative(module, target) if relative else f"{prefix}.{target}"
+
+    def redirect(found: re.Match[str]) -> str:
+        origin, item = found["origin"], found["item"] or found["top"]
+        if origin in generated:
+            return f"from {lead(origin)} import {item}"
+        target = found["path"] or (f"{origin}.{item}" if origin else item)
+        if target not in generated:
+            return found[0]
+        if found["path"]:
+            return f"{found['call']}({lead(target)!r}{', __package__' if relative else ''})"
+        package = lead(target).removesuffix(item)
+        # The dot before a name belongs to a package of dots only, and parts it from any other.
+        return f"from {package.removesuffix('.') if package.strip('.') else package} import {item}"
+
+    return _IMPORT.sub(redirect, text)
+
+
+def _relative(module: str, target: str) -> str:
+    """The path of `target` as the module `module` names it: `.b_pb2`, `..other.b_pb2`."""
+    here, there = module.split(".")[:-1], target.split(".")
+    shared = 0
+    while shared < min(len(here), len(there) - 1) and here[shared] == there[shared]:
+        shared += 1
+    return "." * (len(here) - shared + 1) + ".".join(there[shared:])

@@ -1,0 +1,83 @@
+"""Where generated modules must stand in a wheel so that they can be imported."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from .settings import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from .settings import Settings
+
+
+class Placed(NamedTuple):
+    """A generated module.
+
+    Attributes:
+        file: the file in the project.
+        at: its path in the wheel.
+        selected: whether the build takes it by itself, since it lies in one of the project's packages.
+    """
+
+    file: Path
+    at: PurePosixPath
+    selected: bool
+
+    @property
+    def import_root(self) -> Path | None:
+        """The directory from which `at` leads to the file: what sys.path needs in an editable install."""
+        count = len(self.at.parts)
+        if self.file.parts[-count:] != self.at.parts:
+            return None
+        return Path(*self.file.parts[:-count])
+
+
+def place(
+    settings: Settings,
+    outputs: Iterable[Path],
+    selected: Callable[[Path], PurePosixPath | None],
+    otherwise: Callable[[Path], PurePosixPath],
+) -> Iterator[Placed]:
+    """Gives each generated module its path in the wheel.
+
+    Args:
+        settings: what was generated.
+        outputs: the generated files.
+        selected: where the build puts a file by itself; None if it does not.
+        otherwise: where a file goes by its place in the project alone, which decides if modules import each
+            other relatively. If they do not, their imports say where they are.
+    """
+    for file in outputs:
+        if file.suffix not in {".py", ".pyi"}:
+            continue
+        at = selected(file)
+        if at is not None:
+            yield Placed(file, at, selected=True)
+        else:
+            yield Placed(file, imported_as(settings, file) or otherwise(file), selected=False)
+
+
+def imported_as(settings: Settings, file: Path) -> PurePosixPath | None:
+    """The path of a module below an entry of sys.path as imports name it; None if those are relative."""
+    if settings.options.get("imports") == "relative":
+        return None
+    package = settings.options.get("import_prefix", "").replace(".", "/")
+    return PurePosixPath(package, file.relative_to(settings.out).as_posix())
+
+
+def misplaced(settings: Settings, placed: Iterable[Placed]) -> str | None:
+    """A warning if the wheel will hold modules elsewhere than where they import each other from."""
+    for module in placed:
+        imported = imported_as(settings, module.file)
+        if imported is None or imported == module.at:
+            continue
+        package = ".".join(module.at.parts[: -len(module.file.relative_to(settings.out).parts)])
+        remedy = f'import_prefix = "{package}" or imports = "relative"' if package else "no import_prefix"
+        return (
+            f"warning: {shown(module.file)} is installed as {module.at}, but imported as {imported}: "
+            f"say {remedy} in the options, or another out"
+        )
+    return None

@@ -1,0 +1,79 @@
+"""Makes all output of a run, in a directory of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from .. import plugin
+from ..errors import GenerationError
+from .message_imports import message_modules, redirected
+from .protoc import compile_messages, with_path
+
+if TYPE_CHECKING:
+    from .progress import Progress
+    from .settings import Settings
+    from .sources import Sources
+
+
+class Made(NamedTuple):
+    """What there is to know of a run beside its output.
+
+    Attributes:
+        inputs: the names of all protos that were read, imported ones included.
+        warnings: what protoc and the plugin have to say, a line each.
+    """
+
+    inputs: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def produce(settings: Settings, sources: Sources, into: Path, work: Path, progress: Progress) -> Made:
+    """Runs protoc, then the plugin.
+
+    The plugin runs in this process, on the descriptors that protoc would hand it: it need not be on any
+    path, and what it says can be told from what protoc says.
+
+    Args:
+        settings: what to generate.
+        sources: the protos.
+        into: an empty directory for the output.
+        work: a directory for files on the way.
+        progress: is told what takes long.
+
+    Raises:
+        GenerationError: protoc or the plugin refuses.
+    """
+    count = f"{len(sources.files)} proto{'s' if len(sources.files) > 1 else ''}"
+    with progress.stage(f"messages of {count}"):
+        descriptors, warnings = compile_messages(sources, into, work)
+        _redirect_imports(settings, sources, into)
+    with progress.stage(f"stubs and servicers of {count}"):
+        files = FileDescriptorSet.FromString(descriptors).file
+        request = CodeGeneratorRequest(
+            file_to_generate=sources.files, proto_file=files, parameter=settings.parameter
+        )
+        result = plugin.run(request.SerializeToString())
+        response = CodeGeneratorResponse.FromString(result.response)
+    if response.error:
+        raise GenerationError(with_path(response.error, sources))
+    for file in response.file:
+        path = into / file.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.content.encode())
+    warnings += [f"warning: {with_path(line, sources)}" for line in result.warnings]
+    return Made(tuple(file.name for file in files), tuple(warnings))
+
+
+def _redirect_imports(settings: Settings, sources: Sources, into: Path) -> None:
+    generated = message_modules(sources.files)
+    for module in generated:
+        for suffix in (".py", ".pyi"):
+            path = into / (module.replace(".", "/") + suffix)
+            text = path.read_text(encoding="utf-8")
+            redirected_text = redirected(text, module, generated, settings.options)
+            if redirected_text != text:
+                path.write_bytes(redirected_text.encode())

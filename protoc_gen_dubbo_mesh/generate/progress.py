@@ -1,0 +1,51 @@
+"""Tells people that a long run is alive."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+_AT_A_TERMINAL = 1.0  # seconds between signs of life: one line there, written anew
+_IN_A_LOG = 15.0  # a line each
+
+
+class Progress:
+    """Writes what is being done, and for how long already, once that takes longer than a moment.
+
+    Args:
+        stream: where to write, such as standard error.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._rewrites = stream.isatty()
+        self._interval = _AT_A_TERMINAL if self._rewrites else _IN_A_LOG
+
+    @contextmanager
+    def stage(self, what: str) -> Generator[None]:
+        """Does what is inside the `with`, which is described by `what`."""
+        done = threading.Event()
+        teller = threading.Thread(target=self._tell, args=(what, done), daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            done.set()
+            teller.join()
+
+    def _tell(self, what: str, done: threading.Event) -> None:
+        began = time.monotonic()
+        told = False
+        while not done.wait(self._interval):
+            line = f"{what} … {time.monotonic() - began:.0f} s"
+            self._stream.write(f"\r{line}" if self._rewrites else f"{line}\n")
+            self._stream.flush()
+            told = True
+        if told and self._rewrites:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()

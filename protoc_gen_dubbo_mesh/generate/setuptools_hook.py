@@ -1,0 +1,165 @@
+"""The setuptools integration: generates in builds of projects that have `[tool.dubbo-mesh]`.
+
+setuptools calls `finalize` for every distribution it makes wherever the plugin is installed, so that
+nothing is imported for those that do not ask.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from setuptools import Command
+
+if TYPE_CHECKING:
+    from setuptools import Distribution
+
+    from .placing import Placed
+    from .run import Outcome
+    from .settings import Settings
+
+_COMMAND = "build_dubbo_mesh"
+
+
+def finalize(distribution: Distribution) -> None:
+    """Has `build` generate first, if the project in the working directory asks for it.
+
+    An entry point of the group `setuptools.finalize_distribution_options`.
+    """
+    from ..errors import GenerationError
+    from .settings import has_own_table
+
+    try:
+        wanted = has_own_table(Path.cwd())
+    except GenerationError:
+        return  # setuptools will say what is wrong with pyproject.toml, if it needs that at all
+    build = cast("Any", distribution.get_command_class("build"))
+    if wanted and _COMMAND not in dict(build.sub_commands):
+        # Before build_py, which then finds modules of the project's packages where they belong.
+        ours = type("build", (build,), {"sub_commands": [(_COMMAND, None), *build.sub_commands]})
+        distribution.cmdclass |= {"build": ours, _COMMAND: BuildDubboMesh}
+
+
+class BuildDubboMesh(Command):
+    """A sub-command of `build`: generates, and puts into the build what build_py would not.
+
+    The attributes and the `get_...` methods are those of `setuptools.command.build.SubCommand`.
+    """
+
+    description = "generate messages, stubs and servicers from protos"
+    user_options: ClassVar[list[Any]] = []
+
+    editable_mode: bool
+    build_lib: str
+
+    def initialize_options(self) -> None:
+        """Called by setuptools first."""
+        self.editable_mode = False
+        self.build_lib = ""
+        self._done: tuple[Settings, Outcome] | None = None
+
+    def finalize_options(self) -> None:
+        """Called by setuptools when all options are known."""
+        # Not by set_undefined_options of build_py: that would fix its packages before there are any.
+        self.build_lib = self.get_finalized_command("build").build_lib
+
+    def run(self) -> None:
+        """Generates."""
+        placed = self._placed()
+        if self.editable_mode:
+            self._expose(placed)
+            return
+        for module in placed:
+            target = Path(self.build_lib, module.at)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(module.file.read_bytes())
+
+    def get_source_files(self) -> list[str]:
+        """What an sdist must hold, relative to the project."""
+        if "sdist" not in self.distribution.commands:
+            return []  # asked for metadata only: no reason to generate
+        from . import stamp
+
+        settings, outcome = self._generated()
+        files = (*outcome.inputs, *outcome.outputs, stamp.path_of(settings))
+        return [
+            str(file.relative_to(settings.project))
+            for file in files
+            if file.is_relative_to(settings.project) and file.exists()
+        ]
+
+    def get_outputs(self) -> list[str]:
+        """What is installed, in `build_lib`."""
+        return list(self.get_output_mapping())
+
+    def get_output_mapping(self) -> dict[str, str]:
+        """What is installed, in `build_lib`, and the file of the project that it comes from."""
+        return {
+            str(Path(self.build_lib, module.at)): os.path.relpath(module.file) for module in self._placed()
+        }
+
+    def _generated(self) -> tuple[Settings, Outcome]:
+        from ..errors import GenerationError
+        from .progress import Progress
+        from .run import update
+        from .settings import read
+
+        if self._done is None:
+            try:
+                settings = read(Path.cwd())
+                outcome = update(settings, Progress(sys.stderr))
+            except GenerationError as error:
+                sys.exit(str(error))  # anything else would be shown with a traceback
+            for warning in outcome.warnings:
+                self.warn(warning)
+            self.announce(f"dubbo-mesh: {outcome.summary}", 2)
+            self._done = settings, outcome
+        return self._done
+
+    def _placed(self) -> list[Placed]:
+        from .placing import misplaced, place
+
+        settings, outcome = self._generated()
+        placed = list(place(settings, outcome.outputs, self._selected, self._by_directory))
+        warning = misplaced(settings, placed)
+        if warning is not None:
+            self.warn(warning)
+        return placed
+
+    def _selected(self, file: Path) -> PurePosixPath | None:
+        """Where build_py puts a module that lies in one of the project's packages."""
+        for package in self.distribution.packages or ():
+            if self._directory_of(package) == file.parent:
+                return PurePosixPath(package.replace(".", "/"), file.name)
+        return None
+
+    def _by_directory(self, file: Path) -> PurePosixPath:
+        """Where a module goes by where it lies, below the directory that packages are in."""
+        top = Path.cwd() / (self.distribution.package_dir or {}).get("", ".")
+        return PurePosixPath(file.relative_to(top if file.is_relative_to(top) else Path.cwd()).as_posix())
+
+    def _directory_of(self, package: str) -> Path:
+        from setuptools.discovery import find_package_path
+
+        directory = find_package_path(package, self.distribution.package_dir or {}, str(Path.cwd()))
+        return Path(os.path.normpath(directory))
+
+    def _expose(self, placed: list[Placed]) -> None:
+        """Declares the packages that generated modules are in, so that an editable install finds them."""
+        distribution = self.distribution
+        for module in placed:
+            if module.selected:
+                continue
+            package = ".".join(module.at.parts[:-1])
+            if not package:
+                if module.file.suffix == ".py" and distribution.py_modules is not None:
+                    distribution.py_modules.append(module.at.stem)
+                continue
+            if self._directory_of(package) != module.file.parent:
+                distribution.package_dir = {
+                    **(distribution.package_dir or {}),
+                    package: os.path.relpath(module.file.parent),
+                }
+            distribution.packages = [*(distribution.packages or ()), package]

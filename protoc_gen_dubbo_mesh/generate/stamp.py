@@ -1,0 +1,131 @@
+"""What the last run was made from and what it wrote: whether there is anything to do.
+
+Kept in `.dubbo_mesh_cache/` in the project, which git ignores by a file of its own, as the caches of other
+tools do. It goes with an sdist, so that a build from that finds everything made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from .. import __version__, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .settings import Settings
+    from .sources import Sources
+
+DIRECTORY = ".dubbo_mesh_cache"
+
+_FORMAT = 1
+_TOOLS = ("black", "dubbo-mesh", "grpcio-tools", "protobuf")
+
+
+class Stamp(NamedTuple):
+    """A finished run.
+
+    Attributes:
+        tools: a digest of what generates: programs, options, the list of protos.
+        inputs: the hash of each proto that was read, by name.
+        outputs: the hash of each file that was written, by its path below the output directory.
+    """
+
+    tools: str
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+
+def path_of(settings: Settings) -> Path:
+    """The file of the stamp of these roots and this output directory, which are a run's identity."""
+    identity = [os.path.relpath(path, settings.project) for path in (settings.out, *settings.roots)]
+    return settings.project / DIRECTORY / f"{_hash(json.dumps(identity).encode())[:16]}.json"
+
+
+def read(settings: Settings) -> Stamp | None:
+    """The stamp of the last run, if there is one that can be understood."""
+    try:
+        stamp = cast("dict[str, Any]", json.loads(path_of(settings).read_bytes()))
+        if stamp.pop("format") == _FORMAT:
+            return Stamp(**stamp)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # none, or damaged: then everything is made anew
+    return None
+
+
+def write(settings: Settings, stamp: Stamp) -> None:
+    """Keeps the stamp for the next run."""
+    path = path_of(settings)
+    path.parent.mkdir(exist_ok=True)
+    ignore = path.parent / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    path.write_text(json.dumps({"format": _FORMAT, **stamp._asdict()}, indent=1) + "\n", encoding="utf-8")
+
+
+def is_current(settings: Settings, sources: Sources, stamp: Stamp) -> bool:
+    """Whether a run would write what is there already."""
+    return (
+        stamp.tools == tools(settings, sources)
+        and stamp.inputs == hash_inputs(sources, stamp.inputs)
+        and has_its_outputs(settings, stamp)
+    )
+
+
+def has_its_outputs(settings: Settings, stamp: Stamp) -> bool:
+    """Whether the output is there, as it was written."""
+    return stamp.outputs == hash_files(settings.out, stamp.outputs)
+
+
+def tools(settings: Settings, sources: Sources) -> str:
+    """A digest of all that decides on the output beside the content of protos."""
+    package = Path(__file__).parents[1]
+    return _hash(
+        json.dumps(
+            [
+                __version__,
+                *map(_version, _TOOLS),
+                sys.version_info[:2],  # which has the keywords
+                [_hash(file.read_bytes()) for file in sorted(package.rglob("*.py"))],
+                render.digest(render.read_templates()),
+                dict(settings.options),
+                [_hash_file(file) for file in settings.option_files],
+                list(sources.files),
+            ]
+        ).encode()
+    )
+
+
+def hash_inputs(sources: Sources, names: Iterable[str]) -> dict[str, str | None]:
+    """The hash of each proto as it is found now; None for one that is not."""
+    found = ((name, sources.locate(name)) for name in names)
+    return {name: _hash_file(file) if file else None for name, file in found}
+
+
+def hash_files(directory: Path, names: Iterable[str]) -> dict[str, str | None]:
+    """The hash of each file below `directory`; None for one that is not there."""
+    return {name: _hash_file(directory / name) for name in names}
+
+
+def _hash_file(path: Path) -> str | None:
+    try:
+        return _hash(path.read_bytes())
+    except OSError:
+        return None
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
