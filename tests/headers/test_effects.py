@@ -10,8 +10,8 @@ import pytest
 
 from dubbo_mesh import ConfigurationError, Environment, EnvoyHeaders
 from dubbo_mesh._envoy_headers import RETRY_GRPC_ON, RETRY_ON
-from tests.headers.bench import TRUSTS, Bench, Trust
-from tests.headers.cases import CASES, Case
+from tests.headers.bench import SIDECAR_INTERNAL, TRUSTS, Bench, Trust
+from tests.headers.cases import CASES, Case, unavailable
 from tests.headers.document import (
     DOCUMENT,
     FORWARDED_FOR,
@@ -116,6 +116,14 @@ def test_the_documentation_has_what_was_measured(
         DOCUMENT.write_text(measured)
     else:
         assert measured == document, f"{difference(document, measured)}\n\n{UPDATE}"
+
+
+def test_who_is_forwarded_for_twice_is_not_internal(bench: Bench) -> None:
+    asked = EnvoyHeaders(retry_grpc_on="unavailable")
+    for forwarded_for, attempts in (("127.0.0.1", 2), ("127.0.0.1,127.0.0.1", 1)):
+        metadata = (("x-forwarded-for", forwarded_for),)
+        outcome = bench.run(SIDECAR_INTERNAL, asked, behaviour=unavailable, metadata=metadata)
+        assert len(outcome.attempts) == attempts
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,8 @@ def test_a_handler_reads_either_client_of_envoys(
     (request,) = seen
     assert request.caller_app == "gateway"
     assert request.remaining is not None
-    assert 0 < request.remaining <= TIMEOUT
+    # grpc's core rounds deadlines up by some milliseconds.
+    assert 0 < request.remaining < TIMEOUT * 1.1
     assert request.external_address is None
     assert request.attachments == {}
     # envoy_grpc is one more HTTP client of Envoy's; google_grpc is grpc's own and knows nothing of Envoy.
