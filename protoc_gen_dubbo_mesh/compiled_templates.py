@@ -8,7 +8,7 @@ from protoc_gen_dubbo_mesh.template_runtime import (
     TemplateRuntimeError, Undefined, internalcode, missing
 )
 
-DIGEST = 2559459231
+DIGEST = 3175163584
 environment: Any = None
 
 def root_async_servicer_py_j2(context, missing=missing, environment=environment):
@@ -32,7 +32,7 @@ def root_async_servicer_py_j2(context, missing=missing, environment=environment)
         yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'deprecated'))
         yield '('
         yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'))
-        yield ')\n'
+        yield ', category=None)\n'
     yield 'class '
     yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'async_servicer'))
     yield '('
@@ -55,7 +55,7 @@ def root_async_servicer_py_j2(context, missing=missing, environment=environment)
             yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'deprecated'))
             yield '('
             yield escape(environment.getattr(l_1_rpc, 'deprecated'))
-            yield ')\n'
+            yield ', category=None)\n'
         yield '    '
         if (not environment.getattr(l_1_rpc, 'server_streaming')):
             pass
@@ -440,7 +440,7 @@ def root_servicer_py_j2(context, missing=missing, environment=environment):
         yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'deprecated'))
         yield '('
         yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'))
-        yield ')\n'
+        yield ', category=None)\n'
     yield 'class '
     yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'servicer'))
     yield '('
@@ -463,7 +463,7 @@ def root_servicer_py_j2(context, missing=missing, environment=environment):
             yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'deprecated'))
             yield '('
             yield escape(environment.getattr(l_1_rpc, 'deprecated'))
-            yield ')\n'
+            yield ', category=None)\n'
         yield '    def '
         yield escape(environment.getattr(l_1_rpc, 'attribute'))
         yield '(self, '

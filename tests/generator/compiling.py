@@ -42,9 +42,7 @@ def descriptors(root: Path, protos: Sequence[str], scratch: Path) -> FileDescrip
 
 def request(files: FileDescriptorSet, generate: Sequence[str], parameter: str = "") -> bytes:
     """What protoc would ask a plugin."""
-    asked = CodeGeneratorRequest(
-        file_to_generate=generate, parameter=parameter, proto_file=files.file
-    )
+    asked = CodeGeneratorRequest(file_to_generate=generate, parameter=parameter, proto_file=files.file)
     return asked.SerializeToString()
 
 

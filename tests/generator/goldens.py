@@ -1,21 +1,20 @@
 """The cases in golden/: protos, parameters, and what the generator makes of them.
 
-    golden/<case>/**/*.proto     what is generated from, all at once
-    golden/<case>/options.txt    the parameters; files they name are in the case's directory
-    golden/<case>/expected/      the files written
-    golden/<case>/error.txt      or the error
-    golden/<case>/warnings.txt   what is said on standard error
+golden/<case>/**/*.proto     what is generated from, all at once
+golden/<case>/options.txt    the parameters; files they name are in the case's directory
+golden/<case>/expected/      the files written
+golden/<case>/error.txt      or the error
+golden/<case>/warnings.txt   what is said on standard error
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import chdir
 from functools import cached_property
 from pathlib import Path
 
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pb2 import FileDescriptorSet, ServiceDescriptorProto
 
 from tests.generator.compiling import Generated, descriptors, generate
 
@@ -28,9 +27,7 @@ class Case:
     def __init__(self, directory: Path) -> None:
         self.name = directory.name
         self.directory = directory
-        self.protos = sorted(
-            path.relative_to(directory).as_posix() for path in directory.rglob("*.proto")
-        )
+        self.protos = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*.proto"))
         options = directory / "options.txt"
         self.parameter = options.read_text(encoding="utf-8").strip() if options.exists() else ""
 
@@ -44,6 +41,12 @@ class Case:
 
         with tempfile.TemporaryDirectory() as scratch:
             return descriptors(self.directory, self.protos, Path(scratch))
+
+    def services(self) -> Iterator[ServiceDescriptorProto]:
+        """The services that are generated from."""
+        for file in self.descriptors.file:
+            if file.name in self.protos:
+                yield from file.service
 
     def generate(self, protos: Sequence[str] | None = None) -> Generated:
         """Runs the generator, as protoc would from the case's directory."""
@@ -74,7 +77,7 @@ class Case:
         """Writes what the generator gives, and removes what it does not."""
         actual = self.actual()
         for name in self.expected().keys() - actual.keys():
-            os.unlink(self.directory / name)
+            (self.directory / name).unlink()
         for name, text in actual.items():
             path = self.directory / name
             path.parent.mkdir(parents=True, exist_ok=True)

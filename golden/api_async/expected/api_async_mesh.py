@@ -71,7 +71,7 @@ class GreeterAsyncServicer(dubbo_mesh.aio.Servicer):
             context, "/golden.api_async.Greeter/biStream"
         )
 
-    @deprecated("rpc golden.api_async.Greeter.old is deprecated")
+    @deprecated("rpc golden.api_async.Greeter.old is deprecated", category=None)
     async def old(
         self, request: api_async_pb2.Request, context: dubbo_mesh.aio.ServicerContext
     ) -> api_async_pb2.Reply:

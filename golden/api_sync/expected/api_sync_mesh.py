@@ -64,7 +64,7 @@ class GreeterServicer(dubbo_mesh.Servicer):
     ) -> Iterator[api_sync_pb2.Reply]:
         dubbo_mesh.unimplemented(context, "/golden.api_sync.Greeter/biStream")
 
-    @deprecated("rpc golden.api_sync.Greeter.old is deprecated")
+    @deprecated("rpc golden.api_sync.Greeter.old is deprecated", category=None)
     def old(
         self, request: api_sync_pb2.Request, context: grpc.ServicerContext
     ) -> api_sync_pb2.Reply:

@@ -41,7 +41,7 @@ class WholeAsyncStub(dubbo_mesh.aio.Stub, twin=WholeStub):
     ]
 
 
-@deprecated("service golden.deprecated_file.Whole is deprecated")
+@deprecated("service golden.deprecated_file.Whole is deprecated", category=None)
 class WholeServicer(dubbo_mesh.Servicer):
     __mesh__ = _WHOLE
 
@@ -51,7 +51,7 @@ class WholeServicer(dubbo_mesh.Servicer):
         dubbo_mesh.unimplemented(context, "/golden.deprecated_file.Whole/call")
 
 
-@deprecated("service golden.deprecated_file.Whole is deprecated")
+@deprecated("service golden.deprecated_file.Whole is deprecated", category=None)
 class WholeAsyncServicer(dubbo_mesh.aio.Servicer):
     __mesh__ = _WHOLE
 

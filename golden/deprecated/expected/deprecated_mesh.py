@@ -43,7 +43,7 @@ class OldAsyncStub(dubbo_mesh.aio.Stub, twin=OldStub):
     call: dubbo_mesh.aio.UnaryUnary[deprecated_pb2.Message, deprecated_pb2.Message]
 
 
-@deprecated("service golden.deprecated.Old is deprecated")
+@deprecated("service golden.deprecated.Old is deprecated", category=None)
 class OldServicer(dubbo_mesh.Servicer):
     """Has been replaced."""
 
@@ -55,7 +55,7 @@ class OldServicer(dubbo_mesh.Servicer):
         dubbo_mesh.unimplemented(context, "/golden.deprecated.Old/call")
 
 
-@deprecated("service golden.deprecated.Old is deprecated")
+@deprecated("service golden.deprecated.Old is deprecated", category=None)
 class OldAsyncServicer(dubbo_mesh.aio.Servicer):
     """Has been replaced."""
 
@@ -149,14 +149,14 @@ class PartlyServicer(dubbo_mesh.Servicer):
         """Still good."""
         dubbo_mesh.unimplemented(context, "/golden.deprecated.Partly/good")
 
-    @deprecated("rpc golden.deprecated.Partly.unary is deprecated")
+    @deprecated("rpc golden.deprecated.Partly.unary is deprecated", category=None)
     def unary(
         self, request: deprecated_pb2.Message, context: grpc.ServicerContext
     ) -> deprecated_pb2.Message:
         """Not any more."""
         dubbo_mesh.unimplemented(context, "/golden.deprecated.Partly/unary")
 
-    @deprecated("rpc golden.deprecated.Partly.stream is deprecated")
+    @deprecated("rpc golden.deprecated.Partly.stream is deprecated", category=None)
     def stream(
         self,
         request_iterator: Iterator[deprecated_pb2.Message],
@@ -174,14 +174,14 @@ class PartlyAsyncServicer(dubbo_mesh.aio.Servicer):
         """Still good."""
         await dubbo_mesh.aio.unimplemented(context, "/golden.deprecated.Partly/good")
 
-    @deprecated("rpc golden.deprecated.Partly.unary is deprecated")
+    @deprecated("rpc golden.deprecated.Partly.unary is deprecated", category=None)
     async def unary(
         self, request: deprecated_pb2.Message, context: dubbo_mesh.aio.ServicerContext
     ) -> deprecated_pb2.Message:
         """Not any more."""
         await dubbo_mesh.aio.unimplemented(context, "/golden.deprecated.Partly/unary")
 
-    @deprecated("rpc golden.deprecated.Partly.stream is deprecated")
+    @deprecated("rpc golden.deprecated.Partly.stream is deprecated", category=None)
     def stream(
         self,
         request_iterator: AsyncIterator[deprecated_pb2.Message],

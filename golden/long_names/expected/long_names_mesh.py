@@ -100,7 +100,8 @@ class SomewhatLongerThanUsualGreeterServiceServicer(dubbo_mesh.Servicer):
     __mesh__ = _SOMEWHAT_LONGER_THAN_USUAL_GREETER_SERVICE
 
     @deprecated(
-        "rpc golden.long_names.with.many.packages.inside.of.each.other.SomewhatLongerThanUsualGreeterService.aRatherLongNameForAnRpcThatDoesLittle is deprecated"
+        "rpc golden.long_names.with.many.packages.inside.of.each.other.SomewhatLongerThanUsualGreeterService.aRatherLongNameForAnRpcThatDoesLittle is deprecated",
+        category=None,
     )
     def aRatherLongNameForAnRpcThatDoesLittle(
         self,
@@ -127,7 +128,8 @@ class SomewhatLongerThanUsualGreeterServiceAsyncServicer(dubbo_mesh.aio.Servicer
     __mesh__ = _SOMEWHAT_LONGER_THAN_USUAL_GREETER_SERVICE
 
     @deprecated(
-        "rpc golden.long_names.with.many.packages.inside.of.each.other.SomewhatLongerThanUsualGreeterService.aRatherLongNameForAnRpcThatDoesLittle is deprecated"
+        "rpc golden.long_names.with.many.packages.inside.of.each.other.SomewhatLongerThanUsualGreeterService.aRatherLongNameForAnRpcThatDoesLittle is deprecated",
+        category=None,
     )
     async def aRatherLongNameForAnRpcThatDoesLittle(
         self,
@@ -206,7 +208,8 @@ class ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEight
 
 
 @deprecated(
-    "service golden.long_names.with.many.packages.inside.of.each.other.ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumns is deprecated"
+    "service golden.long_names.with.many.packages.inside.of.each.other.ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumns is deprecated",
+    category=None,
 )
 class ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumnsServicer(
     dubbo_mesh.Servicer
@@ -227,7 +230,8 @@ class ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEight
 
 
 @deprecated(
-    "service golden.long_names.with.many.packages.inside.of.each.other.ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumns is deprecated"
+    "service golden.long_names.with.many.packages.inside.of.each.other.ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumns is deprecated",
+    category=None,
 )
 class ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumnsAsyncServicer(
     dubbo_mesh.aio.Servicer

@@ -239,13 +239,13 @@ class ShadowsServicer(dubbo_mesh_.Servicer):
     ) -> shadows_pb2_.Message:
         dubbo_mesh_.unimplemented(context, "/golden.shadows.Shadows/AsyncIterator")
 
-    @deprecated_("rpc golden.shadows.Shadows.deprecated is deprecated")
+    @deprecated_("rpc golden.shadows.Shadows.deprecated is deprecated", category=None)
     def deprecated(
         self, request: shadows_pb2_.Message, context: grpc_.ServicerContext
     ) -> shadows_pb2_.Message:
         dubbo_mesh_.unimplemented(context, "/golden.shadows.Shadows/deprecated")
 
-    @deprecated_("rpc golden.shadows.Shadows.property is deprecated")
+    @deprecated_("rpc golden.shadows.Shadows.property is deprecated", category=None)
     def property(
         self, request: shadows_pb2_.Message, context: grpc_.ServicerContext
     ) -> shadows_pb2_.Message:
@@ -342,7 +342,7 @@ class ShadowsAsyncServicer(dubbo_mesh_aio.Servicer):
             context, "/golden.shadows.Shadows/AsyncIterator"
         )
 
-    @deprecated_("rpc golden.shadows.Shadows.deprecated is deprecated")
+    @deprecated_("rpc golden.shadows.Shadows.deprecated is deprecated", category=None)
     async def deprecated(
         self, request: shadows_pb2_.Message, context: dubbo_mesh_aio.ServicerContext
     ) -> shadows_pb2_.Message:
@@ -350,7 +350,7 @@ class ShadowsAsyncServicer(dubbo_mesh_aio.Servicer):
             context, "/golden.shadows.Shadows/deprecated"
         )
 
-    @deprecated_("rpc golden.shadows.Shadows.property is deprecated")
+    @deprecated_("rpc golden.shadows.Shadows.property is deprecated", category=None)
     async def property(
         self, request: shadows_pb2_.Message, context: dubbo_mesh_aio.ServicerContext
     ) -> shadows_pb2_.Message:

@@ -13,7 +13,6 @@ from odd_paths.k8s.io import api_pb2
 
 class_pb2 = importlib.import_module("odd_paths.1_basic.class_pb2")
 none_pb2 = importlib.import_module("odd_paths.async.none_pb2")
-with_space_pb2 = importlib.import_module("odd_paths.with space_pb2")
 
 dubbo_mesh.require_api(1, __name__)
 
@@ -27,8 +26,8 @@ _ODD = dubbo_mesh.Service(
         attribute="async_",
     ),
     dubbo_mesh.Method(
-        "/golden.odd_paths.basic.Odd/space",
-        with_space_pb2.Space,
+        "/golden.odd_paths.basic.Odd/digit",
+        class_pb2.Digit,
         class_pb2.Digit,
         server_streaming=True,
     ),
@@ -40,7 +39,7 @@ class OddStub(dubbo_mesh.Stub["OddAsyncStub"]):
 
     async_: dubbo_mesh.UnaryUnary[Any, api_pb2.Api]
 
-    space: dubbo_mesh.UnaryStream[Any, Any]
+    digit: dubbo_mesh.UnaryStream[Any, Any]
 
 
 class OddAsyncStub(dubbo_mesh.aio.Stub, twin=OddStub):
@@ -48,7 +47,7 @@ class OddAsyncStub(dubbo_mesh.aio.Stub, twin=OddStub):
 
     async_: dubbo_mesh.aio.UnaryUnary[Any, api_pb2.Api]
 
-    space: dubbo_mesh.aio.UnaryStream[Any, Any]
+    digit: dubbo_mesh.aio.UnaryStream[Any, Any]
 
 
 class OddServicer(dubbo_mesh.Servicer):
@@ -57,8 +56,8 @@ class OddServicer(dubbo_mesh.Servicer):
     def async_(self, request: Any, context: grpc.ServicerContext) -> api_pb2.Api:
         dubbo_mesh.unimplemented(context, "/golden.odd_paths.basic.Odd/async")
 
-    def space(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        dubbo_mesh.unimplemented(context, "/golden.odd_paths.basic.Odd/space")
+    def digit(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        dubbo_mesh.unimplemented(context, "/golden.odd_paths.basic.Odd/digit")
 
 
 class OddAsyncServicer(dubbo_mesh.aio.Servicer):
@@ -69,11 +68,11 @@ class OddAsyncServicer(dubbo_mesh.aio.Servicer):
     ) -> api_pb2.Api:
         await dubbo_mesh.aio.unimplemented(context, "/golden.odd_paths.basic.Odd/async")
 
-    def space(
+    def digit(
         self, request: Any, context: dubbo_mesh.aio.ServicerContext
     ) -> AsyncIterator[Any]:
         return dubbo_mesh.aio.unimplemented_stream(
-            context, "/golden.odd_paths.basic.Odd/space"
+            context, "/golden.odd_paths.basic.Odd/digit"
         )
 
 

@@ -1,0 +1,115 @@
+"""What is generated imports, serves, calls, and passes the tools that users run on it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.generator.conftest import output_directory
+from tests.generator.goldens import GENERATED, Case
+
+EXERCISE = Path(__file__).with_name("exercise.py")
+
+# `types` is a module of Python's: what is generated below types/ is hidden, and the generator says so.
+HIDDEN = {"shadowed_package"}
+# Python cannot name these modules or messages, and protoc writes no valid .pyi for them.
+UNTYPED = {"odd_paths", "keyword_messages"}
+
+RUFF_IGNORES = {
+    "A",  # rpcs and services may be called like builtins
+    "ANN401",  # Any stands where no annotation can name a message
+    "ARG002",  # the methods of servicers are there to be overridden
+    "COM812",  # Black decides on commas
+    "CPY001",  # the proto's copyright is in the docstring
+    "D",  # what the proto's comments say, and where there are none, is the proto's
+    "E501",  # Black breaks neither comments nor strings
+    "I001",  # ruff takes the modules beside this for first-party ones
+    "INP001",  # no __init__.py is written unasked
+    "N",  # names are the proto's
+    "PLC2403",  # file names too
+    "TC",  # annotations can be evaluated at run time
+    "TID252",  # relative imports, when asked for
+}
+
+
+def modules(case: Case, root: Path) -> list[str]:
+    """The dotted paths of the modules of a case, from `root`."""
+    target = output_directory(case, root)
+    paths = [target / name.removeprefix("expected/") for name in case.expected() if name.endswith(".py")]
+    return [path.relative_to(root).with_suffix("").as_posix().replace("/", ".") for path in sorted(paths)]
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in GENERATED if case.name not in HIDDEN], ids=lambda case: case.name
+)
+def test_imports_serves_and_calls(case: Case, site: Path) -> None:
+    """In a fresh process, every warning being an error."""
+    command = [sys.executable, str(EXERCISE), str(site), *modules(case, site)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    rpcs = sum(len(service.method) for service in case.services())
+    kinds = 1 if case.parameter in {"api=sync", "api=async"} else 2
+    assert int(done.stdout) == rpcs * kinds * 2
+
+
+def typed_files(site: Path) -> list[str]:
+    return [
+        module.replace(".", "/") + ".py"
+        for case in GENERATED
+        if case.name not in HIDDEN | UNTYPED
+        for module in modules(case, site)
+    ]
+
+
+MYPY = """\
+[mypy]
+strict = true
+enable_error_code = deprecated
+explicit_package_bases = true
+namespace_packages = true
+# protoc's own .pyi files are not all strict.
+follow_imports = silent
+follow_imports_for_stubs = true
+"""
+
+
+def test_mypy_strict(site: Path) -> None:
+    site.joinpath("mypy.ini").write_text(MYPY, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--config-file=mypy.ini", *typed_files(site)]
+    done = subprocess.run(command, cwd=site, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_pyright_strict(site: Path) -> None:
+    settings = {
+        "include": typed_files(site),
+        "typeCheckingMode": "strict",
+        "pythonVersion": "3.11",
+        "reportMissingModuleSource": False,  # grpc's types are a stub package
+    }
+    site.joinpath("pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--project", str(site)]
+    done = subprocess.run(command, cwd=site, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 errors, 0 warnings" in done.stdout
+
+
+def golden_files() -> list[str]:
+    return [str(path) for case in GENERATED for path in case.directory.glob("expected/**/*.py")]
+
+
+def test_ruff() -> None:
+    rules = ["--isolated", "--no-cache", "--target-version=py311", "--select=ALL"]
+    command = [sys.executable, "-m", "ruff", "check", *rules, f"--ignore={','.join(sorted(RUFF_IGNORES))}"]
+    done = subprocess.run([*command, *golden_files()], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_black() -> None:
+    command = [sys.executable, "-m", "black", "--check", "--diff", *golden_files()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
