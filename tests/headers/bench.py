@@ -152,7 +152,8 @@ class Bench:
 
     * `echo`: a grpc server.
     * `impatient`: the same, by a route with a timeout of 0.15 s that retries `unavailable` once.
-    * `narrow`: the same, with a circuit breaker that has no room for retries.
+    * `narrow`: the same, with a circuit breaker that has no room for retries; `frugal`: with a retry budget
+      that has none.
     * `original`: the same, for requests that name its address.
     * `ingress`: the same, behind a sidecar of its own; `traced`: that, by a route that traces all requests.
     * `wire`: an HTTP/2 server that does to the first attempt what the metadata `x-answer` says.
@@ -284,6 +285,10 @@ def _services(provider: str, wire: str, dead: str, ingress: str) -> list[localme
     def service(app: str, endpoint: str, **arguments: Any) -> localmesh.MeshService:
         return localmesh.MeshService(app, 50051, [endpoint], health_check=None, **arguments)
 
+    def breaker(threshold: dict[str, Any]) -> dict[str, Any]:
+        return {"circuit_breakers": {"thresholds": [threshold]}}
+
+    no_budget = {"budget_percent": {"value": 0}, "min_retry_concurrency": 0}
     by_header = {
         "type": "ORIGINAL_DST",
         "lb_policy": "CLUSTER_PROVIDED",
@@ -301,7 +306,8 @@ def _services(provider: str, wire: str, dead: str, ingress: str) -> list[localme
         service("ingress", ingress),
         service("traced", ingress, route={"tracing": {"random_sampling": {"numerator": 100}}}),
         service("original", provider, cluster=by_header),
-        service("narrow", provider, cluster={"circuit_breakers": {"thresholds": [{"max_retries": 0}]}}),
+        service("narrow", provider, cluster=breaker({"max_retries": 0})),
+        service("frugal", provider, cluster=breaker({"retry_budget": no_budget})),
         service("wire", wire),
         service("dead", dead),
     ]

@@ -35,9 +35,10 @@ def test_without_a_policy_nothing_is_retried(bench: Bench, asked: EnvoyHeaders) 
     assert bench.run(INTERNAL, asked, behaviour=unavailable).log["attempts"] == 1
 
 
-def test_a_circuit_breaker_comes_before_retries(bench: Bench) -> None:
+@pytest.mark.parametrize("app", ["narrow", "frugal"])
+def test_a_circuit_breaker_comes_before_retries(bench: Bench, app: str) -> None:
     asked = EnvoyHeaders(retry_grpc_on="unavailable", max_retries=3)
-    outcome = bench.run(INTERNAL, asked, app="narrow", behaviour=unavailable)
+    outcome = bench.run(INTERNAL, asked, app=app, behaviour=unavailable)
     assert outcome.code is grpc.StatusCode.UNAVAILABLE
     assert (outcome.log["attempts"], outcome.log["flags"]) == (1, "UO")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -15,11 +17,10 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
 from dubbo_mesh import EnvoyHeaders
+from tests.addressing.control_plane import ControlPlane
 from tests.calling.echo import EchoAsyncStub, EchoStub
 from tests.headers.bench import INTERNAL, SIDECAR_INTERNAL, Bench, Trust
 from tests.headers.wire import Headers, WireServer
-
-TARGET = dubbo_mesh.Target("wire", "default", 50051)
 
 # Of these, which differ from request to request, only their being there can be compared.
 CHANGING = {"x-request-id", "traceparent", "grpc-timeout"}
@@ -52,12 +53,20 @@ class Mode:
 
     environment: dict[str, str]
     address: str
-    options: tuple[tuple[str, str], ...]
     server: WireServer
+    app: str = "wire"
+    options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def target(self) -> dubbo_mesh.Target:
+        return dubbo_mesh.Target(self.app, "default", 50051)
 
     def plain(self, *, streaming: bool = False, timeout: float | None = None) -> Headers:
         """What a request of plain grpcio's looks like at the server."""
-        with grpc.insecure_channel(self.address, self.options) as channel:
+        with (
+            mock.patch.dict(os.environ, self.environment),
+            grpc.insecure_channel(self.address, self.options) as channel,
+        ):
             if streaming:
                 stream: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
                     "/test.Echo/serverStream"
@@ -70,17 +79,16 @@ class Mode:
 
     def ours(self, call: Callable[[EchoStub], object], stub: type[EchoStub], **environment: str) -> Headers:
         """What a request of a stub's looks like at the server."""
-        with mock.patch.dict(os.environ, {**self.environment, **environment}):
-            opened = stub(target=TARGET)
-        with opened:
+        variables = {**self.environment, **environment}
+        with mock.patch.dict(os.environ, variables), stub(target=self.target) as opened:
             call(opened)
         return self.server.requests[-1]
 
 
 def _egress(bench: Bench, trust: Trust) -> Mode:
     egress = bench.envoy(trust).egress
-    authority = (("grpc.default_authority", TARGET.authority),)
-    return Mode({"DUBBO_MESH_EGRESS": egress}, egress, authority, bench.wire)
+    authority = (("grpc.default_authority", "wire.default.svc.cluster.local:50051"),)
+    return Mode({"DUBBO_MESH_EGRESS": egress}, egress, bench.wire, options=authority)
 
 
 @pytest.fixture
@@ -92,7 +100,22 @@ def egress(bench: Bench) -> Mode:
 def direct() -> Iterator[Mode]:
     with WireServer() as server:
         environment = {"DUBBO_MESH_MODE": "direct", "DUBBO_MESH_DIRECT": f"wire={server.address}"}
-        yield Mode(environment, server.address, (), server)
+        yield Mode(environment, server.address, server)
+
+
+_apps = (f"wire-{number}" for number in itertools.count())
+
+
+@pytest.fixture
+def proxyless(tmp_path: Path) -> Iterator[Mode]:
+    # grpc keeps an xDS client for each name: one that it is about to drop must not serve the next test.
+    app = next(_apps)
+    authority = f"{app}.default.svc.cluster.local:50051"
+    with WireServer() as server, ControlPlane() as control_plane:
+        control_plane.serve(authority, [server.address])
+        bootstrap = control_plane.bootstrap(tmp_path / "bootstrap.json")
+        environment = {"DUBBO_MESH_MODE": "proxyless", "GRPC_XDS_BOOTSTRAP": str(bootstrap)}
+        yield Mode(environment, f"xds:///{authority}", server, app)
 
 
 class VersionedStub(EchoStub):
@@ -125,9 +148,10 @@ def difference(plain: Headers, ours: Headers) -> dict[str, str | None]:
     }
 
 
-def test_plain_grpcio_sends_what_the_facts_say(direct: Mode, egress: Mode) -> None:
-    assert set(dict(direct.plain())) == BY_GRPCIO
-    assert set(dict(direct.plain(timeout=5))) == BY_GRPCIO | {"grpc-timeout"}
+def test_plain_grpcio_sends_what_the_facts_say(direct: Mode, proxyless: Mode, egress: Mode) -> None:
+    for mode in (direct, proxyless):
+        assert set(dict(mode.plain())) == BY_GRPCIO
+        assert set(dict(mode.plain(timeout=5))) == BY_GRPCIO | {"grpc-timeout"}
     assert set(dict(egress.plain())) == BY_GRPCIO | BY_ENVOY
     assert set(dict(egress.plain(timeout=5))) == BY_GRPCIO | BY_ENVOY | {"grpc-timeout"}
     assert dict(direct.plain())["te"] == "trailers"
@@ -176,7 +200,7 @@ SENT = {
 
 
 @pytest.mark.parametrize(
-    ("call", "plainly", "stub", "environment", "direct_has", "egress_has"),
+    ("call", "plainly", "stub", "environment", "without_sidecar", "through_sidecar"),
     [
         pytest.param(unary, {}, EchoStub, {}, {}, {}, id="nothing asked"),
         pytest.param(
@@ -235,39 +259,42 @@ SENT = {
 )
 def test_requests_differ_from_plain_grpcios_in_what_was_asked_and_nothing_else(
     direct: Mode,
+    proxyless: Mode,
     egress: Mode,
     call: Callable[[EchoStub], object],
     plainly: dict[str, Any],
     stub: type[EchoStub],
     environment: dict[str, str],
-    direct_has: dict[str, str],
-    egress_has: dict[str, str | None],
+    without_sidecar: dict[str, str],
+    through_sidecar: dict[str, str | None],
 ) -> None:
-    assert difference(direct.plain(**plainly), direct.ours(call, stub, **environment)) == direct_has
-    assert difference(egress.plain(**plainly), egress.ours(call, stub, **environment)) == egress_has
+    for mode in (direct, proxyless):
+        assert difference(mode.plain(**plainly), mode.ours(call, stub, **environment)) == without_sidecar
+    assert difference(egress.plain(**plainly), egress.ours(call, stub, **environment)) == through_sidecar
 
 
-def test_the_async_twin_sends_the_same(direct: Mode, egress: Mode) -> None:
-    async def call() -> None:
-        async with EchoAsyncStub(target=TARGET) as stub:
+def test_the_async_twin_sends_the_same(direct: Mode, proxyless: Mode, egress: Mode) -> None:
+    async def call(mode: Mode) -> None:
+        async with EchoAsyncStub(target=mode.target) as stub:
             await stub.unary(StringValue(), envoy=EVERYTHING)
 
-    for mode in (direct, egress):
+    for mode in (direct, proxyless, egress):
         by_sync = mode.ours(everything, EchoStub, DUBBO_MESH_APP="shop")
         with mock.patch.dict(os.environ, {**mode.environment, "DUBBO_MESH_APP": "shop"}):
-            asyncio.run(call())
+            asyncio.run(call(mode))
         # grpcio's own doing: it names itself grpc-python-asyncio.
         assert set(difference(by_sync, mode.server.requests[-1])) == {"user-agent"}
 
 
-def test_forwarded_for_goes_to_a_sidecar_only(bench: Bench, direct: Mode) -> None:
+def test_forwarded_for_goes_to_a_sidecar_only(bench: Bench, direct: Mode, proxyless: Mode) -> None:
     through = _egress(bench, SIDECAR_INTERNAL)
     forwarded = {"DUBBO_MESH_FORWARDED_FOR": "127.0.0.1"}
     assert difference(through.plain(), through.ours(unary, EchoStub, **forwarded)) == {
         "x-forwarded-for": "127.0.0.1",
         "x-envoy-internal": "true",
     }
-    assert difference(direct.plain(), direct.ours(unary, EchoStub, **forwarded)) == {}
+    for mode in (direct, proxyless):
+        assert difference(mode.plain(), mode.ours(unary, EchoStub, **forwarded)) == {}
 
 
 def test_a_callers_own_metadata_stands_as_the_caller_wrote_it(direct: Mode) -> None:
