@@ -74,7 +74,7 @@ class CallPlan:
             pair for pair in self._envoy.to_metadata() if pair[0] != TIMEOUT_HEADER
         )
         self._headers = self._fixed + self._timeout_header(self._timeout)
-        self._variants: dict[EnvoyHeaders, CallPlan] = {}
+        self._variants: dict[tuple[EnvoyHeaders, bool], CallPlan] = {}
 
     def __call__(
         self,
@@ -84,7 +84,7 @@ class CallPlan:
     ) -> tuple[float | None, Metadata]:
         """The timeout (seconds) and the metadata to give to grpc, from the arguments of one call."""
         if envoy is not None:
-            return self._with(envoy)(timeout, metadata, None)
+            return self._with(envoy, timeout is not None)(timeout, metadata, None)
         mark = serving.get()
         if timeout is None and mark is None:
             timeout = self._timeout
@@ -119,16 +119,20 @@ class CallPlan:
             return ((TIMEOUT_HEADER, "0"),)
         return ()
 
-    def _with(self, envoy: EnvoyHeaders) -> CallPlan:
+    def _with(self, envoy: EnvoyHeaders, has_timeout: bool) -> CallPlan:
         """This plan with one call's wishes merged over it; kept, as callers tend to repeat themselves."""
-        variant = self._variants.get(envoy)
+        variant = self._variants.get((envoy, has_timeout))
         if variant is None:
             if len(self._variants) >= _VARIANTS_KEPT:
                 self._variants.clear()
-            variant = CallPlan(self._method, self._envoy | envoy, self._identity, self._carried)
-            self._variants[envoy] = variant
+            own = self._envoy.said()
+            if has_timeout:
+                own.pop("timeout", None)  # the call's stands in its place, and may be longer
+            merged = EnvoyHeaders(**own) | envoy
+            variant = CallPlan(self._method, merged, self._identity, self._carried)
             # A call that names Envoy's timeout beside a deadline of its own means both.
             variant._pinned = envoy.timeout
+            self._variants[envoy, has_timeout] = variant
         return variant
 
 

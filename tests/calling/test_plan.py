@@ -1,0 +1,64 @@
+"""What goes with a call: method, stub and call merged in that order, without a network."""
+
+from __future__ import annotations
+
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+
+from dubbo_mesh import EnvoyHeaders, Method
+from dubbo_mesh._calling import CallPlan
+
+TIMEOUT = "x-envoy-upstream-rq-timeout-ms"
+PER_TRY = "x-envoy-upstream-rq-per-try-timeout-ms"
+
+
+def plan(method: EnvoyHeaders | None = None, stub: EnvoyHeaders | None = None) -> CallPlan:
+    return CallPlan(
+        Method("/a.B/c", StringValue, StringValue, envoy=method or EnvoyHeaders()), stub, (), frozenset()
+    )
+
+
+def test_nothing_asked_is_nothing_sent() -> None:
+    assert plan()(None, None, None) == (None, ())
+
+
+def test_call_wins_over_stub_wins_over_method() -> None:
+    three = plan(
+        EnvoyHeaders(max_retries=1, retry_on="5xx", upstream_alt_stat_name="m"),
+        EnvoyHeaders(max_retries=2, upstream_alt_stat_name="s"),
+    )
+    _, headers = three(None, None, EnvoyHeaders(max_retries=3))
+    assert dict(headers) == {
+        "x-envoy-max-retries": "3",
+        "x-envoy-retry-on": "5xx",
+        "x-envoy-upstream-alt-stat-name": "s",
+    }
+
+
+def test_a_calls_timeout_stands_in_place_of_the_methods_before_anything_is_merged() -> None:
+    short = plan(EnvoyHeaders(timeout=3))
+    timeout, headers = short(10, None, EnvoyHeaders(per_try_timeout=5))
+    assert timeout == 10
+    assert dict(headers) == {TIMEOUT: "10100", PER_TRY: "5000"}
+    with pytest.raises(ValueError, match="per_try_timeout"):
+        short(None, None, EnvoyHeaders(per_try_timeout=5))
+
+
+def test_a_call_that_names_both_timeouts_means_both() -> None:
+    timeout, headers = plan()(10, None, EnvoyHeaders(timeout=2))
+    assert timeout == 10
+    assert dict(headers) == {TIMEOUT: "2000"}
+
+
+def test_what_the_caller_sets_itself_is_not_sent_twice() -> None:
+    own = (("x-envoy-max-retries", "9"), ("x-mine", "1"))
+    _, headers = plan(EnvoyHeaders(max_retries=1, retry_on="reset"))(None, own, None)
+    assert sorted(headers) == [("x-envoy-max-retries", "9"), ("x-envoy-retry-on", "reset"), ("x-mine", "1")]
+
+
+def test_kept_variants_do_not_grow_without_bound() -> None:
+    many = plan()
+    for retries in range(500):
+        _, headers = many(None, None, EnvoyHeaders(max_retries=retries))
+        assert headers == (("x-envoy-max-retries", str(retries)),)
+    assert len(many._variants) <= 64
