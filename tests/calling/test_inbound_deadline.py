@@ -1,0 +1,138 @@
+"""Calls made while serving end at the request's deadline at the latest, unless told otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+
+import dubbo_mesh
+from tests.calling.chain import KINDS, SHAPES, front, on_threads, seen_through
+from tests.calling.echo import EchoAsyncStub, EchoStub
+from tests.calling.mesh import Provider, Seen
+
+TIMEOUT_HEADER = "x-envoy-upstream-rq-timeout-ms"
+SLACK = 0.1  # what Envoy gets on top, in seconds
+ROUNDING = 0.05  # of grpc-timeout
+
+
+@pytest.fixture(scope="module")
+def back() -> Iterator[str]:
+    with on_threads(Provider(), workers=8) as address:
+        yield address
+
+
+@contextmanager
+def calling(
+    kind: str, back: str, *, stream: bool = False, ignoring: bool = False, **arguments: Any
+) -> Generator[EchoStub]:
+    """A front whose handlers call `back` like this."""
+    if ignoring:
+        bounds = dubbo_mesh.ignore_deadline
+    else:
+
+        @contextmanager
+        def bounds() -> Generator[None]:
+            yield
+
+    def work() -> StringValue:
+        with EchoStub(target=back) as stub, bounds():
+            if stream:
+                (response,) = stub.serverStream(StringValue(), **arguments)
+                return response
+            return stub.unary(StringValue(), **arguments)
+
+    async def async_work() -> StringValue:
+        async with EchoAsyncStub(target=back) as stub:
+            with bounds():
+                if stream:
+                    (response,) = [each async for each in stub.serverStream(StringValue(), **arguments)]
+                    return response
+                return await stub.unary(StringValue(), **arguments)
+
+    with front(kind, work, async_work) as stub:
+        yield stub
+
+
+def assert_bounded(seen: Seen, seconds: float) -> None:
+    assert seen.remaining is not None
+    assert 0 < seen.remaining <= seconds + ROUNDING
+    assert 0 < int(seen[TIMEOUT_HEADER]) <= (seconds + SLACK) * 1000 + 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_calls_do_not_outlive_the_request(kind: str, shape: str, back: str) -> None:
+    with calling(kind, back) as stub:
+        for seen in seen_through(stub, shape, timeout=5):
+            assert_bounded(seen, 5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("timeout", "bound"), [(2.0, 2.0), (20.0, 5.0)], ids=["a shorter one stands", "a longer one is cut"]
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_calls_own_timeout_counts_too(
+    kind: str, timeout: float, bound: float, stream: bool, back: str
+) -> None:
+    with calling(kind, back, timeout=timeout, stream=stream) as stub:
+        (seen,) = seen_through(stub, "unary", timeout=5)
+    assert_bounded(seen, bound)
+    assert (seen.remaining or 0) > bound - 1.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_request_without_a_deadline_sets_none(kind: str, stream: bool, back: str) -> None:
+    with calling(kind, back, stream=stream) as stub:
+        (seen,) = seen_through(stub, "unary", timeout=None)
+    assert seen.remaining is None
+    assert seen.all(TIMEOUT_HEADER) == (["0"] if stream else [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("timeout", [None, 20.0])
+def test_ignoring_the_deadline_leaves_the_calls_own(kind: str, timeout: float | None, back: str) -> None:
+    with calling(kind, back, ignoring=True, timeout=timeout) as stub:
+        (seen,) = seen_through(stub, "unary", (("x-request-id", "r"),), timeout=5)
+    if timeout is None:
+        assert seen.remaining is None
+    else:
+        assert (seen.remaining or 0) > 15
+    assert seen["x-request-id"] == "r"  # the tracing headers travel all the same
+
+
+def test_ignoring_outlasts_a_yield_in_a_streaming_handler(back: str) -> None:
+    class Streaming(Provider):
+        def serverStream(self, request: StringValue, context: grpc.ServicerContext) -> Iterator[StringValue]:
+            with EchoStub(target=back) as stub:
+                with dubbo_mesh.ignore_deadline():
+                    yield stub.unary(StringValue())
+                    yield stub.unary(StringValue())
+                yield stub.unary(StringValue())
+
+    with on_threads(Streaming()) as address, EchoStub(target=address) as stub:
+        remaining = [Seen.of(each).remaining for each in stub.serverStream(StringValue(), timeout=5)]
+    assert remaining[:2] == [None, None]
+    assert remaining[2] is not None
+
+
+def test_after_the_deadline_calls_fail_at_once(back: str) -> None:
+    codes: list[grpc.StatusCode] = []
+
+    class Late(Provider):
+        def unary(self, request: StringValue, context: grpc.ServicerContext) -> StringValue:
+            self._answer("hang", context)  # until the caller gives up
+            with EchoStub(target=back) as stub:
+                error: Any = stub.unary.future(StringValue(value="hang")).exception()
+                codes.append(error.code())
+            return StringValue()
+
+    with on_threads(Late()) as address, EchoStub(target=address) as stub:
+        assert stub.unary.future(StringValue(), timeout=0.2).exception() is not None
+    assert codes == [grpc.StatusCode.DEADLINE_EXCEEDED]
