@@ -339,7 +339,8 @@ class TestNoLeaks:
                 stream = stub.serverStream(StringValue(), metadata=(("x-request-id", "r"),))
                 assert next(stream).value == "r"
                 stream.cancel()
-                channel.unary_unary("/test.Plain/call")(b"", timeout=10)
+                call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/test.Plain/call")
+                call(b"", timeout=10)
             server.stop(grace=0).wait()
         assert found == ["none"]
 
