@@ -1,0 +1,144 @@
+"""Compiling a corpus: protoc's messages, protoc's gRPC modules and ours, side by side."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc_tools
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from tests.corpus import descriptors
+from tests.corpus.sources import Corpus, fetched
+
+PLUGIN = Path(sys.executable).with_name("protoc-gen-dubbo-mesh")
+
+# protobuf brings the modules of these itself.
+OF_PROTOBUF = "google/protobuf/"
+
+
+@dataclass
+class Compiled:
+    """A corpus, compiled.
+
+    Attributes:
+        directory: where all that was generated is.
+        services: the services of each file, and the rpcs of each service.
+        refused: the files that protoc does not accept, and why.
+        seconds: how long our plugin's run of protoc took.
+        error: what our plugin said when it gave nothing; empty otherwise.
+    """
+
+    directory: Path
+    services: dict[str, dict[str, list[str]]]
+    refused: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    error: str = ""
+
+
+class ProtocError(Exception):
+    """protoc failed; the text is what it said."""
+
+
+def protoc(work: Path, *arguments: str) -> None:
+    """Runs protoc with any number of arguments.
+
+    Raises:
+        ProtocError: its exit status is not 0.
+    """
+    argument_file = work / "arguments"
+    argument_file.write_text("\n".join(arguments))
+    done = subprocess.run(
+        [sys.executable, "-m", "grpc_tools.protoc", f"@{argument_file}"], capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise ProtocError(done.stderr)
+
+
+def compile_corpus(corpus: Corpus, cache: Path) -> Compiled:
+    """Fetches and compiles `corpus`; what an earlier run left is made anew."""
+    work = cache / "work" / corpus.name
+    shutil.rmtree(work, ignore_errors=True)
+    out = work / "generated"
+    out.mkdir(parents=True)
+    directories = [fetched(package, cache) for package in corpus.packages]
+    described = work / "descriptors"
+    if corpus.roots:
+        source, files, refused = _check_protos(directories, corpus.roots, work, described)
+    else:
+        collected, refused = descriptors.collect(directories)
+        described.write_bytes(collected.SerializeToString())
+        source = [f"--descriptor_set_in={described}"]
+        files = [file.name for file in collected.file]
+    files = sorted(name for name in files if not name.startswith(OF_PROTOBUF))
+    asked = set(files)
+    compiled = Compiled(
+        out,
+        {
+            file.name: {service.name: [method.name for method in service.method] for service in file.service}
+            for file in FileDescriptorSet.FromString(described.read_bytes()).file
+            if file.name in asked
+        },
+        refused,
+    )
+    protoc(work, *source, f"--python_out={out}", f"--grpc_python_out={out}", *files)
+    began = time.monotonic()
+    try:
+        protoc(work, *source, f"--plugin=protoc-gen-dubbo-mesh={PLUGIN}", f"--dubbo-mesh_out={out}", *files)
+    except ProtocError as error:
+        compiled.error = str(error)
+    compiled.seconds = time.monotonic() - began
+    return compiled
+
+
+def _check_protos(
+    directories: list[Path], roots: tuple[str, ...], work: Path, described: Path
+) -> tuple[list[str], list[str], dict[str, str]]:
+    """The arguments and files that protoc accepts, and what it says about the others."""
+    found = [
+        path for directory in directories for root in roots if (path := (directory / root).resolve()).is_dir()
+    ]
+    files = _virtual_paths(found)
+    builtin = Path(grpc_tools.__file__).with_name("_proto")
+    source = [f"-I{root}" for root in [*found, builtin]]
+    refused: dict[str, str] = {}
+    while True:
+        try:
+            protoc(work, *source, "--include_imports", f"--descriptor_set_out={described}", *files)
+        except ProtocError as error:
+            complaints: dict[str, str] = {}
+            for match in re.finditer(r"(?m)^(.+?\.proto):(?:\d+:\d+:)? *(.+)", str(error)):
+                if not match[2].startswith("warning:"):
+                    complaints.setdefault(_virtual_path(match[1], found), match[2])
+            bad = complaints.keys() & set(files)
+            if not bad:
+                raise
+            refused.update({name: complaints[name] for name in bad})
+            files = [name for name in files if name not in bad]
+        else:
+            return source, files, refused
+
+
+def _virtual_path(shown: str, roots: list[Path]) -> str:
+    """The name of a file that protoc shows by its name or by its path."""
+    fitting = [root for root in roots if Path(shown).is_relative_to(root)]
+    root = max(fitting, key=lambda root: len(root.parts), default=Path())
+    return Path(shown).relative_to(root).as_posix()
+
+
+def _virtual_paths(roots: list[Path]) -> list[str]:
+    """How the protos below `roots` are called: each by the deepest root that holds it, none twice."""
+    names: dict[str, None] = {}
+    for root in roots:
+        for path in sorted(root.rglob("*.proto")):
+            deepest = max(
+                (other for other in roots if path.is_relative_to(other)), key=lambda r: len(r.parts)
+            )
+            if deepest == root:
+                names.setdefault(path.relative_to(root).as_posix())
+    return list(names)
