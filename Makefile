@@ -8,7 +8,7 @@ ARGS ?=
 TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh examples/demo.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak test lint generate clean
+.PHONY: help demo soak bench test lint generate clean
 
 help: ## Says what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -16,8 +16,12 @@ help: ## Says what there is to make
 demo: $(VENV)/.demo ## Calls through real Envoys on this machine; ARGS=--keep leaves them up
 	@$(BIN)/python examples/demo.py $(ARGS)
 
-soak: $(VENV)/.demo ## Replaces providers under load, again and again
-	@$(BIN)/python examples/demo.py --rounds 10 $(ARGS)
+soak: $(VENV)/.demo ## Replaces providers under load again and again; then makes a million calls
+	$(BIN)/python examples/demo.py --rounds 10
+	$(BIN)/python -m benchmarks.soak
+
+bench: $(VENV)/.dev ## Measures, and writes benchmarks/RESULTS.md; ARGS names the suites to measure only
+	$(BIN)/python -m benchmarks $(ARGS)
 
 test: lint ## Lints, then runs all tests; ARGS goes to pytest
 	$(BIN)/python -m pytest $(ARGS)

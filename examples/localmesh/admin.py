@@ -51,7 +51,7 @@ class Admin:
         """Whether Envoy has initialised and serves; False also when nothing answers."""
         try:
             return self.status("GET", "/ready") == http.client.OK
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     def status(self, method: str, path: str) -> int:
