@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
@@ -82,29 +83,45 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
                 str(module.file): str(module.at) for module in placed if not module.selected
             }
 
-    def _selected(self, file: Path) -> PurePosixPath | None:
-        """Where Hatchling puts a file of one of the packages that it puts into the wheel."""
-        if not file.is_relative_to(self.root):
-            return None
-        relative = str(file.relative_to(self.root))
+    @cached_property
+    def _directories(self) -> list[Path]:
+        """The directories that Hatchling takes for the wheel, if it goes by directories."""
+        return [Path(path) for path in self.build_config.only_include] if self._finds_code else []
+
+    @cached_property
+    def _finds_code(self) -> bool:
+        """Whether the project says, or Hatchling finds, what goes into the wheel."""
         try:
-            only, included = self.build_config.only_include, self.build_config.include_spec
-        except ValueError:  # it finds no package: what is generated may be all there is
+            return bool(self.build_config.only_include or self.build_config.include_spec)
+        except ValueError:  # it looked for a package and found none: what is generated may be all there is
+            return False
+
+    def _selected(self, file: Path) -> PurePosixPath | None:
+        """Where Hatchling puts a file of what it takes for the wheel."""
+        if not self._finds_code or not file.is_relative_to(self.root):
             return None
-        taken = any(file.is_relative_to(directory) for directory in only) or (
-            not only and included is not None and included.match_file(relative)
-        )
+        if self._directories:
+            taken = any(map(file.is_relative_to, self._directories))
+        else:
+            taken = self.build_config.path_is_included(str(file.relative_to(self.root)))
         return self._rewritten(file) if taken else None
 
     def _rewritten(self, file: Path) -> PurePosixPath:
         """Where Hatchling puts a file, once it takes it: `src/` is left out, if packages are in there."""
-        relative = os.path.relpath(file, self.root)
-        return PurePosixPath(Path(self.build_config.get_distribution_path(relative)).as_posix())
+        path = os.path.relpath(file, self.root)
+        if self._finds_code:
+            path = self.build_config.get_distribution_path(path)
+        return PurePosixPath(Path(path).as_posix())
 
     def _expose(self, settings: Settings, placed: list[Placed], build_data: dict[str, Any]) -> None:
         """Puts the directories on sys.path from which what Hatchling does not select can be imported."""
         from . import stamp
+        from .placing import hidden
 
+        packages = {".".join(self._rewritten(path).parts): path for path in self._directories}
+        warning = hidden(settings, placed, packages)
+        if warning is not None:
+            self.app.display_warning(warning)
         roots = {module.import_root for module in placed if not module.selected} - {None}
         if not roots:
             return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .settings import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from .settings import Settings
 
@@ -80,4 +80,27 @@ def misplaced(settings: Settings, placed: Iterable[Placed]) -> str | None:
             f"warning: {shown(module.file)} is installed as {module.at}, but imported as {imported}: "
             f"say {remedy} in the options, or another out"
         )
+    return None
+
+
+def hidden(settings: Settings, placed: Iterable[Placed], packages: Mapping[str, Path]) -> str | None:
+    """A warning if an editable install hides modules: Python looks for a package in one directory only.
+
+    Args:
+        settings: what was generated.
+        placed: the generated modules.
+        packages: the directories of the project's packages, by their dotted names.
+    """
+    for module in placed:
+        root = module.import_root
+        if module.selected or root is None:
+            continue
+        for part in module.at.parents:
+            package = ".".join(part.parts)
+            directory = packages.get(package, root / part)
+            if directory != root / part and (directory / "__init__.py").exists():
+                return (
+                    f"warning: an editable install cannot import {shown(module.file)}: its package {package} "
+                    f"is in {shown(directory)}; say another out than {shown(settings.out)}"
+                )
     return None

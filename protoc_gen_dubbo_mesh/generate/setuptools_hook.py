@@ -6,6 +6,7 @@ nothing is imported for those that do not ask.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 _COMMAND = "build_dubbo_mesh"
+
+_log = logging.getLogger(__name__)  # setuptools shows it
 
 
 def finalize(distribution: Distribution) -> None:
@@ -67,9 +70,10 @@ class BuildDubboMesh(Command):
 
     def run(self) -> None:
         """Generates."""
+        settings, _ = self._generated()
         placed = self._placed()
         if self.editable_mode:
-            self._expose(placed)
+            self._expose(settings, placed)
             return
         for module in placed:
             target = Path(self.build_lib, module.at)
@@ -113,8 +117,8 @@ class BuildDubboMesh(Command):
             except GenerationError as error:
                 sys.exit(str(error))  # anything else would be shown with a traceback
             for warning in outcome.warnings:
-                self.warn(warning)
-            self.announce(f"dubbo-mesh: {outcome.summary}", 2)
+                _log.warning(warning)
+            _log.info("dubbo-mesh: %s", outcome.summary)
             self._done = settings, outcome
         return self._done
 
@@ -125,12 +129,12 @@ class BuildDubboMesh(Command):
         placed = list(place(settings, outcome.outputs, self._selected, self._by_directory))
         warning = misplaced(settings, placed)
         if warning is not None:
-            self.warn(warning)
+            _log.warning(warning)
         return placed
 
     def _selected(self, file: Path) -> PurePosixPath | None:
         """Where build_py puts a module that lies in one of the project's packages."""
-        for package in self.distribution.packages or ():
+        for package in self._known("packages"):
             if self._directory_of(package) == file.parent:
                 return PurePosixPath(package.replace(".", "/"), file.name)
         return None
@@ -146,20 +150,29 @@ class BuildDubboMesh(Command):
         directory = find_package_path(package, self.distribution.package_dir or {}, str(Path.cwd()))
         return Path(os.path.normpath(directory))
 
-    def _expose(self, placed: list[Placed]) -> None:
-        """Declares the packages that generated modules are in, so that an editable install finds them."""
-        distribution = self.distribution
+    def _expose(self, settings: Settings, placed: list[Placed]) -> None:
+        """Declares packages and modules that build_py does not know, so that editable installs find them."""
+        from .placing import hidden
+
+        warning = hidden(
+            settings, placed, {name: self._directory_of(name) for name in self._known("packages")}
+        )
+        if warning is not None:
+            _log.warning(warning)
         for module in placed:
-            if module.selected:
-                continue
-            package = ".".join(module.at.parts[:-1])
-            if not package:
-                if module.file.suffix == ".py" and distribution.py_modules is not None:
-                    distribution.py_modules.append(module.at.stem)
-                continue
-            if self._directory_of(package) != module.file.parent:
-                distribution.package_dir = {
-                    **(distribution.package_dir or {}),
-                    package: os.path.relpath(module.file.parent),
-                }
-            distribution.packages = [*(distribution.packages or ()), package]
+            top, *below = module.at.with_suffix("").parts
+            if not module.selected and module.import_root is not None:
+                self._declare("packages" if below else "py_modules", top, module.import_root / top)
+
+    def _declare(self, kind: str, name: str, path: Path) -> None:
+        if name in self._known(kind):
+            return
+        setattr(self.distribution, kind, [*self._known(kind), name])
+        if self._directory_of(name) != path:
+            # In place, since editable_wheel decides by this very mapping how packages can be exposed.
+            directories = cast("dict[str, str]", self.distribution.package_dir or {})
+            directories[name] = os.path.relpath(path)
+            self.distribution.package_dir = directories
+
+    def _known(self, kind: str) -> list[str]:
+        return getattr(self.distribution, kind) or []
