@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# Possessive, so that no header, however hostile, is looked at twice.
 _PAIR = re.compile(
-    r'\s*(?P<key>[A-Za-z]+)=(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^",;]*))\s*(?P<end>[,;]|$)'
+    r'\s*+(?P<key>[A-Za-z]++)='
+    r'(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"\s*+|(?P<plain>[^",;]*+))'
+    r"(?P<end>[,;]|\Z)"
 )
 _ESCAPED = re.compile(r"\\(.)")
 _LONGEST = 65_536
@@ -56,7 +59,7 @@ def parse_xfcc(header: str) -> tuple[ClientCert, ...]:
         if match is None:
             return ()
         quoted = match["quoted"]
-        value = match["plain"] if quoted is None else _ESCAPED.sub(r"\1", quoted)
+        value = match["plain"].rstrip() if quoted is None else _ESCAPED.sub(r"\1", quoted)
         element.setdefault(match["key"].lower(), []).append(value)
         at = match.end()
         if match["end"] != ";":

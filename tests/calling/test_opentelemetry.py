@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -10,12 +11,6 @@ import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from opentelemetry import trace
-from opentelemetry.instrumentation.grpc import (
-    GrpcAioInstrumentorClient,
-    GrpcAioInstrumentorServer,
-    GrpcInstrumentorClient,
-    GrpcInstrumentorServer,
-)
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -54,11 +49,12 @@ def back() -> Iterator[str]:
 @contextmanager
 def instrumented(*, client: bool = False, server: bool = False) -> Generator[None]:
     """grpc, as OpenTelemetry patches it for channels and servers made meanwhile."""
+    otel: Any = importlib.import_module("opentelemetry.instrumentation.grpc")  # which is not typed
     instrumentors: list[Any] = []
     if client:
-        instrumentors += [GrpcInstrumentorClient(), GrpcAioInstrumentorClient()]
+        instrumentors += [otel.GrpcInstrumentorClient(), otel.GrpcAioInstrumentorClient()]
     if server:
-        instrumentors += [GrpcInstrumentorServer(), GrpcAioInstrumentorServer()]
+        instrumentors += [otel.GrpcInstrumentorServer(), otel.GrpcAioInstrumentorServer()]
     with ExitStack() as stack:
         for instrumentor in instrumentors:
             instrumentor.instrument()

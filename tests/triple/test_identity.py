@@ -1,0 +1,66 @@
+"""Who calls whom: `tri-` headers, sent only where something is configured."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+
+import dubbo_mesh
+from tests.calling.chain import on_threads
+from tests.calling.echo import ECHO, EchoAsyncStub, EchoStub
+from tests.calling.mesh import Provider, Seen
+
+HEADERS = ("tri-consumer-appname", "tri-service-version", "tri-service-group")
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[str]:
+    with on_threads(Provider()) as address:
+        yield address
+
+
+def service(**of: str) -> dubbo_mesh.Service:
+    return dubbo_mesh.Service(ECHO.name, *ECHO.methods.values(), app="echo", **of)
+
+
+def seen_of(provider: str, kind: str, mesh: dubbo_mesh.Service, **environment: str) -> Seen:
+    class Stub(EchoStub):
+        __mesh__ = mesh
+
+    class AsyncStub(EchoAsyncStub):
+        __mesh__ = mesh
+
+    async def ask() -> StringValue:
+        async with AsyncStub(target=provider) as stub:
+            return await stub.unary(StringValue())
+
+    with mock.patch.dict(os.environ, environment):
+        if kind == "aio":
+            return Seen.of(asyncio.run(ask()))
+        with Stub(target=provider) as stub:
+            return Seen.of(stub.unary(StringValue()))
+
+
+@pytest.mark.parametrize("kind", ["sync", "aio"])
+class TestHeaders:
+    def test_none_where_nothing_is_configured(self, kind: str, provider: str) -> None:
+        seen = seen_of(provider, kind, service())
+        assert not [name for name in HEADERS if name in seen]
+
+    def test_the_own_name_where_the_environment_has_it(self, kind: str, provider: str) -> None:
+        seen = seen_of(provider, kind, service(), DUBBO_MESH_APP="shop")
+        assert seen["tri-consumer-appname"] == "shop"
+
+    def test_version_and_group_where_the_service_has_them(self, kind: str, provider: str) -> None:
+        seen = seen_of(provider, kind, service(version="1.2", group="blue"))
+        assert (seen["tri-service-version"], seen["tri-service-group"]) == ("1.2", "blue")
+
+    def test_one_without_the_other(self, kind: str, provider: str) -> None:
+        seen = seen_of(provider, kind, service(version="1.2"))
+        assert seen["tri-service-version"] == "1.2"
+        assert "tri-service-group" not in seen
