@@ -16,7 +16,8 @@ help: ## Says what there is to make
 demo: $(VENV)/.demo ## Calls through real Envoys on this machine; ARGS=--keep leaves them up
 	@$(BIN)/python examples/demo.py $(ARGS)
 
-soak: $(VENV)/.demo ## Replaces providers under load again and again; then makes a million calls
+soak: $(VENV)/.dev ## Replaces providers under load again and again, opens 10,000 streams; then makes a million calls
+	$(BIN)/python -m pytest -s tests/soak $(ARGS)
 	$(BIN)/python examples/demo.py --rounds 10
 	$(BIN)/python -m benchmarks.soak
 

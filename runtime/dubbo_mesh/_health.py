@@ -59,6 +59,10 @@ class Board:
         with self._lock:
             return tuple(self._services.values())
 
+    def service(self, name: str) -> Service | None:
+        """The service of that full name."""
+        return self._services.get(name)
+
     @property
     def closed(self) -> bool:
         """Whether watches are to end."""

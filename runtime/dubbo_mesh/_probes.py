@@ -88,7 +88,7 @@ class Probes:
                 for key, _ in self._selector.select(self._until_next_deadline()):
                     if key.fileobj is self._listener:
                         self._accept()
-                    elif isinstance(key.data, _Connection):
+                    elif key.fileobj in self._connections:  # it has not made room just now
                         self._advance(key.data)
                 self._drop_late()
         finally:

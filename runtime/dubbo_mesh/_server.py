@@ -19,6 +19,7 @@ from ._health_checks import HealthCheck
 from ._lifecycle import LOGGER, Lifecycle
 from ._registration import add_servicer
 from ._sidecar import Sidecar
+from ._strict_routing import StrictRouting
 from ._workers import Workers
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -70,6 +71,7 @@ class Server(grpc.Server):
         quiet: float = _serving.DEFAULT_QUIET,
         grace: float = _serving.DEFAULT_GRACE,
         reflection: bool = False,
+        strict_routing: bool = False,
     ) -> None:
         """Adds the servicers; binds and starts nothing yet.
 
@@ -109,6 +111,8 @@ class Server(grpc.Server):
             grace: seconds that running calls then get to end. Kubernetes kills a pod 30 s after SIGTERM
                 (`terminationGracePeriodSeconds`): `drain + grace` should be less.
             reflection: whether to serve gRPC reflection (needs the extra `dubbo-mesh[reflection]`).
+            strict_routing: whether calls that ask for another version or group than a service's own, or for
+                none, end with UNIMPLEMENTED. Otherwise whoever calls is served, as by Dubbo Java's fallback.
 
         Raises:
             ConfigurationError: a setting is wrong, or a variable of the environment; the message names it.
@@ -128,16 +132,20 @@ class Server(grpc.Server):
         services = [_serving.service_of(servicer) for servicer in servicers]
         draining = Draining()
         self._handlers = Handlers(draining)
+        board = board_of(self, serving=False)
+        handlers: list[grpc.GenericRpcHandler] = [self._handlers]
+        if strict_routing:
+            handlers.insert(0, StrictRouting(board, asynchronous=False))
         self._workers = Workers("dubbo-mesh-handler", max_workers)
         self._server = grpc.server(
             self._workers,
-            handlers=[self._handlers],
+            handlers=handlers,
             interceptors=list(interceptors),
             options=_serving.server_options(options),
             maximum_concurrent_rpcs=maximum_concurrent_rpcs,
             compression=compression,
         )
-        self._life = Lifecycle(plan, board_of(self, serving=False), draining)
+        self._life = Lifecycle(plan, board, draining)
         self._address = address
         self._port = port
         self._credentials = credentials

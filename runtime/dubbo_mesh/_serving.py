@@ -44,6 +44,7 @@ class Settings(TypedDict, total=False):
     quiet: float
     grace: float
     reflection: bool
+    strict_routing: bool
 
 
 def plan_of(

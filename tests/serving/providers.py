@@ -1,7 +1,8 @@
 """The provider that these tests serve, sync and async: what it does stands in the request.
 
-`sleep 0.5` takes its time, `abort` ends with UNAVAILABLE, `raise` with an exception, `metadata` sends initial
-metadata of its own, `stream 3 0.1` has three messages of a tenth of a second each. Anything else is echoed.
+`sleep 0.5` takes its time, `cert` looks at the caller, `abort` ends with UNAVAILABLE, `raise` with an
+exception, `metadata` sends initial metadata of its own, `stream 3 0.1` has three messages of a tenth of a
+second each. Anything else is echoed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 import grpc
 from google.protobuf.wrappers_pb2 import StringValue
 
+import dubbo_mesh
 import dubbo_mesh.aio
 from tests.calling.echo import EchoAsyncServicer, EchoServicer
 
@@ -33,6 +35,8 @@ class Provider(EchoServicer):
             raise ValueError("as asked")
         elif word == "metadata":
             context.send_initial_metadata((OWN,))
+        elif word == "cert":
+            look_at_the_caller()
         return request
 
     def serverStream(self, request: StringValue, context: grpc.ServicerContext) -> Iterator[StringValue]:
@@ -70,6 +74,8 @@ class AsyncProvider(EchoAsyncServicer):
             raise ValueError("as asked")
         elif word == "metadata":
             await context.send_initial_metadata((OWN,))
+        elif word == "cert":
+            look_at_the_caller()
         return request
 
     async def serverStream(
@@ -94,6 +100,15 @@ class AsyncProvider(EchoAsyncServicer):
     ) -> AsyncIterator[StringValue]:
         async for request in request_iterator:
             yield request
+
+
+def look_at_the_caller() -> None:
+    """Reads all that a request tells of its caller, as an application that trusts nobody does."""
+    request = dubbo_mesh.current_request()
+    assert request is not None
+    assert isinstance(request.client_certs, tuple)
+    assert request.client_cert is None or request.client_certs
+    assert request.attachments is not None
 
 
 def pauses(count_and_seconds: str) -> list[float]:

@@ -62,6 +62,11 @@ class Load:
     """Callers that call one after the other, and count what became of each call.
 
     The server-streaming and bidirectional calls last for `seconds` each.
+
+    Attributes:
+        answered: calls that ended well, by shape.
+        lost: calls that did not, by shape and reason.
+        lost_at: when, by `time.monotonic`.
     """
 
     address: str
@@ -72,6 +77,7 @@ class Load:
     bidis: int = 2
     answered: Counter[str] = field(default_factory=Counter[str])
     lost: Counter[str] = field(default_factory=Counter[str])
+    lost_at: list[float] = field(default_factory=list[float])
     _over: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list[threading.Thread])
 
@@ -103,9 +109,13 @@ class Load:
                 call(stub)
                 self.answered[kind] += 1
             except grpc.RpcError as error:
-                self.lost[f"{kind}: {error.code().name} {error.details()}"] += 1
+                self._lose(kind, f"{error.code().name} {error.details()}")
             except AssertionError as error:
-                self.lost[f"{kind}: {error}"] += 1
+                self._lose(kind, str(error))
+
+    def _lose(self, kind: str, why: str) -> None:
+        self.lost[f"{kind}: {why}"] += 1
+        self.lost_at.append(time.monotonic())
 
     def _unary(self, stub: EchoStub) -> None:
         assert stub.unary(StringValue(value="hello"), timeout=10).value == "hello"
@@ -123,6 +133,11 @@ class Load:
 
         received = len(list(stub.bidi(requests(), timeout=30)))
         assert received == 10, f"{received} of 10 messages"
+
+    def report(self) -> str:
+        """What became of the calls, in a line."""
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.answered.items()))
+        return f"answered {self.answered.total()} ({kinds}), lost {self.lost.total()} {dict(self.lost) or ''}"
 
     def wait_answered(self, count: int, timeout: float = 20.0) -> None:
         """Waits until so many more calls have been answered."""

@@ -170,6 +170,29 @@ def test_the_oldest_makes_room(probes: Probes) -> None:
         peer.close()
 
 
+def test_one_that_makes_room_may_have_something_to_say(answers: dict[str, bool]) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def busy() -> bool:
+        asked.set()
+        return go_on.wait(5)
+
+    probes = Probes("127.0.0.1:0", {"/busy": busy, "/live": lambda: True})
+    idle = [connect(probes) for _ in range(MOST_CONNECTIONS - 1)]
+    localmesh.wait_until(lambda: len(connections(probes)) == len(idle), what="they are accepted")
+    with connect(probes) as peer:
+        peer.sendall(b"GET /busy HTTP/1.1\r\n\r\n")
+        assert asked.wait(5)
+        idle += [connect(probes) for _ in range(MOST_CONNECTIONS)]  # in the same moment
+        for each in idle:
+            each.sendall(b"G")
+        go_on.set()
+        assert probe(probes.port, "/live") == (200, "true")
+    for each in idle:
+        each.close()
+    probes.close()
+
+
 def test_a_peer_that_never_reads_holds_nothing_for_long(
     probes: Probes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from .._health_checks import HealthCheck
 from .._lifecycle import LOGGER, Lifecycle
 from .._registration import add_servicer
 from .._sidecar import Sidecar
+from .._strict_routing import StrictRouting
 from .._workers import Workers
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -67,6 +68,7 @@ class Server(grpc.aio.Server):
         quiet: float = _serving.DEFAULT_QUIET,
         grace: float = _serving.DEFAULT_GRACE,
         reflection: bool = False,
+        strict_routing: bool = False,
     ) -> None:
         """Adds the servicers; binds and starts nothing yet. To be called where the event loop runs.
 
@@ -94,6 +96,7 @@ class Server(grpc.aio.Server):
             quiet: see `dubbo_mesh.Server`.
             grace: see `dubbo_mesh.Server`.
             reflection: see `dubbo_mesh.Server`.
+            strict_routing: see `dubbo_mesh.Server`.
 
         Raises:
             ConfigurationError: a setting is wrong, or a variable of the environment; the message names it.
@@ -113,16 +116,20 @@ class Server(grpc.aio.Server):
         services = [_serving.service_of(servicer) for servicer in servicers]
         draining = Draining()
         self._handlers = Handlers(draining)
+        board = board_of(self, serving=False)
+        handlers: list[grpc.GenericRpcHandler] = [self._handlers]
+        if strict_routing:
+            handlers.insert(0, StrictRouting(board, asynchronous=True))
         self._workers = Workers("dubbo-mesh-handler", max_workers)
         self._server = grpc.aio.server(
             self._workers,
-            handlers=[self._handlers],
+            handlers=handlers,
             interceptors=list(interceptors),
             options=_serving.server_options(options),
             maximum_concurrent_rpcs=maximum_concurrent_rpcs,
             compression=compression,
         )
-        self._life = Lifecycle(plan, board_of(self, serving=False), draining)
+        self._life = Lifecycle(plan, board, draining)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._address = address
         self._port = port

@@ -1,0 +1,43 @@
+"""Providers are replaced under load through real Envoys that retry nothing, and no call is lost.
+
+`make soak` does the same at length; see tests/soak.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.serving.conftest import Kind
+from tests.serving.rolling import Mesh
+
+SETTINGS: dict[str, Any] = {"drain": 5, "quiet": 1, "grace": 5}
+NOBODY = "127.0.0.1:9"  # the discard port: nobody's admin endpoint
+
+
+def test_no_call_is_lost(kind: Kind, tmp_path: Path) -> None:
+    with Mesh(tmp_path, kind, settings=SETTINGS) as mesh, mesh.load() as load:
+        took = mesh.roll(load, 3)
+    assert not load.lost, load.report()
+    assert set(load.answered) == {"unary", "server stream", "bidi"}
+    assert max(took) < 5
+
+
+def test_no_call_is_lost_if_the_admin_cannot_be_reached(tmp_path: Path) -> None:
+    settings = SETTINGS | {"sidecar_timeout": 0}
+    with Mesh(tmp_path, "sync", settings=settings, admin=NOBODY) as mesh, mesh.load() as load:
+        mesh.roll(load, 2)
+    assert not load.lost, load.report()
+
+
+def test_a_plain_stop_loses_calls(tmp_path: Path) -> None:
+    with Mesh(tmp_path, "plain", settings={"grace": 5}) as mesh, mesh.load() as load:
+        mesh.roll(load, 2)
+    assert load.lost.total() > 10
+
+
+def test_without_waiting_for_traffic_to_go_calls_are_lost(tmp_path: Path) -> None:
+    settings = SETTINGS | {"drain": 0, "quiet": 0}
+    with Mesh(tmp_path, "sync", settings=settings) as mesh, mesh.load() as load:
+        mesh.roll(load, 4)
+    assert load.lost
