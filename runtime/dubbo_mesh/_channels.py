@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
+import os
+import threading
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -126,28 +130,73 @@ class SpreadChannel(_PickingChannel):
 
 
 class FallbackChannel(_PickingChannel):
-    """Calls go over the main channel, or over the backup while `fallback` says so."""
+    """Calls go over the main channel, or over the backup while `fallback` says so.
+
+    grpc has a thread that watches the main channel for us. It must have ended when that channel is closed:
+    otherwise it fails in public, or, at the end of the interpreter, is waited for forever.
+    """
 
     def __init__(self, main: grpc.Channel, backup: grpc.Channel, fallback: Fallback) -> None:
         super().__init__((main, backup), fallback.taken)
-        # Not the channel itself: what is subscribed to it must not keep it from being collected.
-        held_weakly = weakref.ref(main)
-
-        def observe(state: grpc.ChannelConnectivity) -> None:
-            fallback.observe(state)
-            channel = held_weakly()
-            if state is grpc.ChannelConnectivity.IDLE and channel is not None:
-                # Do not wait for a call to find out that the sidecar is gone. grpc connects for a subscriber.
-                channel.subscribe(_do_nothing, try_to_connect=True)
-                channel.unsubscribe(_do_nothing)
-
-        self._observe = observe
-        main.subscribe(observe, try_to_connect=True)
+        self.process = os.getpid()
+        self._watch = _Watch(main, fallback)
+        # A channel that is dropped is not closed, as calls may be under way.
+        self._dropped = weakref.finalize(self, self._watch.drop)
+        self._dropped.atexit = False
+        _open.add(self)
 
     def close(self) -> None:
-        self.unsubscribe(self._observe)
+        if self._dropped.detach():
+            self._watch.end()
         super().close()
 
 
-def _do_nothing(_: grpc.ChannelConnectivity) -> None:
-    """A subscriber that only wants the connection."""
+class _Watch:
+    """Tells a fallback of a channel's states, and sees to it that a lost connection is sought again.
+
+    Without it, grpc would wait for a call to find out that the sidecar is gone.
+    """
+
+    def __init__(self, channel: grpc.Channel, fallback: Fallback) -> None:
+        self._channel = channel
+        self._fallback = fallback
+        self._has_tried = False
+        self._ends_in = _TURN
+        channel.subscribe(self._observe, try_to_connect=True)
+
+    def _observe(self, state: grpc.ChannelConnectivity) -> None:
+        self._fallback.observe(state)
+        if state is not grpc.ChannelConnectivity.IDLE:
+            self._has_tried = True
+        elif self._has_tried:
+            # grpc connects for a new subscriber.
+            self._ends_in = 2 * _TURN
+            self._channel.subscribe(_do_nothing, try_to_connect=True)
+            self._channel.unsubscribe(_do_nothing)
+
+    def end(self) -> None:
+        """Ends the watch, and waits until grpc's thread has noticed."""
+        self._channel.unsubscribe(self._observe)
+        time.sleep(self._ends_in)
+
+    def drop(self) -> None:
+        """Ends the watch; holds on to the channel until grpc's thread has noticed."""
+        self._channel.unsubscribe(self._observe)
+        threading.Timer(self._ends_in, _do_nothing, (self._channel,)).start()
+
+
+_TURN = 0.25
+"""Seconds; grpc's watching thread looks every 0.2 s whether somebody is still subscribed."""
+
+_open: weakref.WeakSet[FallbackChannel] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for each in list(_open):
+        if each.process == os.getpid():
+            each.close()
+
+
+def _do_nothing(_: object) -> None:
+    """A subscriber that only wants the connection; a timer that only holds on to something."""
