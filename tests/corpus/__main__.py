@@ -1,4 +1,4 @@
-"""`python -m tests.corpus [NAME…]`: what becomes of real protos, and of grpc_python_out's modules for the same.
+"""`python -m tests.corpus [NAME…]`: what becomes of real protos, by our plugin and by grpc_python_out.
 
 The exit status is 1 if our module fails for any file that protoc's own modules work for.
 """

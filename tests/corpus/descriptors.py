@@ -46,7 +46,7 @@ def _well_known(serialized: bytes) -> FileDescriptorProto:
 
 
 def _files(module: Path) -> Iterator[FileDescriptorProto]:
-    """What is given to `AddSerializedFile(…)` or, before protobuf 3.20, to `FileDescriptor(serialized_pb=…)`."""
+    """What is given to `AddSerializedFile` or, by an older protoc, to `FileDescriptor` as `serialized_pb`."""
     for node in ast.walk(ast.parse(module.read_bytes())):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue

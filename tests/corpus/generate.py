@@ -7,10 +7,9 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import grpc_tools
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from tests.corpus import descriptors
@@ -36,7 +35,7 @@ class Compiled:
 
     directory: Path
     services: dict[str, dict[str, list[str]]]
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str]
     seconds: float = 0.0
     error: str = ""
 
@@ -69,11 +68,10 @@ def compile_corpus(corpus: Corpus, cache: Path) -> Compiled:
     directories = [fetched(package, cache) for package in corpus.packages]
     described = work / "descriptors"
     if corpus.roots:
-        source, files, refused = _check_protos(directories, corpus.roots, work, described)
+        files, refused = _describe(directories, corpus.roots, work, described)
     else:
         collected, refused = descriptors.collect(directories)
         described.write_bytes(collected.SerializeToString())
-        source = [f"--descriptor_set_in={described}"]
         files = [file.name for file in collected.file]
     files = sorted(name for name in files if not name.startswith(OF_PROTOBUF))
     asked = set(files)
@@ -86,30 +84,36 @@ def compile_corpus(corpus: Corpus, cache: Path) -> Compiled:
         },
         refused,
     )
-    protoc(work, *source, f"--python_out={out}", f"--grpc_python_out={out}", *files)
+    source = f"--descriptor_set_in={described}"
+    protoc(work, source, f"--python_out={out}", *files)
+    protoc(work, source, f"--grpc_python_out={out}", *(file for file in files if compiled.services[file]))
     began = time.monotonic()
     try:
-        protoc(work, *source, f"--plugin=protoc-gen-dubbo-mesh={PLUGIN}", f"--dubbo-mesh_out={out}", *files)
+        protoc(work, source, f"--plugin=protoc-gen-dubbo-mesh={PLUGIN}", f"--dubbo-mesh_out={out}", *files)
     except ProtocError as error:
         compiled.error = str(error)
     compiled.seconds = time.monotonic() - began
     return compiled
 
 
-def _check_protos(
+def _describe(
     directories: list[Path], roots: tuple[str, ...], work: Path, described: Path
-) -> tuple[list[str], list[str], dict[str, str]]:
-    """The arguments and files that protoc accepts, and what it says about the others."""
+) -> tuple[list[str], dict[str, str]]:
+    """Writes the descriptors of the files that protoc accepts, comments and all.
+
+    Returns:
+        The names of those files, and what protoc says about the others.
+    """
     found = [
         path for directory in directories for root in roots if (path := (directory / root).resolve()).is_dir()
     ]
     files = _virtual_paths(found)
-    builtin = Path(grpc_tools.__file__).with_name("_proto")
-    source = [f"-I{root}" for root in [*found, builtin]]
+    arguments = [f"-I{root}" for root in found]
+    arguments += ["--include_imports", "--include_source_info", f"--descriptor_set_out={described}"]
     refused: dict[str, str] = {}
     while True:
         try:
-            protoc(work, *source, "--include_imports", f"--descriptor_set_out={described}", *files)
+            protoc(work, *arguments, *files)
         except ProtocError as error:
             complaints: dict[str, str] = {}
             for match in re.finditer(r"(?m)^(.+?\.proto):(?:\d+:\d+:)? *(.+)", str(error)):
@@ -121,7 +125,7 @@ def _check_protos(
             refused.update({name: complaints[name] for name in bad})
             files = [name for name in files if name not in bad]
         else:
-            return source, files, refused
+            return files, refused
 
 
 def _virtual_path(shown: str, roots: list[Path]) -> str:

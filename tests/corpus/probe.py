@@ -103,7 +103,7 @@ def probe(file: str, kind: str, services: Services, peers: Peers) -> tuple[str, 
         stage = "import"
         module = importlib.import_module(module_name(file, kind))
         if not str(module.__file__).startswith(f"{GENERATED}{os.sep}"):
-            raise ImportError(f"{module.__name__} is hidden by that of an installed package")  # noqa: TRY301
+            raise ImportError(f"{module.__name__} is hidden by that of an installed package")
         stage = "register"
         if kind == "grpc":
             register_grpc(module, services, peers)

@@ -28,9 +28,9 @@ class Package:
 class Corpus:
     """Protos that are compiled together.
 
-    Where the packages hold `.proto` files, `roots` names the directories in them that protoc is to search. Where
-    they hold only what protoc made of them, the descriptors in their `_pb2.py` are the corpus: those have no
-    comments and no layout of their own.
+    Where the packages hold `.proto` files, `roots` names the directories in them that protoc is to search.
+    Where they hold only what protoc made of them, the descriptors in their `_pb2.py` are the corpus: those
+    have no comments.
     """
 
     name: str
@@ -39,7 +39,6 @@ class Corpus:
 
 
 GOOGLE_COMMON = Package("pypi", "googleapis-common-protos", "1.76.0")  # imported by others
-GRPC_JS = Package("npm", "@grpc/grpc-js", "1.14.7")
 
 CORPORA = (
     Corpus(
@@ -49,11 +48,8 @@ CORPORA = (
     ),
     Corpus(
         "envoy",
-        (Package("npm", "@grpc/grpc-js-xds", "1.14.1"), GRPC_JS),
-        (
-            *("package/deps/envoy-api", "package/deps/xds", "package/deps/googleapis"),
-            "package/proto/protoc-gen-validate",  # newer than that of deps/
-        ),
+        (Package("npm", "@grpc/grpc-js-xds", "1.14.1"),),
+        tuple(f"package/deps/{root}" for root in ("envoy-api", "xds", "googleapis", "protoc-gen-validate")),
     ),
     Corpus("xds", (Package("pypi", "xds-protos", "1.85.0"), GOOGLE_COMMON)),
     Corpus("opentelemetry", (Package("pypi", "opentelemetry-proto", "1.45.2"),)),
@@ -69,7 +65,7 @@ CORPORA = (
     Corpus(  # below grpc/, where grpcio itself is in the way
         "grpc-node",
         (
-            GRPC_JS,
+            Package("npm", "@grpc/grpc-js", "1.14.7"),
             Package("npm", "@grpc/reflection", "1.0.4"),
             Package("npm", "grpc-health-check", "2.1.0"),
         ),

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.corpus.generate import Compiled
@@ -65,7 +66,7 @@ def verify(compiled: Compiled, site: Path) -> Outcomes:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
 
         def gather(tasks: Iterable[list[tuple[str, str]]]) -> None:
-            for answers in pool.map(lambda task: _probe(compiled, site, task), tasks):
+            for answers in pool.map(partial(_probe, compiled, site), tasks):
                 for file, kind, outcome in answers:
                     outcomes[file][kind] = outcome
 

@@ -1,7 +1,7 @@
 """What type checkers say of generated modules, and of code that uses them.
 
-A line of `rejected/` that ends in `# E` is reported by mypy and by pyright, one that ends in `# E: pyright` by that
-one only; no other line of `rejected/` is, and none of `accepted/` or of what was generated.
+A line of `rejected/` that ends in `# E` is reported by mypy and by pyright, one that ends in `# E: pyright`
+by that one only; no other line of `rejected/` is, and none of `accepted/` or of what was generated.
 """
 
 from __future__ import annotations

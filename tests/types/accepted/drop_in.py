@@ -1,4 +1,4 @@
-"""Typed code written for protoc's `_pb2_grpc` (as mypy-protobuf types it), with nothing changed but the import."""
+"""Typed code that was written for `_pb2_grpc`: nothing has changed but the import."""
 
 from collections.abc import Iterator
 from concurrent import futures

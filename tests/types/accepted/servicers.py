@@ -34,8 +34,7 @@ class Catalogue(CatalogueServicer):
         return Receipt(number=sum(1 for _ in request_iterator))
 
     def Recommend(self, request_iterator: Iterator[Book], context: grpc.ServicerContext) -> Iterator[Book]:
-        for book in request_iterator:
-            yield book
+        yield from request_iterator
 
     def import_(self, request: Book, context: grpc.ServicerContext) -> Receipt:
         return super().import_(request, context)

@@ -50,10 +50,8 @@ class WrongAsyncSignatures(CatalogueAsyncServicer):
     def Donate(self, request_iterator: AsyncIterator[Book], context: ServicerContext) -> Receipt:  # E
         return Receipt()
 
-    async def Recommend(
-        self, request_iterator: Iterator[Book], context: ServicerContext
-    ) -> AsyncIterator[Book]:  # E
-        yield Book()
+    async def Recommend(self, request_iterator: Book, context: ServicerContext) -> AsyncIterator[Book]:  # E
+        yield request_iterator
 
 
 class WrongAsyncBodies(CatalogueAsyncServicer):
