@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import grpc
@@ -19,9 +19,9 @@ from dubbo_mesh import attachments, read_attachments
 from tests.calling.chain import on_aio, on_threads
 from tests.calling.echo import EchoAsyncServicer, EchoAsyncStub, EchoServicer, EchoStub
 
-SENT = {"userId": "42", "Blob": b"\0\xff", "plain": "text", "dubbo.tag": "gray"}
+SENT: Mapping[str, str | bytes] = {"userId": "42", "Blob": b"\0\xff", "plain": "text", "dubbo.tag": "gray"}
 RECEIVED = {name: value for name, value in SENT.items() if name != "dubbo.tag"}
-ANSWERED = {"serverNode": "n1", "Cookie-Jar": b"\1"}
+ANSWERED: Mapping[str, str | bytes] = {"serverNode": "n1", "Cookie-Jar": b"\1"}
 
 
 class Provider(EchoServicer):

@@ -24,8 +24,9 @@ def provider() -> Iterator[str]:
         yield address
 
 
-def service(**of: str) -> dubbo_mesh.Service:
-    return dubbo_mesh.Service(ECHO.name, *ECHO.methods.values(), app="echo", **of)
+def service(*, version: str | None = None, group: str | None = None) -> dubbo_mesh.Service:
+    methods = ECHO.methods.values()
+    return dubbo_mesh.Service(ECHO.name, *methods, app="echo", version=version, group=group)
 
 
 def seen_of(provider: str, kind: str, mesh: dubbo_mesh.Service, **environment: str) -> Seen:
