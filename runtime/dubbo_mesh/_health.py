@@ -103,10 +103,13 @@ class Board:
             KeyError: there is no such service on this server.
         """
         with self._lock:
+            name = self._reported[service]
+            if passed is (check not in self._failing):
+                return
             if passed:
-                self._failing.pop(check, None)
+                del self._failing[check]
             else:
-                self._failing[check] = self._reported[service]
+                self._failing[check] = name
         self._tell()
 
     def is_serving(self, service: str) -> bool | None:

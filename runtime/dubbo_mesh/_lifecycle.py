@@ -67,6 +67,7 @@ class Lifecycle:
         """Set, by a signal handler, to give up coming up: such a handler may take no lock."""
         self._changed = threading.Condition()
         self._grace = plan.grace
+        self._begun = False
         self._hurried = False
         self._ended = False
         self._link = SidecarLink(plan.sidecar) if plan.sidecar is not None else None
@@ -96,19 +97,28 @@ class Lifecycle:
         sidecar_ready = not self.plan.require_sidecar or (self._link is not None and self._link.sidecar_ready)
         return self.started and bool(serving) and not self.draining.active and sidecar_ready
 
-    def open(self, stop: Callable[[float], bool], on_drain: Callable[[], None] | None) -> None:
-        """Answers probes from now on, and knows how to stop the server.
+    def begin(self, stop: Callable[[float], bool], on_drain: Callable[[], None] | None) -> None:
+        """Takes over: from now on the server has to go down by this lifecycle.
 
         Args:
-            stop: stops the server, letting calls run on for the given seconds; returns whether it has
-                stopped.
+            stop: stops the server, letting calls run for the given seconds; returns whether it has stopped.
             on_drain: the user's hook for when draining begins; runs on a thread of its own.
 
         Raises:
-            OSError: the probes' address cannot be listened on, and was asked for.
+            RuntimeError: it has begun before.
         """
+        if self._begun:
+            raise RuntimeError("a server is started once: make another to serve again")
+        self._begun = True
         self._stop = stop
         self._on_drain = on_drain
+
+    def answer_probes(self) -> None:
+        """Answers probes from now on.
+
+        Raises:
+            OSError: their address cannot be listened on, and was asked for.
+        """
         if self.plan.probes is None:
             return
         answers = {"/live": self.live, "/ready": self.ready, "/startup": lambda: self.started}

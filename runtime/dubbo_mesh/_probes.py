@@ -60,7 +60,10 @@ class Probes:
         host, _, port = address.rpartition(":")
         host = host.strip("[]")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
+        both = host == "::" and socket.has_dualstack_ipv6()
+        self._listener = socket.create_server(
+            (host, int(port)), family=family, backlog=_BACKLOG, dualstack_ipv6=both
+        )
         self._listener.setblocking(False)
         self.port = int(self._listener.getsockname()[1])
         """The port it listens on."""

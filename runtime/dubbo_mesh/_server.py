@@ -181,13 +181,14 @@ class Server(grpc.Server):
                 asked for and not installed.
         """
         life = self._life
-        if self._reflection:
-            _serving.reflect(self, life.board)
-        if not self._ports:
-            addresses = _serving.addresses_of(self._address, self._port, life.board)
-            self._ports += _serving.bind(self._server, addresses, self._credentials)
+        life.begin(self._stop_serving, self._drained)
         try:
-            life.open(self._stop_serving, self._drained)
+            if self._reflection:
+                _serving.reflect(self, life.board)
+            if not self._ports:
+                addresses = _serving.addresses_of(self._address, self._port, life.board)
+                self._ports += _serving.bind(self._server, addresses, self._credentials)
+            life.answer_probes()
             self._server.start()
             life.await_sidecar()
             if self._on_start is not None and not life.gives_up:

@@ -10,8 +10,8 @@ from ._sidecar import Sidecar, SidecarError
 
 _LOGGER = logging.getLogger("dubbo_mesh")
 
-RETRY = 0.2
-"""Seconds until a sidecar that did not take what it was told is told again."""
+RETRY = (0.1, 0.2, 0.5, 1.0, 2.0)
+"""Seconds until a sidecar that did not take what it was told is told again, at first and later."""
 
 LOOK = 2.0
 """Seconds between two looks whether the sidecar is still there."""
@@ -64,6 +64,7 @@ class SidecarLink:
             self._thread.join()
 
     def _run(self) -> None:
+        refusals = 0
         while True:
             with self._changed:
                 wanted = self._wanted
@@ -74,8 +75,9 @@ class SidecarLink:
             with self._changed:
                 self._taken = wanted if taken else None
                 self._changed.notify_all()
-                pause = (LOOK if wanted else REPEAT) if taken else RETRY
+                refusals = 0 if taken or self._wanted is not wanted else refusals + 1
                 if not self._closed and self._wanted is wanted:
+                    pause = RETRY[min(refusals, len(RETRY)) - 1] if refusals else LOOK if wanted else REPEAT
                     self._changed.wait(pause)
 
     def _look(self, wanted: bool) -> bool:

@@ -368,6 +368,27 @@ def test_stopping_hurries_draining_up(serve: Serve) -> None:
     assert time.monotonic() - began < 1.5
 
 
+def test_a_server_is_started_once(serve: Serve) -> None:
+    running = serve()
+    with pytest.raises(RuntimeError, match="a server is started once"):
+        running.start()
+    assert running.health().check() == "SERVING"
+    running.drain()
+    with pytest.raises(RuntimeError, match="make another"):
+        running.start()
+
+
+def test_a_start_that_fails_leaves_no_probes(make: Serve, serve: Serve) -> None:
+    taken = serve()
+    with localmesh.ReservedPort() as port:
+        running = make(address=f"127.0.0.1:{taken.port}", probes=port.address)
+        with pytest.raises(OSError, match="is the port taken"):
+            running.start()
+        assert running.call("wait", 5) is True
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port.number), 1)
+
+
 def test_draining_twice_is_draining_once(serve: Serve) -> None:
     running = serve(drain=0.3, quiet=1)
     first, second = running.drain_in_background(), running.drain_in_background()

@@ -166,14 +166,15 @@ class Server(grpc.aio.Server):
                 asked for and not installed.
         """
         life = self._life
+        life.begin(self._stop_serving, self._drained)
         self._loop = asyncio.get_running_loop()
-        if self._reflection:
-            _serving.reflect(self, life.board)
-        if not self._ports:
-            addresses = _serving.addresses_of(self._address, self._port, life.board)
-            self._ports += _serving.bind(self._server, addresses, self._credentials)
         try:
-            life.open(self._stop_serving, self._drained)
+            if self._reflection:
+                _serving.reflect(self, life.board)
+            if not self._ports:
+                addresses = _serving.addresses_of(self._address, self._port, life.board)
+                self._ports += _serving.bind(self._server, addresses, self._credentials)
+            life.answer_probes()
             await self._server.start()
             await _on_thread(life.await_sidecar)
             if self._on_start is not None and not life.gives_up:
