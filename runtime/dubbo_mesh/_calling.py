@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ._attachments import Metadata
 from ._environment import Environment
@@ -23,7 +23,23 @@ At the same time on both sides, Envoy's `UNAVAILABLE: upstream request timeout` 
 """
 
 
-def identity(service: Service, environment: Environment) -> Metadata:
+def plans(
+    service: Service, envoy: EnvoyHeaders | None, environment: Environment
+) -> Iterator[tuple[Method, CallPlan]]:
+    """The methods of `service`, each with the plan of its calls.
+
+    Args:
+        service: the service to be called.
+        envoy: what the stub asks of Envoy, over what the methods' own options ask.
+        environment: who calls, and which headers travel on.
+    """
+    headers = _identity(service, environment)
+    for method in service.methods.values():
+        asked = method.envoy if envoy is None else method.envoy | envoy
+        yield method, CallPlan(method, asked, headers, environment.carried)
+
+
+def _identity(service: Service, environment: Environment) -> Metadata:
     """The headers that say who calls whom, as Triple has them; only what is configured."""
     headers: list[tuple[str, str]] = []
     if environment.app is not None:
@@ -44,8 +60,8 @@ class CallPlan:
 
     Args:
         method: the rpc.
-        envoy: what the stub asks of Envoy, over what the method's own options ask.
-        identity: the headers of `identity()`.
+        envoy: what is asked of Envoy.
+        identity: the headers that say who calls whom.
         carried: names of the headers that travel from a request to the calls made while serving it.
     """
 
@@ -62,12 +78,12 @@ class CallPlan:
     )
 
     def __init__(
-        self, method: Method, envoy: EnvoyHeaders | None, identity: Metadata, carried: frozenset[str]
+        self, method: Method, envoy: EnvoyHeaders, identity: Metadata, carried: frozenset[str]
     ) -> None:
         self._method = method
         self._identity = identity
         self._carried = carried
-        self._envoy = method.envoy if envoy is None else method.envoy | envoy
+        self._envoy = envoy
         self._pinned: float | None = None
         self._timeout = self._envoy.timeout or None
         self._fixed = identity + tuple(

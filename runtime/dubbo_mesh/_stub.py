@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overloa
 
 import grpc
 
-from ._calling import CallPlan, identity
+from ._calling import CallPlan, plans
 from ._channels import ClientInterceptor
 from ._channels import channel as open_channel
 from ._deadline import DeadlineExceeded, hit_deadline, watched
@@ -99,9 +99,7 @@ class SyncStub:
                 "say how to open one"
             )
         self.__owned = owned
-        environment = Environment.read()
-        headers = identity(service, environment)
-        for method in service.methods.values():
+        for method, plan in plans(service, envoy, Environment.read()):
             open_call, callable_type = _SHAPES[method.client_streaming, method.server_streaming]
             inner = getattr(channel, open_call)(
                 method.path,
@@ -110,9 +108,7 @@ class SyncStub:
                 _registered_method=True,
             )
             # Past __setattr__, since a deprecated rpc is a property in the class.
-            self.__dict__[method.attribute] = callable_type(
-                inner, CallPlan(method, envoy, headers, environment.carried)
-            )
+            self.__dict__[method.attribute] = callable_type(inner, plan)
 
     def __enter__(self) -> Self:
         return self

@@ -5,17 +5,16 @@ from __future__ import annotations
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
-from dubbo_mesh import EnvoyHeaders, Method
-from dubbo_mesh._calling import CallPlan
+from dubbo_mesh import EnvoyHeaders, Environment, Method, Service
+from dubbo_mesh._calling import CallPlan, plans
 
 TIMEOUT = "x-envoy-upstream-rq-timeout-ms"
 PER_TRY = "x-envoy-upstream-rq-per-try-timeout-ms"
 
 
 def plan(method: EnvoyHeaders | None = None, stub: EnvoyHeaders | None = None) -> CallPlan:
-    return CallPlan(
-        Method("/a.B/c", StringValue, StringValue, envoy=method or EnvoyHeaders()), stub, (), frozenset()
-    )
+    rpc = Method("/a.B/c", StringValue, StringValue, envoy=method or EnvoyHeaders())
+    return next(plan for _, plan in plans(Service("a.B", rpc), stub, Environment()))
 
 
 def test_nothing_asked_is_nothing_sent() -> None:
@@ -61,4 +60,4 @@ def test_kept_variants_do_not_grow_without_bound() -> None:
     for retries in range(500):
         _, headers = many(None, None, EnvoyHeaders(max_retries=retries))
         assert headers == (("x-envoy-max-retries", str(retries)),)
-    assert len(many._variants) <= 64
+    assert len(many._variants) <= 64  # pyright: ignore[reportPrivateUsage]  # no other way to see it

@@ -197,7 +197,9 @@ def test_a_call_wins_over_the_stub_and_that_over_the_method() -> None:
         StringValue,
         envoy=EnvoyHeaders(max_retries=1, retry_on="reset", client_trace_id="method", timeout=9),
     )
-    plan = CallPlan(method, EnvoyHeaders(max_retries=2, client_trace_id="stub"), (), frozenset())
+    plan = CallPlan(
+        method, method.envoy | EnvoyHeaders(max_retries=2, client_trace_id="stub"), (), frozenset()
+    )
 
     timeout, sent = plan(None, None, EnvoyHeaders(client_trace_id="call"))
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import grpc
 import grpc.aio
 
-from .._calling import CallPlan, identity
+from .._calling import CallPlan, plans
 from .._dialing import ChannelOptions
 from .._environment import Environment
 from .._envoy_headers import EnvoyHeaders
@@ -81,9 +81,7 @@ class Stub:
                 "say how to open one"
             )
         self.__owned = owned
-        environment = Environment.read()
-        headers = identity(service, environment)
-        for method in service.methods.values():
+        for method, plan in plans(service, envoy, Environment.read()):
             open_call, callable_type = _SHAPES[method.client_streaming, method.server_streaming]
             inner = getattr(channel, open_call)(
                 method.path,
@@ -92,9 +90,7 @@ class Stub:
                 _registered_method=True,
             )
             # Past __setattr__, since a deprecated rpc is a property in the class.
-            self.__dict__[method.attribute] = callable_type(
-                inner, CallPlan(method, envoy, headers, environment.carried), owned
-            )
+            self.__dict__[method.attribute] = callable_type(inner, plan, owned)
 
     async def __aenter__(self) -> Self:
         return self
