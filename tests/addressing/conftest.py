@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,12 +59,18 @@ class Mesh:
         return self.sidecar.admin.stat("http.egress.downstream_cx_active")
 
 
-@pytest.fixture
-def mesh(tmp_path: Path) -> Iterator[Mesh]:
+@contextmanager
+def run_mesh(directory: Path) -> Generator[Mesh]:
     with serving(Provider("provider")) as provider:
         service = localmesh.MeshService("echo", 50051, [provider.address], health_check=None)
-        with localmesh.Sidecar("sidecar", egress=[service], directory=tmp_path / "sidecar") as sidecar:
+        with localmesh.Sidecar("sidecar", egress=[service], directory=directory / "sidecar") as sidecar:
             yield Mesh(provider, sidecar)
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Iterator[Mesh]:
+    with run_mesh(tmp_path) as mesh:
+        yield mesh
 
 
 @pytest.fixture

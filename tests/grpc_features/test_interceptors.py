@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+
+import dubbo_mesh
+import dubbo_mesh.aio
+from dubbo_mesh import EnvoyHeaders, Target
+from tests.addressing.conftest import Mesh
+from tests.calling.echo import EchoAsyncStub, EchoStub
+
+TARGET = Target("echo", "default", 50051)
+
+
+Note = tuple[str, str, dict[str, Any]]
+"""Name of the interceptor, path of the rpc, metadata."""
+
+
+class Noting(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamUnaryClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
+    """Notes what passes, under its name."""
+
+    def __init__(self, name: str, notes: list[Note]) -> None:
+        self.name = name
+        self.notes = notes
+
+    def _note(self, details: grpc.ClientCallDetails) -> None:
+        self.notes.append((self.name, details.method, dict(details.metadata or ())))
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        self._note(client_call_details)
+        return continuation(client_call_details, request)
+
+    def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        self._note(client_call_details)
+        return continuation(client_call_details, request)
+
+    def intercept_stream_unary(
+        self, continuation: Any, client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        self._note(client_call_details)
+        return continuation(client_call_details, request_iterator)
+
+    def intercept_stream_stream(
+        self, continuation: Any, client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        self._note(client_call_details)
+        return continuation(client_call_details, request_iterator)
+
+
+class NotingUnary(grpc.aio.UnaryUnaryClientInterceptor):
+    """The same, for asyncio, which takes an interceptor for one shape only."""
+
+    def __init__(self, name: str, notes: list[Note]) -> None:
+        self.name = name
+        self.notes = notes
+
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        details = client_call_details
+        self.notes.append((self.name, details.method.decode(), dict(details.metadata)))
+        return await continuation(details, request)
+
+
+class NotingStream(grpc.aio.StreamStreamClientInterceptor):
+    def __init__(self, name: str, notes: list[Note]) -> None:
+        self.name = name
+        self.notes = notes
+
+    async def intercept_stream_stream(
+        self, continuation: Any, client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        details = client_call_details
+        self.notes.append((self.name, details.method.decode(), dict(details.metadata)))
+        return await continuation(details, request_iterator)
+
+
+def call_all_shapes(stub: EchoStub) -> list[str]:
+    """Calls each rpc in each way there is; returns the names of the rpcs, one for each call."""
+    assert stub.unary(StringValue(), timeout=5).value == "provider"
+    assert stub.unary.with_call(StringValue(), timeout=5)[0].value == "provider"
+    assert stub.unary.future(StringValue(), timeout=5).result().value == "provider"
+    assert next(stub.serverStream(StringValue(), timeout=5)).value == "provider"
+    assert stub.clientStream(iter([StringValue()]), timeout=5).value == "provider"
+    assert stub.clientStream.with_call(iter([StringValue()]), timeout=5)[0].value == "provider"
+    assert stub.clientStream.future(iter([StringValue()]), timeout=5).result().value == "provider"
+    assert next(stub.bidi(iter([StringValue()]), timeout=5)).value == "provider"
+    return ["unary"] * 3 + ["serverStream"] + ["clientStream"] * 3 + ["bidi"]
+
+
+def test_a_stub_that_dials_takes_interceptors_for_all_its_calls(egress: Mesh) -> None:
+    notes: list[Note] = []
+    interceptors = [Noting("outer", notes), Noting("inner", notes)]
+    with EchoStub(interceptors=interceptors, envoy=EnvoyHeaders(max_retries=2)) as stub:
+        called = call_all_shapes(stub)
+    expected = [(name, f"/test.Echo/{rpc}") for rpc in called for name in ("outer", "inner")]
+    assert [(name, method) for name, method, _ in notes] == expected
+    # They see what the stub sends.
+    assert all(metadata["x-envoy-max-retries"] == "2" for _, _, metadata in notes)
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+def test_grpcs_own_way_to_intercept_works_on_our_channels(egress: Mesh, connections: int) -> None:
+    notes: list[Note] = []
+    with dubbo_mesh.channel(TARGET, connections=connections) as channel:
+        called = call_all_shapes(EchoStub(grpc.intercept_channel(channel, Noting("only", notes))))
+    assert [method for _, method, _ in notes] == [f"/test.Echo/{rpc}" for rpc in called]
+    assert egress.connections() == connections
+
+
+def test_interceptors_go_with_several_connections_and_a_fallback(
+    egress: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUBBO_MESH_FALLBACK", "direct")
+    monkeypatch.setenv("DUBBO_MESH_DIRECT", f"echo={egress.provider.address}")
+    notes: list[Note] = []
+    with EchoStub(interceptors=[Noting("only", notes)], connections=2) as stub:
+        called = call_all_shapes(stub)
+    assert [method for _, method, _ in notes] == [f"/test.Echo/{rpc}" for rpc in called]
+    assert egress.connections() == 2
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+@pytest.mark.parametrize("how", ["stub", "channel"])
+def test_async_interceptors(egress: Mesh, how: str, connections: int) -> None:
+    notes: list[Note] = []
+    interceptors = [NotingUnary("outer", notes), NotingStream("stream", notes), NotingUnary("inner", notes)]
+
+    async def call_both(stub: EchoAsyncStub) -> None:
+        assert (await stub.unary(StringValue(), timeout=5)).value == "provider"
+        async for response in stub.bidi(iter([StringValue()]), timeout=5):
+            assert response.value == "provider"
+
+    async def run() -> None:
+        if how == "stub":
+            async with EchoAsyncStub(interceptors=interceptors, connections=connections) as stub:
+                await call_both(stub)
+        else:
+            async with dubbo_mesh.aio.channel(
+                TARGET, interceptors=interceptors, connections=connections
+            ) as channel:
+                await call_both(EchoAsyncStub(channel))
+
+    asyncio.run(run())
+    assert [(name, method) for name, method, _ in notes] == [
+        ("outer", "/test.Echo/unary"),
+        ("inner", "/test.Echo/unary"),
+        ("stream", "/test.Echo/bidi"),
+    ]
