@@ -8,7 +8,7 @@ ARGS ?=
 TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh examples/demo.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak bench test lint generate clean
+.PHONY: help demo soak bench peers test lint generate clean
 
 help: ## Says what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -23,6 +23,9 @@ soak: $(VENV)/.dev ## Replaces providers under load again and again, opens 10,00
 
 bench: $(VENV)/.dev ## Measures, and writes benchmarks/RESULTS.md; ARGS names the suites to measure only
 	$(BIN)/python -m benchmarks $(ARGS)
+
+peers: $(VENV)/.dev ## Talks with Dubbo's own Triple for Node.js, both ways; installs it from npm
+	$(BIN)/python -m pytest tests/peers/check_triple.py $(ARGS)
 
 test: lint ## Lints, then runs all tests; ARGS goes to pytest
 	$(BIN)/python -m pytest $(ARGS)
