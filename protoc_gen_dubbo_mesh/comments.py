@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # Numbers of the fields that make up a path in source_code_info, from descriptor.proto.
 PACKAGE = 2  # FileDescriptorProto.package
+MESSAGE = 4  # FileDescriptorProto.message_type
 SERVICE = 6  # FileDescriptorProto.service
 SYNTAX = 12  # FileDescriptorProto.syntax
 EDITION = 14  # FileDescriptorProto.edition
@@ -20,11 +21,7 @@ Path = tuple[int, ...]
 
 
 class Comments:
-    """The comments of a file's head, services and rpcs, as docstrings' text.
-
-    Only these are looked up: the other locations are most of a large request, and reading them all
-    would take longer than everything else together.
-    """
+    """The comments of a file's head, services and rpcs, as docstrings' text."""
 
     def __init__(self, file: FileDescriptorProto) -> None:
         self._locations = _locations(file)
@@ -55,15 +52,62 @@ class Comments:
 
 
 def _locations(file: FileDescriptorProto) -> dict[Path, SourceCodeInfo.Location]:
-    locations: dict[Path, SourceCodeInfo.Location] = {}
-    for location in file.source_code_info.location:
+    """The locations of the file's head, services and rpcs.
+
+    Those of messages are most of a large request, and are skipped. Compilers write all that is in a message
+    in a row, but nothing says they must: if the skipping missed something, all locations are looked at.
+    """
+    wanted = len(file.service) + sum(len(service.method) for service in file.service)
+    found = _search(file.source_code_info.location, skip=True)
+    if sum(path[0] == SERVICE for path in found) < wanted:
+        return _search(file.source_code_info.location, skip=False)
+    return found
+
+
+def _search(
+    locations: Sequence[SourceCodeInfo.Location], *, skip: bool
+) -> dict[Path, SourceCodeInfo.Location]:
+    found: dict[Path, SourceCodeInfo.Location] = {}
+    index, end = 0, len(locations)
+    while index < end:
+        location = locations[index]
         path = location.path
-        if path and path[0] in _LOOKED_UP:
-            locations.setdefault(tuple(path), location)
-    return locations
+        if skip and len(path) == 2 and path[0] == MESSAGE:
+            index = _end_of_message(locations, index)
+            continue
+        if len(path) in (1, 2, 4) and _is_wanted(*path):
+            found.setdefault(tuple(path), location)
+        index += 1
+    return found
 
 
-_LOOKED_UP = frozenset({PACKAGE, SERVICE, SYNTAX, EDITION})
+def _is_wanted(top: int, _: int = 0, child: int = METHOD, __: int = 0) -> bool:
+    return top in _HEAD or (top == SERVICE and child == METHOD)
+
+
+_HEAD = frozenset({PACKAGE, SYNTAX, EDITION})
+
+
+def _end_of_message(locations: Sequence[SourceCodeInfo.Location], start: int) -> int:
+    """The index of the first location that is not in the message at `start`, by galloping."""
+    number = locations[start].path[1]
+
+    def is_inside(index: int) -> bool:
+        path = locations[index].path
+        return len(path) > 1 and path[0] == MESSAGE and path[1] == number
+
+    inside, step = start, 1
+    while inside + step < len(locations) and is_inside(inside + step):
+        inside += step
+        step *= 2
+    outside = min(inside + step, len(locations))
+    while outside - inside > 1:
+        middle = (inside + outside) // 2
+        if is_inside(middle):
+            inside = middle
+        else:
+            outside = middle
+    return outside
 
 
 def clean(comment: str) -> str:
