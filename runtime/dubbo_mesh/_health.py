@@ -377,7 +377,7 @@ def _list_response(board: Board) -> object:
 
 
 def _list_messages() -> tuple[Any, Any]:
-    """The messages of List, which grpcio-health-checking has since 1.73."""
+    """The messages of List, which older releases of grpcio-health-checking lack."""
     messages = cast("Any", health_pb2)
     return messages.HealthListRequest, messages.HealthListResponse
 
