@@ -56,10 +56,10 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 
 
-def run(*command: object, **options: object) -> str:
+def run(*command: object, cwd: Path | None = None) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, env=environment, **options
+        [str(part) for part in command], capture_output=True, text=True, env=environment, cwd=cwd
     )
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout
@@ -67,7 +67,7 @@ def run(*command: object, **options: object) -> str:
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both distributions, as `python -m build` makes them: the sdist of the checkout, the wheel of the sdist."""
+    """Both distributions as `python -m build` makes them: an sdist of the checkout, a wheel of the sdist."""
     out = tmp_path_factory.mktemp("dist")
     for project in (ROOT / "runtime", ROOT):
         run(sys.executable, "-m", "build", "--outdir", out, project)
