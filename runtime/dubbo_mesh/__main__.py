@@ -1,0 +1,46 @@
+"""`python -m dubbo_mesh doctor`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command; returns its exit status: 1 if the doctor found something wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dubbo_mesh", description="Tools for running in the mesh."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    doctor = commands.add_parser(
+        "doctor",
+        help="says what this process would dial and why, and what is wrong",
+        description="Looks at the environment, the sidecar and the health service as the generated code would, "
+        "and says what is wrong and what to do about it. Exits with 1 if anything is.",
+    )
+    doctor.add_argument(
+        "targets",
+        nargs="*",
+        metavar="TARGET",
+        help="what is to be called: APP, APP:PORT, APP.NAMESPACE:PORT, or a generated module (greeter_mesh)",
+    )
+    doctor.add_argument(
+        "--server",
+        metavar="HOST:PORT",
+        help="where this application serves, to ask its health service and its probes",
+    )
+    doctor.add_argument("--json", action="store_true", help="print findings as JSON")
+    doctor.add_argument(
+        "--timeout", type=float, default=2.0, metavar="SECONDS", help="for each question; default 2"
+    )
+    said = parser.parse_args(arguments)
+
+    from ._doctor import examine, render
+
+    findings = examine(said.targets, said.server, said.timeout)
+    print(render(findings, as_json=said.json))
+    return 1 if any(finding.status == "failed" for finding in findings) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""`python -m dubbo_mesh doctor`, beside real sidecars and servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import dubbo_mesh
+import localmesh
+from tests.calling.echo import EchoServicer
+
+TARGET = "echo.default:50051"
+
+
+def doctor(*arguments: str, **variables: str) -> tuple[int, dict[str, dict[str, str]]]:
+    """Its exit status, and its findings by what was looked at."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DUBBO_MESH_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "dubbo_mesh", "doctor", "--json", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment | variables,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, {finding["check"]: finding for finding in json.loads(done.stdout)}
+
+
+def beside(sidecar: localmesh.Sidecar) -> dict[str, str]:
+    return {"DUBBO_MESH_EGRESS": sidecar.egress, "DUBBO_MESH_ADMIN": sidecar.admin_address}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[dubbo_mesh.Server]:
+    with dubbo_mesh.Server(
+        EchoServicer(), address="127.0.0.1:0", sidecar="off", probes="127.0.0.1:0", drain=0
+    ) as server:
+        yield server
+
+
+def sidecar(server: dubbo_mesh.Server, *, use_remote_address: bool, internal: list[str]) -> localmesh.Sidecar:
+    echo = localmesh.MeshService("echo", port=50051, endpoints=[f"127.0.0.1:{server.ports[0]}"])
+    egress = localmesh.Egress([echo], use_remote_address=use_remote_address, internal_addresses=internal)
+    return localmesh.Sidecar("consumer", egress=egress)
+
+
+def test_all_is_well(server: dubbo_mesh.Server) -> None:
+    with sidecar(server, use_remote_address=True, internal=["127.0.0.0/8"]) as consumer:
+        status, findings = doctor(
+            TARGET,
+            "--server",
+            f"127.0.0.1:{server.ports[0]}",
+            **beside(consumer),
+            DUBBO_MESH_PROBES=f"127.0.0.1:{server.probes_port}",
+        )
+    assert status == 0, findings
+    assert {check: finding["status"] for check, finding in findings.items()} == dict.fromkeys(
+        ("environment", "dial", "reachable", "admin", "headers", "health", "probes"), "ok"
+    )
+    assert (
+        f"{consumer.egress}, :authority echo.default.svc.cluster.local:50051" in findings["dial"]["finding"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("use_remote_address", "internal", "forwarded_for", "remedy"),
+    [
+        (True, [], "off", "internal_address_config"),
+        (True, ["127.0.0.0/8"], "off", None),
+        (True, ["127.0.0.0/8"], "127.0.0.1", "set DUBBO_MESH_FORWARDED_FOR to off"),
+        (False, [], "127.0.0.1", "internal_address_config"),
+        (False, ["127.0.0.0/8"], "off", "set DUBBO_MESH_FORWARDED_FOR to an address"),
+        (False, ["127.0.0.0/8"], "10.0.0.1", "add it"),
+        (False, ["127.0.0.0/8"], "127.0.0.1", None),
+    ],
+)
+def test_whether_headers_are_obeyed_is_what_envoy_does(
+    server: dubbo_mesh.Server,
+    monkeypatch: pytest.MonkeyPatch,
+    use_remote_address: bool,
+    internal: list[str],
+    forwarded_for: str,
+    remedy: str | None,
+) -> None:
+    with sidecar(server, use_remote_address=use_remote_address, internal=internal) as consumer:
+        variables = beside(consumer) | {"DUBBO_MESH_FORWARDED_FOR": forwarded_for}
+        status, findings = doctor(**variables)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        obeyed = headers_arrive(consumer)
+
+    assert findings["headers"]["status"] == ("ok" if obeyed else "failed")
+    assert obeyed == (remedy is None)
+    assert (remedy or "") in findings["headers"]["remedy"]
+    assert status == (0 if obeyed else 1)
+
+
+def headers_arrive(consumer: localmesh.Sidecar) -> bool:
+    """Whether this sidecar does what a header asks: count the request under a name of the stub's."""
+    import grpc
+    from google.protobuf.wrappers_pb2 import StringValue
+
+    from tests.calling.echo import EchoStub
+
+    with EchoStub() as stub, pytest.raises(grpc.RpcError):
+        stub.unary(StringValue(), timeout=10, envoy=dubbo_mesh.EnvoyHeaders(upstream_alt_stat_name="asked"))
+    return any("asked" in name for name in consumer.admin.stats("cluster.echo."))
+
+
+def test_a_malformed_variable_is_named() -> None:
+    status, findings = doctor(DUBBO_MESH_DIRECT="nonsense")
+    assert status == 1
+    assert "DUBBO_MESH_DIRECT" in findings["environment"]["finding"]
+
+
+def test_nothing_is_there() -> None:
+    with localmesh.ReservedPort() as nobody:
+        status, findings = doctor(
+            TARGET,
+            "--server",
+            nobody.address,
+            DUBBO_MESH_EGRESS=nobody.address,
+            DUBBO_MESH_ADMIN=nobody.address,
+            DUBBO_MESH_PROBES=nobody.address,
+        )
+    assert status == 1
+    for check in ("reachable", "admin", "health", "probes"):
+        assert findings[check]["status"] == "failed"
+        assert findings[check]["remedy"]
+    assert findings["headers"]["status"] == "skipped"
+
+
+def test_a_name_that_nobody_knows() -> None:
+    status, findings = doctor(TARGET, CLUSTER_DOMAIN="invalid", DUBBO_MESH_ADMIN="off")
+    assert status == 1
+    assert "echo.default.svc.invalid" in findings["reachable"]["finding"]
+    assert "DUBBO_MESH_EGRESS" in findings["reachable"]["remedy"]
+
+
+def test_direct_mode_without_an_address() -> None:
+    status, findings = doctor(TARGET, DUBBO_MESH_MODE="direct", DUBBO_MESH_DIRECT="other=127.0.0.1:1")
+    assert status == 1
+    assert "DUBBO_MESH_DIRECT has no address for app 'echo'" in findings["dial"]["finding"]
+
+
+@pytest.mark.parametrize("said", ["no/target", "Upper:1", "echo:0", "missing_mesh"])
+def test_what_is_no_target(said: str) -> None:
+    status, findings = doctor(said, DUBBO_MESH_ADMIN="off")
+    assert status == 1
+    assert findings["dial"]["status"] == "failed"
+    assert said in findings["dial"]["finding"]
+
+
+def test_it_reads_well() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dubbo_mesh", "doctor"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "DUBBO_MESH_ADMIN": "off"},
+    )
+    assert done.returncode == 0
+    assert "skipped admin        DUBBO_MESH_ADMIN is off" in done.stdout
