@@ -15,14 +15,14 @@ def main(arguments: list[str] | None = None) -> int:
     doctor = commands.add_parser(
         "doctor",
         help="says what this process would dial and why, and what is wrong",
-        description="Looks at the environment, the sidecar and the health service as the generated code would, "
+        description="Looks at the environment, the sidecar and the health service as generated code would, "
         "and says what is wrong and what to do about it. Exits with 1 if anything is.",
     )
     doctor.add_argument(
         "targets",
         nargs="*",
         metavar="TARGET",
-        help="what is to be called: APP, APP:PORT, APP.NAMESPACE:PORT, or a generated module (greeter_mesh)",
+        help="what to call: APP, APP:PORT, APP.NAMESPACE:PORT, or a generated module",
     )
     doctor.add_argument(
         "--server",

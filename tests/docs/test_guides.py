@@ -5,6 +5,8 @@ In README.md and docs/*.md, in order, in one empty directory a guide:
 * a fence with a file's name behind its language (three backticks, `python server.py`) goes to that file;
 * a fence in `sh` is run, with this environment's programs on the PATH, and must succeed;
 * a fence in `text` right behind a run one is what that prints, and is compared.
+
+The guides' port is exchanged for one that is free here.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -32,9 +35,14 @@ class Fence(NamedTuple):
     body: str
 
 
+_THE_GUIDES_PORT = "50052"
+
+
 def fences(guide: Path) -> list[Fence]:
     found: list[Fence] = []
-    for match in _FENCE.finditer(guide.read_text()):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    for match in _FENCE.finditer(guide.read_text().replace(_THE_GUIDES_PORT, port)):
         language, _, file = match["info"].partition(" ")
         found.append(Fence(language, file, match["body"]))
     return found
