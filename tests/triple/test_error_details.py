@@ -61,7 +61,10 @@ def failed_aio(address: str) -> grpc.RpcError:
 def test_the_exception_of_a_dubbo_java_provider(fail: Callable[[str], grpc.RpcError], padded: bool) -> None:
     trailers = java.error_trailers(code_pb2.INTERNAL, MESSAGE, java.stack_trace(), padded=padded)
     with java.provider(trailers) as address:
-        details = error_details(fail(address))
+        error = fail(address)
+    with pytest.raises(ValueError, match="doesn't match status details"):
+        rpc_status.from_call(error)
+    details = error_details(error)
     assert details is not None
     assert details.code == grpc.StatusCode.INTERNAL.value[0]
     assert details.message == MESSAGE  # though Dubbo percent-encodes it within the status, too
