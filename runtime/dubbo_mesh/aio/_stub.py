@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from time import monotonic
 from types import TracebackType
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import grpc
 import grpc.aio
@@ -23,6 +23,15 @@ from ._deadline import StreamStreamCall, StreamUnaryCall, UnaryStreamCall, Unary
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
+
+if TYPE_CHECKING:
+    from grpc.aio import StreamStreamMultiCallable, StreamUnaryMultiCallable
+else:
+    from .._stub import _generic
+
+    # The other two are generic at run time too, in all releases; these not in grpcio 1.80 and before.
+    StreamUnaryMultiCallable = _generic(grpc.aio.StreamUnaryMultiCallable)
+    StreamStreamMultiCallable = _generic(grpc.aio.StreamStreamMultiCallable)
 
 
 class Stub:
@@ -198,7 +207,7 @@ class UnaryStream(grpc.aio.UnaryStreamMultiCallable[Request, Response]):
         return finished
 
 
-class StreamUnary(grpc.aio.StreamUnaryMultiCallable[Request, Response]):
+class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
     """Calls a stream-unary rpc."""
 
     def __init__(
@@ -231,7 +240,7 @@ class StreamUnary(grpc.aio.StreamUnaryMultiCallable[Request, Response]):
         return finished
 
 
-class StreamStream(grpc.aio.StreamStreamMultiCallable[Request, Response]):
+class StreamStream(StreamStreamMultiCallable[Request, Response]):
     """Calls a stream-stream rpc."""
 
     def __init__(
