@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
-from dubbo_mesh import EnvoyHeaders, Environment, Method, Service
+from dubbo_mesh import Environment, EnvoyHeaders, Method, Service
 from dubbo_mesh._calling import CallPlan, plans
 
 TIMEOUT = "x-envoy-upstream-rq-timeout-ms"
