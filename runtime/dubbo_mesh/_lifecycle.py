@@ -206,6 +206,7 @@ class Lifecycle:
         try:
             self._leave(clock)
             hook = self._run_hook()
+            self._tell_sidecar(clock)
             self._settle(clock)
             self._stop_server(clock)
             hook.join(max(0.0, clock.began + self.plan.drain + self._grace - time.monotonic()))
@@ -222,8 +223,10 @@ class Lifecycle:
         self.board.serve(False)
         self.draining.active = True
         LOGGER.info("%s: health NOT_SERVING, readiness false, responses marked", clock)
+
+    def _tell_sidecar(self, clock: _Clock) -> None:
         if self._link is not None and self.started and not self._hurried:
-            taken = self._link.say(healthy=False, wait=min(1.0, plan.drain))
+            taken = self._link.say(healthy=False, wait=min(1.0, self.plan.drain))
             LOGGER.info("%s: sidecar %s", clock, "told" if taken else "not reached; telling it goes on")
 
     def _run_hook(self) -> threading.Thread:

@@ -93,7 +93,8 @@ def test_it_serves_before_the_sidecar_is_told(make: Serve, admin: FakeAdmin) -> 
         order.append("on_start")
 
     admin.answers["/healthcheck/ok"] = answer
-    running = make(sidecar=admin.address, on_start=hook).start()
+    running = make(sidecar=admin.address, on_start=hook)
+    running.start()
     localmesh.wait_until(lambda: len(order) == 2, what="the sidecar is told")
     assert order == ["on_start", "SERVING"]
     assert admin.requests[:2] == ["GET /ready", "POST /healthcheck/ok"]
