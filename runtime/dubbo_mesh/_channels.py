@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
-import os
 import threading
 import time
 import weakref
@@ -133,17 +131,15 @@ class FallbackChannel(_PickingChannel):
     """Calls go over the main channel, or over the backup while `fallback` says so.
 
     grpc has a thread that watches the main channel for us. It must have ended when that channel is closed:
-    otherwise it fails in public, or, at the end of the interpreter, is waited for forever.
+    otherwise it fails in public.
     """
 
     def __init__(self, main: grpc.Channel, backup: grpc.Channel, fallback: Fallback) -> None:
         super().__init__((main, backup), fallback.taken)
-        self.process = os.getpid()
         self._watch = _Watch(main, fallback)
         # A channel that is dropped is not closed, as calls may be under way.
         self._dropped = weakref.finalize(self, self._watch.drop)
         self._dropped.atexit = False
-        _open.add(self)
 
     def close(self) -> None:
         if self._dropped.detach():
@@ -155,6 +151,9 @@ class _Watch:
     """Tells a fallback of a channel's states, and sees to it that a lost connection is sought again.
 
     Without it, grpc would wait for a call to find out that the sidecar is gone.
+
+    It holds on to the channel, and grpc's thread to it, on purpose: a channel that goes at the end of the
+    interpreter would wait forever for the thread, which is frozen by then.
     """
 
     def __init__(self, channel: grpc.Channel, fallback: Fallback) -> None:
@@ -187,15 +186,6 @@ class _Watch:
 
 _TURN = 0.25
 """Seconds; grpc's watching thread looks every 0.2 s whether somebody is still subscribed."""
-
-_open: weakref.WeakSet[FallbackChannel] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_all() -> None:
-    for each in list(_open):
-        if each.process == os.getpid():
-            each.close()
 
 
 def _do_nothing(_: object) -> None:

@@ -23,10 +23,10 @@ _PLAIN = (("grpc.enable_http_proxy", 0),)
 
 _SIDECAR: tuple[tuple[str, Any], ...] = (
     *_PLAIN,
-    # Discovery, balancing and retries are the sidecar's; with two who retry, their attempts multiply.
+    # Discovery and balancing are the sidecar's, and retries: without a service config there is no policy for
+    # them. grpc.enable_retries stays on all the same, for calls that Envoy refuses unseen when it drains.
     ("grpc.service_config_disable_resolution", 1),
     ("grpc.lb_policy_name", "pick_first"),
-    ("grpc.enable_retries", 0),
     # It is on this host, and may come up after the app or restart: do not back off for minutes, and do not
     # wait the 20 s that grpc grants a connection that is accepted but not served.
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -68,9 +68,6 @@ class Dial(NamedTuple):
     def with_options(self, given: ChannelOptions) -> list[tuple[str, Any]]:
         """All channel options: a caller's own take the place of ours."""
         names = {name for name, _ in given}
-        if "grpc.service_config" in names:
-            # Who brings a service config means its retry policy too.
-            names.add("grpc.enable_retries")
         return [*(option for option in self.options if option[0] not in names), *given]
 
 

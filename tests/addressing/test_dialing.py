@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import pytest
@@ -155,8 +157,28 @@ def test_retries_are_the_sidecars_unless_the_caller_brings_a_service_config(egre
 
     assert attempts(EchoStub()) == 1
     assert attempts(EchoStub(options=[("grpc.service_config", RETRYING)])) == 3
-    no_retries = [("grpc.service_config", RETRYING), ("grpc.enable_retries", 0)]
-    assert attempts(EchoStub(options=no_retries)) == 1
+
+
+def test_a_sidecar_that_drains_loses_no_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draining, Envoy sends GOAWAY again and again; what it refuses unseen, grpc sends once more."""
+    workers, calls = 8, 50
+    with serving(Provider("provider")) as provider:
+        service = localmesh.MeshService("echo", 50051, [provider.address], health_check=None)
+        draining = localmesh.Egress([service], listener={"drain_type": "DEFAULT"})
+        with localmesh.Sidecar("sidecar", egress=draining, directory=tmp_path / "sidecar") as sidecar:
+            monkeypatch.setenv("DUBBO_MESH_EGRESS", sidecar.egress)
+            sidecar.admin.fail_health_check()
+
+            def work(stub: EchoStub, worker: int) -> None:
+                for call in range(calls):
+                    stub.unary(StringValue(value=f"{worker}-{call}"), timeout=20)
+
+            with EchoStub() as stub, ThreadPoolExecutor(workers) as pool:
+                for working in [pool.submit(work, stub, worker) for worker in range(workers)]:
+                    working.result()
+            assert sidecar.admin.stat("http.egress.downstream_cx_total") > 10
+        assert len(provider.ran) == workers * calls
+        assert set(provider.ran.values()) == {1}
 
 
 def test_a_callers_channel_option_takes_the_place_of_ours(egress: Mesh) -> None:

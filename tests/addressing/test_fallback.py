@@ -192,6 +192,7 @@ def test_a_sidecar_that_accepts_connections_without_serving_them_is_as_good_as_n
             localmesh.wait_until(
                 lambda: stub.unary.future(StringValue(), timeout=0.1).exception() is None,
                 what="a call goes past the sidecar",
+                timeout=4,  # before the attempt to connect is given up
             )
     assert set(mesh.backup.ran.values()) == {1}
 

@@ -28,7 +28,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     run = subprocess.run(
         [*command, str(tmp_path_factory.mktemp("pod"))],
         cwd=REPOSITORY,
-        env={**environment, "PYTHONPATH": str(REPOSITORY / "examples")},
+        env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         text=True,
         timeout=60,

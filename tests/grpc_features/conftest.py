@@ -66,7 +66,7 @@ def run_python() -> Callable[..., str]:
         finished = subprocess.run(
             [sys.executable, "-W", "error", "-c", program, *arguments],
             cwd=REPOSITORY,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY / "examples")},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             capture_output=True,
             text=True,
             timeout=30,
