@@ -19,6 +19,9 @@ def main() -> int:
         from .command_line import answer
 
         return answer(sys.argv[1:])
+    if sys.stdin.isatty():
+        print(f"{PROGRAM}: protoc and buf start this program and write to it: see --help", file=sys.stderr)  # noqa: T201
+        return 2
     # One short run makes hardly any garbage, and looking for it takes a tenth of the time.
     gc.disable()
     from .plugin import run

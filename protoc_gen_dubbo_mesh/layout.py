@@ -161,7 +161,7 @@ def _split(items: str) -> list[str]:
         parts = items.split(", ")
         if not any(part.count('"') == 1 for part in parts):
             return parts
-    parts = []
+    split: list[str] = []
     depth = start = 0
     for token in _TOKEN.finditer(items):
         if token[0] in "([":
@@ -169,6 +169,6 @@ def _split(items: str) -> list[str]:
         elif token[0] in ")]":
             depth -= 1
         elif token[0] == "," and not depth:
-            parts.append(items[start : token.start()])
+            split.append(items[start : token.start()])
             start = token.end() + 1
-    return [*parts, items[start:]]
+    return [*split, items[start:]]

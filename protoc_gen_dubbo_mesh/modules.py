@@ -23,15 +23,18 @@ def module_of(proto: str, suffix: str) -> str:
     Raises:
         GenerationError: Python has no such module, since a part of its path is empty.
     """
-    stem = proto.removesuffix(".proto") if proto.endswith(".proto") else proto
-    stem = stem.removesuffix(".protodevel") if stem is proto else stem
-    module = stem.replace("-", "_").replace("/", ".") + suffix
+    module = _stem(proto) + suffix
     if "" in module.split(".") or "\0" in module or "\\" in module:
         raise GenerationError(
             f"{proto!r} gives the Python module {module!r}, which Python cannot import: "
             "a part of its path is empty or holds a character no file name may hold"
         )
     return module
+
+
+def _stem(proto: str) -> str:
+    ending = ".protodevel" if proto.endswith(".protodevel") else ".proto"
+    return proto.removesuffix(ending).replace("-", "_").replace("/", ".")
 
 
 def path_of(module: str) -> str:
@@ -61,9 +64,13 @@ def is_fixed(module: str) -> bool:
     return module.startswith((_PROTOBUF, _OWN))
 
 
-def shadowed_package(module: str) -> str | None:
-    """The package of Python's or of ours that hides `module`, when it is imported by its bare path."""
+def hiding_package(proto: str) -> str | None:
+    """The package of Python's, grpc's or ours that hides what is generated from the file `proto`.
+
+    That is so where generated modules are imported by their bare paths.
+    """
+    module = _stem(proto)
     top, dot, _ = module.partition(".")
-    if dot and (top in {"grpc", "dubbo_mesh"} or top in sys.stdlib_module_names):
+    if dot and not is_fixed(module) and (top in {"grpc", "dubbo_mesh"} or top in sys.stdlib_module_names):
         return top
     return None

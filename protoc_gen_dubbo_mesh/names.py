@@ -24,7 +24,7 @@ _DUNDER = re.compile(r"__.*[^_]__")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 # Attributes of the runtime's base classes that are no dunders; a test compares them.
-_RUNTIME_ATTRIBUTES = frozenset({"_SyncStub__owned", "_Stub__owned"})
+_RUNTIME_ATTRIBUTES = frozenset({"_SyncStub__owned", "_Stub__owned", "_is_protocol"})
 
 
 class Symbols:

@@ -41,7 +41,7 @@ HELP = """\
   emit=python             what to write; default: python
 """
 
-_PARAMETERS = {
+PARAMETERS = {
     "app",
     "namespace",
     "port",
@@ -86,8 +86,8 @@ def _split(parameter: str) -> dict[str, str]:
     given: dict[str, str] = {}
     for item in parameter.split(","):
         name, equals, value = item.partition("=")
-        if name not in _PARAMETERS:
-            known = ", ".join(sorted(_PARAMETERS))
+        if name not in PARAMETERS:
+            known = ", ".join(sorted(PARAMETERS))
             raise GenerationError(f"unknown parameter {name!r}; known: {known}")
         if not equals or not value:
             raise GenerationError(f"parameter {name} has no value: write {name}=...")

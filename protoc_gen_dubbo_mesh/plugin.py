@@ -49,6 +49,12 @@ def run(data: bytes) -> Result:
     except GenerationError as error:
         del response.file[:]
         response.error = str(error)
+    except request.MalformedRequestError:
+        raise
+    except Exception as error:
+        if not request.is_all_text(data):
+            raise request.MalformedRequestError("standard input holds text that is not UTF-8") from error
+        raise
     return Result(response.SerializeToString(), tuple(map(printable, warnings)))
 
 
@@ -57,7 +63,7 @@ def _generate(asked: Request, response: CodeGeneratorResponse, warnings: list[st
     resolver = _resolver(asked, chosen, warnings)
     built = build(asked, chosen, resolver)
     if chosen.imports == "absolute" and not chosen.import_prefix:
-        warnings += _shadowed(asked)
+        warnings += _hidden(asked)
     renderer = Renderer()
     for module in built:
         response.file.add(name=module.path, content=lay_out(renderer.render(module)))
@@ -92,14 +98,17 @@ def _services(asked: Request) -> dict[str, list[str]]:
     }
 
 
-def _shadowed(asked: Request) -> list[str]:
-    """A warning for each package of Python's that hides generated modules."""
+def _hidden(asked: Request) -> list[str]:
+    """A warning for each package of Python's or ours that hides what is generated."""
     hidden: dict[str, str] = {}
     for file in asked.generate:
-        if file.service and (package := modules.shadowed_package(file.name.replace("/", "."))):
-            hidden.setdefault(package, file.name)
+        if file.service:
+            for name in (file.name, *file.dependency):
+                package = modules.hiding_package(name)
+                if package is not None:
+                    hidden.setdefault(package, name)
     return [
-        f"{source}: Python's own package {package!r} hides what is generated below {package}/: "
+        f"{name}: Python's own {package!r} hides what is generated below {package}/: "
         "put all output below a package and name that in import_prefix="
-        for package, source in hidden.items()
+        for package, name in hidden.items()
     ]

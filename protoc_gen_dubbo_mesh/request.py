@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from .errors import GenerationError
 
@@ -51,7 +51,7 @@ def parse(data: bytes) -> Request:
         import_module("dubbo_mesh.v1.options_pb2")
     try:
         message = CodeGeneratorRequest.FromString(data)
-    except DecodeError as error:
+    except (DecodeError, UnicodeDecodeError) as error:
         raise MalformedRequestError("standard input is not a CodeGeneratorRequest") from error
     files = {file.name: file for file in message.proto_file}
     names = message.file_to_generate
@@ -62,3 +62,25 @@ def parse(data: bytes) -> Request:
             raise GenerationError(f"the request asks for {name!r} but does not hold it")
     generate = tuple(files[name] for name in names)
     return Request(message.parameter, generate, files, has_mesh_options)
+
+
+def is_all_text(data: bytes) -> bool:
+    """Whether all strings of a request are text.
+
+    protobuf lets others through in descriptors, as bytes or as errors on reading, and whoever meets one
+    fails. To look for them first would take longer than all the rest.
+    """
+
+    def is_text(message: Message) -> bool:
+        for field, value in message.ListFields():
+            values: Any = [value] if isinstance(value, bytes | str | Message | int | float) else value
+            if field.type == field.TYPE_STRING and not all(isinstance(one, str) for one in values):
+                return False
+            if field.type == field.TYPE_MESSAGE and not all(map(is_text, values)):
+                return False
+        return True
+
+    try:
+        return is_text(CodeGeneratorRequest.FromString(data))
+    except UnicodeDecodeError:
+        return False

@@ -10,9 +10,12 @@ Each mapping is injective and what Black would write: Python reads back exactly 
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 from .errors import printable
+
+_QUOTES = re.compile('"{3,}')
 
 
 class Code(str):
@@ -57,7 +60,7 @@ def comment(text: str) -> Code:
 def docstring(text: str, indent: int = 0) -> Code:
     """`text`, which `comments.clean` made, as a docstring at the depth of `indent` spaces.
 
-    Backslashes are doubled and three quotes are escaped, so nothing in the text ends the literal or
+    Backslashes are doubled and quotes in threes are escaped, so nothing in the text ends the literal or
     escapes anything. Whatever is not printable is an escape: Python and Black disagree on which of
     those characters end a line. A quote at either end is an escape too: Black would put a space there.
     """
@@ -71,7 +74,9 @@ def docstring(text: str, indent: int = 0) -> Code:
 
 
 def _escaped(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    escaped = text.replace("\\", "\\\\")
+    if '"""' in escaped:
+        escaped = _QUOTES.sub(lambda quotes: '\\"' * len(quotes[0]), escaped)
     if escaped.startswith('"'):
         escaped = "\\" + escaped
     return "\n".join(map(printable, escaped.split("\n")))

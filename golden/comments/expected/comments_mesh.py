@@ -100,7 +100,7 @@ class QuotesStub(dubbo_mesh.Stub["QuotesAsyncStub"]):
     """\""\x22"""
 
     four: dubbo_mesh.UnaryUnary[comments_pb2.Message, comments_pb2.Message]
-    """''' \"\"\"" '''"""
+    """''' \"\"\"\" '''"""
 
 
 class QuotesAsyncStub(dubbo_mesh.aio.Stub, twin=QuotesStub):
@@ -137,7 +137,7 @@ class QuotesAsyncStub(dubbo_mesh.aio.Stub, twin=QuotesStub):
     """\""\x22"""
 
     four: dubbo_mesh.aio.UnaryUnary[comments_pb2.Message, comments_pb2.Message]
-    """''' \"\"\"" '''"""
+    """''' \"\"\"\" '''"""
 
 
 class QuotesServicer(dubbo_mesh.Servicer):
@@ -200,7 +200,7 @@ class QuotesServicer(dubbo_mesh.Servicer):
     def four(
         self, request: comments_pb2.Message, context: grpc.ServicerContext
     ) -> comments_pb2.Message:
-        """''' \"\"\"" '''"""
+        """''' \"\"\"\" '''"""
         dubbo_mesh.unimplemented(context, "/golden.comments.Quotes/four")
 
 
@@ -264,7 +264,7 @@ class QuotesAsyncServicer(dubbo_mesh.aio.Servicer):
     async def four(
         self, request: comments_pb2.Message, context: dubbo_mesh.aio.ServicerContext
     ) -> comments_pb2.Message:
-        """''' \"\"\"" '''"""
+        """''' \"\"\"\" '''"""
         await dubbo_mesh.aio.unimplemented(context, "/golden.comments.Quotes/four")
 
 
