@@ -103,7 +103,8 @@ def _look_at_target(said: str, environment: Environment, timeout: float) -> Iter
         except ConfigurationError as error:
             yield Finding("dial", "failed", f"{name}: {error}", "set the variable that is named")
             continue
-        authority = dict(way.options).get("grpc.default_authority", target.authority)
+        by_default = way.address if environment.mode == "direct" else target.authority
+        authority = dict(way.options).get("grpc.default_authority", by_default)
         yield Finding("dial", "ok", f"{name}: {way.address}, :authority {authority}; {way.why}")
         if environment.mode != "proxyless":
             yield _reach(name, way.address, environment, timeout)
