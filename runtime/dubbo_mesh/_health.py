@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 import grpc.aio
-from grpc_health.v1 import health_pb2
 
+from ._health_messages import HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse
 from ._workers import Workers
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ WHOLE_SERVER = ""
 
 HEALTH = "grpc.health.v1.Health"
 
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-_SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+_SERVING = HealthCheckResponse.SERVING
+_NOT_SERVING = HealthCheckResponse.NOT_SERVING
+_SERVICE_UNKNOWN = HealthCheckResponse.SERVICE_UNKNOWN
 
 _THREADS = 32  # started as needed; a caller that sends no request holds one
 
@@ -225,9 +225,7 @@ def _sync_methods(board: Board) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
     # Threads of its own: when calls hold all of the server's, the sidecar must still hear that it is alive.
     workers = Workers("dubbo-mesh-health", _THREADS)
 
-    def check(
-        request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
-    ) -> health_pb2.HealthCheckResponse:
+    def check(request: HealthCheckRequest, context: grpc.ServicerContext) -> HealthCheckResponse:
         serving = board.is_serving(request.service)
         if serving is None:
             context.abort(grpc.StatusCode.NOT_FOUND, _unknown(request.service))
@@ -237,10 +235,10 @@ def _sync_methods(board: Board) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
         return _list_response(board)
 
     def watch(
-        request: health_pb2.HealthCheckRequest,
+        request: HealthCheckRequest,
         context: grpc.ServicerContext,
-        send: Callable[[health_pb2.HealthCheckResponse | None], None] | None = None,
-    ) -> Iterator[health_pb2.HealthCheckResponse] | None:
+        send: Callable[[HealthCheckResponse | None], None] | None = None,
+    ) -> Iterator[HealthCheckResponse] | None:
         if send is None:  # an interceptor has hidden what lets a watch do without a thread
             return _watch_on_thread(board, request.service, context)
         watcher = _Watcher(board, request.service, send, workers)
@@ -260,8 +258,8 @@ def _sync_methods(board: Board) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
 
 def _async_methods(board: Board) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
     async def check(
-        request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> health_pb2.HealthCheckResponse:
+        request: HealthCheckRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> HealthCheckResponse:
         serving = board.is_serving(request.service)
         if serving is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, _unknown(request.service))
@@ -271,8 +269,8 @@ def _async_methods(board: Board) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
         return _list_response(board)
 
     async def watch(
-        request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
+        request: HealthCheckRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[HealthCheckResponse]:
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
 
@@ -281,7 +279,7 @@ def _async_methods(board: Board) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
                 loop.call_soon_threadsafe(changed.set)
 
         with board.watched(wake):
-            last: health_pb2.HealthCheckResponse | None = None
+            last: HealthCheckResponse | None = None
             while True:
                 changed.clear()
                 response = _response(board.is_serving(request.service))
@@ -302,7 +300,7 @@ class _Watcher:
         self,
         board: Board,
         service: str,
-        send: Callable[[health_pb2.HealthCheckResponse | None], None],
+        send: Callable[[HealthCheckResponse | None], None],
         workers: Workers,
     ) -> None:
         self._board = board
@@ -310,7 +308,7 @@ class _Watcher:
         self._send = send
         self._workers = workers
         self._lock = threading.Lock()
-        self._last: health_pb2.HealthCheckResponse | None = None
+        self._last: HealthCheckResponse | None = None
         self._news = False
         self._sending = False
         self._ended = False
@@ -342,11 +340,11 @@ class _Watcher:
 
 def _watch_on_thread(
     board: Board, service: str, context: grpc.ServicerContext
-) -> Iterator[health_pb2.HealthCheckResponse]:
+) -> Iterator[HealthCheckResponse]:
     changed = threading.Event()
     context.add_callback(changed.set)
     with board.watched(changed.set):
-        last: health_pb2.HealthCheckResponse | None = None
+        last: HealthCheckResponse | None = None
         while context.is_active():
             changed.clear()
             response = _response(board.is_serving(service))
@@ -358,10 +356,10 @@ def _watch_on_thread(
             changed.wait()
 
 
-def _response(serving: bool | None) -> health_pb2.HealthCheckResponse:
+def _response(serving: bool | None) -> HealthCheckResponse:
     if serving is None:
-        return health_pb2.HealthCheckResponse(status=_SERVICE_UNKNOWN)
-    return health_pb2.HealthCheckResponse(status=_SERVING if serving else _NOT_SERVING)
+        return HealthCheckResponse(status=_SERVICE_UNKNOWN)
+    return HealthCheckResponse(status=_SERVING if serving else _NOT_SERVING)
 
 
 def _unknown(service: str) -> str:
@@ -370,30 +368,20 @@ def _unknown(service: str) -> str:
 
 
 def _list_response(board: Board) -> object:
-    response = _list_messages()[1]()
+    response = HealthListResponse()
     for name, serving in board.snapshot().items():
         response.statuses[name].CopyFrom(_response(serving))
     return response
 
 
-def _list_messages() -> tuple[Any, Any]:
-    """The messages of List, which older releases of grpcio-health-checking lack."""
-    messages = cast("Any", health_pb2)
-    return messages.HealthListRequest, messages.HealthListResponse
-
-
 def _handlers(
     check: Callable[..., Any], watch: Callable[..., Any], list_: Callable[..., Any]
 ) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
-    request = health_pb2.HealthCheckRequest.FromString
-    response = health_pb2.HealthCheckResponse.SerializeToString
-    handlers = {
+    request = HealthCheckRequest.FromString
+    response = HealthCheckResponse.SerializeToString
+    list_request, list_response = HealthListRequest.FromString, HealthListResponse.SerializeToString
+    return {
         f"/{HEALTH}/Check": grpc.unary_unary_rpc_method_handler(check, request, response),
         f"/{HEALTH}/Watch": grpc.unary_stream_rpc_method_handler(watch, request, response),
+        f"/{HEALTH}/List": grpc.unary_unary_rpc_method_handler(list_, list_request, list_response),
     }
-    if hasattr(health_pb2, "HealthListRequest"):
-        list_request, list_response = _list_messages()
-        handlers[f"/{HEALTH}/List"] = grpc.unary_unary_rpc_method_handler(
-            list_, list_request.FromString, list_response.SerializeToString
-        )
-    return handlers

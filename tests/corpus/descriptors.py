@@ -27,22 +27,18 @@ WELL_KNOWN = (
 )
 
 
-def collect(directories: Iterable[Path]) -> tuple[FileDescriptorSet, dict[str, str]]:
-    """The files that the `_pb2.py` below `directories` describe, imported files first.
+def collect(modules: Iterable[Path]) -> tuple[FileDescriptorSet, dict[str, str]]:
+    """The files that `modules`, which are all `_pb2.py`, describe; imported files first.
 
     Returns:
         The files, and why each file that is not among them cannot be.
     """
-    files = {module.DESCRIPTOR.name: _well_known(module.DESCRIPTOR.serialized_pb) for module in WELL_KNOWN}
-    for directory in directories:
-        for module in sorted(directory.rglob("*_pb2.py")):
-            for file in _files(module):
-                files.setdefault(file.name, file)
+    known = [FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb) for module in WELL_KNOWN]
+    files = {file.name: file for file in known}
+    for module in modules:
+        for file in _files(module):
+            files.setdefault(file.name, file)
     return _in_order(files)
-
-
-def _well_known(serialized: bytes) -> FileDescriptorProto:
-    return FileDescriptorProto.FromString(serialized)
 
 
 def _files(module: Path) -> Iterator[FileDescriptorProto]:

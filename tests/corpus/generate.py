@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ PLUGIN = Path(sys.executable).with_name("protoc-gen-dubbo-mesh")
 
 # protobuf brings the modules of these itself.
 OF_PROTOBUF = "google/protobuf/"
+
+DESCRIPTORS = "descriptors"
 
 
 @dataclass
@@ -63,16 +66,25 @@ def compile_corpus(corpus: Corpus, cache: Path) -> Compiled:
     """Fetches and compiles `corpus`; what an earlier run left is made anew."""
     work = cache / "work" / corpus.name
     shutil.rmtree(work, ignore_errors=True)
-    out = work / "generated"
-    out.mkdir(parents=True)
+    work.mkdir(parents=True)
     directories = [fetched(package, cache) for package in corpus.packages]
-    described = work / "descriptors"
     if corpus.roots:
-        files, refused = _describe(directories, corpus.roots, work, described)
-    else:
-        collected, refused = descriptors.collect(directories)
-        described.write_bytes(collected.SerializeToString())
-        files = [file.name for file in collected.file]
+        files, refused = _describe(directories, corpus.roots, work)
+        return compile_files(files, refused, work)
+    return compile_modules((path for root in directories for path in sorted(root.rglob("*_pb2.py"))), work)
+
+
+def compile_modules(modules: Iterable[Path], work: Path) -> Compiled:
+    """Compiles, below `work`, what protoc once made `modules` of, which are all `_pb2.py`."""
+    collected, refused = descriptors.collect(modules)
+    (work / DESCRIPTORS).write_bytes(collected.SerializeToString())
+    return compile_files([file.name for file in collected.file], refused, work)
+
+
+def compile_files(files: Iterable[str], refused: dict[str, str], work: Path) -> Compiled:
+    """Compiles files that the descriptors in `work` describe."""
+    described, out = work / DESCRIPTORS, work / "generated"
+    out.mkdir()
     files = sorted(name for name in files if not name.startswith(OF_PROTOBUF))
     asked = set(files)
     compiled = Compiled(
@@ -97,7 +109,7 @@ def compile_corpus(corpus: Corpus, cache: Path) -> Compiled:
 
 
 def _describe(
-    directories: list[Path], roots: tuple[str, ...], work: Path, described: Path
+    directories: list[Path], roots: tuple[str, ...], work: Path
 ) -> tuple[list[str], dict[str, str]]:
     """Writes the descriptors of the files that protoc accepts, comments and all.
 
@@ -109,7 +121,7 @@ def _describe(
     ]
     files = _virtual_paths(found)
     arguments = [f"-I{root}" for root in found]
-    arguments += ["--include_imports", "--include_source_info", f"--descriptor_set_out={described}"]
+    arguments += ["--include_imports", "--include_source_info", f"--descriptor_set_out={work / DESCRIPTORS}"]
     refused: dict[str, str] = {}
     while True:
         try:

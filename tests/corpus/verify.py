@@ -22,9 +22,7 @@ STAGES = ("compile", "import", "register", "done")
 BATCH = 60
 
 # All that the generated modules may import besides each other.
-SITE_PACKAGES = (
-    *("google.protobuf", "google._upb", "grpc", "grpc_health", "typing_extensions", "dubbo_mesh"),
-)
+SITE_PACKAGES = (*("google.protobuf", "google._upb", "grpc", "typing_extensions", "dubbo_mesh"),)
 
 
 @dataclass(frozen=True)
@@ -116,12 +114,12 @@ def unformatted(directory: Path, cache: Path) -> list[str]:
     return complaints
 
 
-def worse(outcomes: Outcomes) -> Iterator[tuple[str, str]]:
-    """The files that our module fails for though protoc's messages or its gRPC module do not, and why."""
+def faults(outcomes: Outcomes, kind: str) -> Iterator[tuple[str, str]]:
+    """The files whose modules of `kind` fail though protoc's messages or the other kind's do not, and why."""
     for file, kinds in outcomes.items():
-        mesh = kinds["mesh"]
-        if mesh.stage != "done" and "done" in (kinds["messages"].stage, kinds["grpc"].stage):
-            yield file, f"{mesh.stage}: {mesh.cause}"
+        mine = kinds[kind]
+        if mine.stage != "done" and any(outcome.stage == "done" for outcome in kinds.values()):
+            yield file, f"{mine.stage}: {mine.cause}"
 
 
 def shared_failures(outcomes: Outcomes) -> Iterator[tuple[str, str]]:

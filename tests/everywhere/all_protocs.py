@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -63,14 +64,8 @@ def from_debian(scratch: Path) -> Command:
 
 
 MAKERS: dict[str, Callable[[Path], Command]] = {
-    **{
-        f"{package} {version}": lambda scratch, wheel=(package, version): from_wheel(*wheel, scratch)
-        for package, version in WHEELS
-    },
-    **{
-        f"grpcio-tools {version}": lambda scratch, version=version: from_grpc_tools(version, scratch)
-        for version in GRPC_TOOLS
-    },
+    **{f"{package} {version}": partial(from_wheel, package, version) for package, version in WHEELS},
+    **{f"grpcio-tools {version}": partial(from_grpc_tools, version) for version in GRPC_TOOLS},
 }
 if shutil.which("apt-get"):
     MAKERS["Debian"] = from_debian

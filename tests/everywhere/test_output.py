@@ -73,7 +73,9 @@ def test_it_needs_no_home_and_writes_nothing_beside_its_output(
     output: dict[str, bytes], tmp_path: Path
 ) -> None:
     """Not even root can make a directory below /dev/null."""
-    nowhere = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "BLACK_CACHE_DIR"), "/dev/null/nowhere")
+    nowhere: dict[str, str] = dict.fromkeys(
+        ("HOME", "TMPDIR", "XDG_CACHE_HOME", "BLACK_CACHE_DIR"), "/dev/null/nowhere"
+    )
     assert generate(tmp_path, env=nowhere) == output
 
 

@@ -1,0 +1,82 @@
+"""The messages of `grpc.health.v1`, in a descriptor pool of their own.
+
+An application may bring `health.proto` itself, under whatever path, with the modules generated from it.
+protobuf refuses a second file that defines the same messages in one pool, so such an application could not
+serve if the modules of grpcio-health-checking were imported for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.descriptor_pb2 import DescriptorProto as Message
+from google.protobuf.descriptor_pb2 import EnumDescriptorProto as Enum
+from google.protobuf.descriptor_pb2 import EnumValueDescriptorProto as EnumValue
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
+from google.protobuf.descriptor_pb2 import FileDescriptorProto as File
+from google.protobuf.descriptor_pb2 import MessageOptions
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
+
+PACKAGE = "grpc.health.v1"
+
+_ONE, _MANY = Field.LABEL_OPTIONAL, Field.LABEL_REPEATED
+_STRING, _ENUM, _MESSAGE = Field.TYPE_STRING, Field.TYPE_ENUM, Field.TYPE_MESSAGE
+
+_FILE = File(
+    name="dubbo_mesh/health.proto",
+    package=PACKAGE,
+    syntax="proto3",
+    message_type=[
+        Message(name="HealthCheckRequest", field=[Field(name="service", number=1, label=_ONE, type=_STRING)]),
+        Message(
+            name="HealthCheckResponse",
+            enum_type=[
+                Enum(
+                    name="ServingStatus",
+                    value=[
+                        EnumValue(name=name, number=number)
+                        for number, name in enumerate(
+                            ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
+                        )
+                    ],
+                )
+            ],
+            field=[Field(name="status", number=1, label=_ONE, type=_ENUM, type_name="ServingStatus")],
+        ),
+        Message(name="HealthListRequest"),
+        Message(
+            name="HealthListResponse",
+            nested_type=[
+                Message(
+                    name="StatusesEntry",
+                    field=[
+                        Field(name="key", number=1, label=_ONE, type=_STRING),
+                        Field(
+                            name="value", number=2, label=_ONE, type=_MESSAGE, type_name="HealthCheckResponse"
+                        ),
+                    ],
+                    options=MessageOptions(map_entry=True),
+                )
+            ],
+            field=[Field(name="statuses", number=1, label=_MANY, type=_MESSAGE, type_name="StatusesEntry")],
+        ),
+    ],
+)
+
+_POOL = DescriptorPool()
+_POOL.Add(_FILE)
+
+
+def _message(name: str) -> Any:
+    return GetMessageClass(_POOL.FindMessageTypeByName(f"{PACKAGE}.{name}"))
+
+
+if TYPE_CHECKING:
+    from grpc_health.v1.health_pb2 import HealthCheckRequest as HealthCheckRequest
+    from grpc_health.v1.health_pb2 import HealthCheckResponse as HealthCheckResponse
+else:
+    HealthCheckRequest = _message("HealthCheckRequest")
+    HealthCheckResponse = _message("HealthCheckResponse")
+HealthListRequest = _message("HealthListRequest")
+HealthListResponse = _message("HealthListResponse")
