@@ -8,7 +8,7 @@ ARGS ?=
 TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh examples/demo.py tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak bench peers test lint generate clean
+.PHONY: help demo soak bench peers test corpus everywhere lint generate clean
 
 help: ## Says what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -29,6 +29,12 @@ peers: $(VENV)/.dev ## Talks with Dubbo's own Triple for Node.js, both ways; ins
 
 test: lint ## Lints, then runs all tests; ARGS goes to pytest
 	$(BIN)/python -m pytest $(ARGS)
+
+corpus: $(VENV)/.dev ## Generates from the protos of Google, Envoy and others, fetched from PyPI and npm; ARGS names some
+	$(BIN)/python -m tests.corpus $(ARGS)
+
+everywhere: $(VENV)/.dev ## Tries old and new protocs, Pythons, grpcio and protobuf, in environments made for it
+	$(BIN)/python -m pytest -s tests/everywhere/all_protocs.py tests/everywhere/all_environments.py $(ARGS)
 
 lint: $(VENV)/.dev ## Checks style, format and types
 	$(BIN)/ruff check .

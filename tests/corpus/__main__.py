@@ -53,9 +53,9 @@ def grouped(failures: list[tuple[str, str]]) -> list[str]:
     """One line for each cause, with the first of the files and their number."""
     causes: dict[str, list[str]] = {}
     for file, cause in failures:
-        causes.setdefault(cause, []).append(file)
+        causes.setdefault(cause.rpartition("\n")[2], []).append(file)
     return [
-        f"{files[0]}{f' and {len(files) - 1} more' if len(files) > 1 else ''}: {cause[:300]}"
+        f"{files[0]}{f' and {len(files) - 1} more' if len(files) > 1 else ''}: {cause}"
         for cause, files in causes.items()
     ]
 
@@ -102,6 +102,7 @@ def main() -> int:
             flush=True,
         )
         ours = [*faults(outcomes, "mesh"), *((file, "Black would reformat it") for file in crooked)]
+        ours += [(path, "another run gives it otherwise") for path in compiled.unstable]
         if compiled.error:
             ours.append((corpus.name, compiled.error.strip()))
         bad = {file for file, _ in ours}

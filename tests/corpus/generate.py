@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ PLUGIN = Path(sys.executable).with_name("protoc-gen-dubbo-mesh")
 OF_PROTOBUF = "google/protobuf/"
 
 DESCRIPTORS = "descriptors"
+PARTS = 3  # runs that must together give what one run gives
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Compiled:
         refused: the files that protoc does not accept, and why.
         seconds: how long our plugin's run of protoc took.
         error: what our plugin said when it gave nothing; empty otherwise.
+        unstable: the modules that several runs, in another order and with other hash seeds, gave otherwise.
     """
 
     directory: Path
@@ -41,13 +44,14 @@ class Compiled:
     refused: dict[str, str]
     seconds: float = 0.0
     error: str = ""
+    unstable: tuple[str, ...] = ()
 
 
 class ProtocError(Exception):
     """protoc failed; the text is what it said."""
 
 
-def protoc(work: Path, *arguments: str) -> None:
+def protoc(work: Path, *arguments: str, hash_seed: str = "random") -> None:
     """Runs protoc with any number of arguments.
 
     Raises:
@@ -56,7 +60,10 @@ def protoc(work: Path, *arguments: str) -> None:
     argument_file = work / "arguments"
     argument_file.write_text("\n".join(arguments))
     done = subprocess.run(
-        [sys.executable, "-m", "grpc_tools.protoc", f"@{argument_file}"], capture_output=True, text=True
+        [sys.executable, "-m", "grpc_tools.protoc", f"@{argument_file}"],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
     )
     if done.returncode != 0:
         raise ProtocError(done.stderr)
@@ -96,16 +103,34 @@ def compile_files(files: Iterable[str], refused: dict[str, str], work: Path) -> 
         },
         refused,
     )
+    with_services = [file for file in files if compiled.services[file]]
     source = f"--descriptor_set_in={described}"
     protoc(work, source, f"--python_out={out}", *files)
-    protoc(work, source, f"--grpc_python_out={out}", *(file for file in files if compiled.services[file]))
+    protoc(work, source, f"--grpc_python_out={out}", *with_services)
+    ours = (source, f"--plugin=protoc-gen-dubbo-mesh={PLUGIN}")
     began = time.monotonic()
     try:
-        protoc(work, source, f"--plugin=protoc-gen-dubbo-mesh={PLUGIN}", f"--dubbo-mesh_out={out}", *files)
+        protoc(work, *ours, f"--dubbo-mesh_out={out}", *files)
     except ProtocError as error:
         compiled.error = str(error)
+        return compiled
     compiled.seconds = time.monotonic() - began
+    again = work / "again"
+    again.mkdir()
+    for part in range(PARTS):
+        some = with_services[part::PARTS][::-1]
+        protoc(work, *ours, f"--dubbo-mesh_out={again}", *some, hash_seed=str(part))
+    first, second = _modules(out), _modules(again)
+    compiled.unstable = tuple(
+        sorted(path for path in first.keys() | second.keys() if first.get(path) != second.get(path))
+    )
     return compiled
+
+
+def _modules(directory: Path) -> dict[str, bytes]:
+    """Our modules below `directory`, by path."""
+    paths = directory.rglob("*_mesh.py")
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in paths}
 
 
 def _describe(
