@@ -19,7 +19,7 @@ class Placed(NamedTuple):
     Attributes:
         file: the file in the project.
         at: its path in the wheel.
-        selected: whether the build takes it by itself, since it lies in one of the project's packages.
+        selected: whether it is where it is since it lies in one of the project's packages.
     """
 
     file: Path
@@ -46,7 +46,7 @@ def place(
     Args:
         settings: what was generated.
         outputs: the generated files.
-        selected: where the build puts a file by itself; None if it does not.
+        selected: where the build puts a file that lies in one of the project's packages; None for others.
         otherwise: where a file goes by its place in the project alone, which decides if modules import each
             other relatively. If they do not, their imports say where they are.
     """

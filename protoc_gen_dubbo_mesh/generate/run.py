@@ -52,6 +52,16 @@ class Staleness(NamedTuple):
     warnings: tuple[str, ...]
 
 
+@contextlib.contextmanager
+def _plain_errors() -> Generator[None]:
+    """Says in one line what is wrong with a file or directory."""
+    try:
+        yield
+    except OSError as error:
+        raise GenerationError(f"{error.strerror}: {shown(Path(str(error.filename)))}") from error
+
+
+@_plain_errors()
 def update(settings: Settings, progress: Progress) -> Outcome:
     """Generates what is not there yet as it should be. After an error, nothing has been written.
 
@@ -73,8 +83,7 @@ def update(settings: Settings, progress: Progress) -> Outcome:
             _known({**stamps.hash_inputs(sources, run.inputs), **read}),
             _known(stamps.hash_files(made, tree.files_below(made))),
         )
-        with _plain_errors():
-            tree.apply(settings, found)
+        tree.apply(settings, found)
     warnings = [*run.warnings, *(f"warning: {stray}" for stray in tree.strays(settings, sources, found))]
     try:
         stamps.write(settings, stamp)
@@ -85,6 +94,7 @@ def update(settings: Settings, progress: Progress) -> Outcome:
     return _outcome(settings, sources, stamp, _summary(settings, sources, found), warnings)
 
 
+@_plain_errors()
 def check(settings: Settings, progress: Progress) -> Staleness:
     """Says what `update` would change, and writes nothing.
 
@@ -106,14 +116,6 @@ def _produced(settings: Settings, sources: Sources, progress: Progress) -> Gener
         work.mkdir()
         made.mkdir()
         yield made, produce(settings, sources, made, work, progress)
-
-
-@contextlib.contextmanager
-def _plain_errors() -> Generator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise GenerationError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
 def _is_sdist_without_its_protos(settings: Settings) -> bool:
@@ -144,13 +146,11 @@ def _outcome(
 
 
 def _summary(settings: Settings, sources: Sources, found: list[tree.Difference]) -> str:
-    removed = sum(after is None for _, _, after in found)
     if not found:
         return f"{shown(settings.out)} is up to date"
-    return (
-        f"{shown(settings.out)}: {len(found) - removed} written, {removed} removed, "
-        f"from {len(sources.files)} .proto"
-    )
+    removed = sum(after is None for _, _, after in found)
+    written, from_ = len(found) - removed, len(sources.files)
+    return f"{written} written and {removed} removed below {shown(settings.out)}, from {from_} .proto"
 
 
 def _known(hashes: dict[str, str | None]) -> dict[str, str]:

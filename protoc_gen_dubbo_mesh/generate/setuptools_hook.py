@@ -133,10 +133,15 @@ class BuildDubboMesh(Command):
         return placed
 
     def _selected(self, file: Path) -> PurePosixPath | None:
-        """Where build_py puts a module that lies in one of the project's packages."""
-        for package in self._known("packages"):
-            if self._directory_of(package) == file.parent:
-                return PurePosixPath(package.replace(".", "/"), file.name)
+        """Where a module goes that lies in one of the project's packages, or below it.
+
+        Not only what build_py takes: before the first run it knows no packages that are all generated.
+        """
+        packages = {self._directory_of(package): package for package in self._known("packages")}
+        for directory in file.parents:
+            if directory in packages:
+                at = PurePosixPath(packages[directory].replace(".", "/"))
+                return at / file.relative_to(directory).as_posix()
         return None
 
     def _by_directory(self, file: Path) -> PurePosixPath:

@@ -1,0 +1,48 @@
+"""Environments that have the wheels of both distributions, made once: for builders and for users."""
+
+from __future__ import annotations
+
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.hooks.samples import said_by
+
+ROOT = Path(__file__).parents[2]
+
+
+def install(python: Path, *arguments: object) -> str:
+    """Runs pip for another environment."""
+    pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")
+    return said_by(*pip, "install", "--quiet", *arguments)
+
+
+def environment(where: Path, *arguments: object) -> Path:
+    """The Python of a new environment with what pip installs for `arguments`."""
+    venv.create(where)
+    python = where / "bin" / "python"
+    install(python, *arguments)
+    return python
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheels")
+    for project in (ROOT / "runtime", ROOT):
+        said_by(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", out, project)
+    return out
+
+
+@pytest.fixture(scope="session")
+def builder(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that builds: with the plugin, build backends, and no pip."""
+    needed = ("protoc-gen-dubbo-mesh", "build", "hatchling", "setuptools", "editables")
+    return environment(tmp_path_factory.mktemp("builder"), "--find-links", wheels, *needed)
+
+
+@pytest.fixture(scope="session")
+def user(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that has what generated code needs, and nothing else."""
+    return environment(tmp_path_factory.mktemp("user"), "--find-links", wheels, "dubbo-mesh")

@@ -1,0 +1,374 @@
+"""`protoc-gen-dubbo-mesh generate`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from protoc_gen_dubbo_mesh.generate import command, run, stamp
+from tests.hooks.samples import MODULES, ORDERS, TYPES, below, place_an_order, said_by, write
+
+PROGRAM = Path(sys.executable).with_name("protoc-gen-dubbo-mesh")
+
+SETTINGS = """\
+[tool.dubbo-mesh]
+roots = ["protos", "shared protos"]
+out = "src"
+"""
+
+
+class Generating:
+    """The command, in a project of two roots; what it wrote on standard output and error."""
+
+    def __init__(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.project = project
+        self.src = project / "src"
+        self.orders = project / "protos" / "shop" / "api" / "v1" / "orders.proto"
+        self.types = project / "shared protos" / "acme" / "types.proto"
+        self._capsys = capsys
+        self.out = self.err = ""
+
+    def __call__(self, *arguments: str) -> int:
+        try:
+            status = command.generate(list(arguments))
+        except SystemExit as stop:
+            status = int(str(stop.code))
+        self.out, self.err = self._capsys.readouterr()
+        return status
+
+    def stamp(self) -> Path:
+        (file,) = (self.project / stamp.DIRECTORY).glob("*.json")
+        return file
+
+    def times(self) -> dict[str, int]:
+        return {name: (self.src / name).stat().st_mtime_ns for name in below(self.src)}
+
+
+@pytest.fixture
+def generate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Generating:
+    project = tmp_path / "a project"
+    write(
+        project,
+        {
+            "pyproject.toml": SETTINGS,
+            "protos/shop/api/v1/orders.proto": ORDERS,
+            "shared protos/acme/types.proto": TYPES,
+        },
+    )
+    monkeypatch.chdir(project)
+    return Generating(project, capsys)
+
+
+def test_modules_from_several_roots_import_and_run(generate: Generating) -> None:
+    assert generate() == 0
+    assert generate.err == "5 written and 0 removed below src, from 2 .proto\n"
+    assert below(generate.src) == MODULES
+    place_an_order("", path=generate.src)
+
+
+def test_the_output_is_protocs_own(generate: Generating, tmp_path: Path) -> None:
+    assert generate() == 0
+    by_hand = tmp_path / "by hand"
+    by_hand.mkdir()
+    include = said_by(PROGRAM, "--proto-path").strip()
+    outputs = [f"--{kind}_out={by_hand}" for kind in ("python", "pyi", "dubbo-mesh")]
+    said_by(
+        *(sys.executable, "-m", "grpc_tools.protoc", f"--plugin=protoc-gen-dubbo-mesh={PROGRAM}"),
+        *("-Iprotos", "-Ishared protos", f"-I{include}", *outputs),
+        *("shop/api/v1/orders.proto", "acme/types.proto"),
+        cwd=generate.project,
+    )
+    assert {name: (generate.src / name).read_text() for name in MODULES} == {
+        name: (by_hand / name).read_text() for name in below(by_hand)
+    }
+
+
+def test_nothing_runs_when_nothing_changed(generate: Generating, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert generate() == 0
+    before = generate.times()
+    monkeypatch.setattr(run, "_produced", None)
+    assert generate() == 0
+    assert generate.err == "src is up to date\n"
+    assert generate.times() == before
+
+
+def test_only_what_changed_is_written(generate: Generating) -> None:
+    assert generate() == 0
+    before = generate.times()
+    generate.orders.write_text(ORDERS.replace("Takes orders.", "Takes all orders."))
+    assert generate() == 0
+    after = generate.times()
+    assert {name for name in after if after[name] != before[name]} == {"shop/api/v1/orders_mesh.py"}
+
+
+@pytest.mark.parametrize("cause", ["import", "config", "option", "tool", "edited", "deleted", "damaged"])
+def test_whatever_decides_on_the_output_is_noticed(
+    generate: Generating, cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # acme/types.proto is imported only, and found on the import path.
+    given = ["--root=protos", "--import-path=shared protos", "--option=config=mesh.toml"]
+    config = write(generate.project, {"mesh.toml": 'services."shop.*".app = "one"\n'}) / "mesh.toml"
+    generate.orders.write_text(ORDERS.replace('app: "orders" ', ""))
+    assert generate(*given) == 0
+    assert below(generate.src) == {name for name in MODULES if name.startswith("shop")}
+    module = generate.src / "shop" / "api" / "v1" / "orders_mesh.py"
+    first = module.read_text()
+    assert 'app="one"' in first
+    last_run = generate.stamp().stat().st_mtime_ns
+    match cause:
+        case "import":
+            generate.types.write_text(TYPES.replace("string", "bytes"))
+        case "config":
+            config.write_text('services."shop.*".app = "two"\n')
+        case "option":
+            given.append("--option=api=sync")
+        case "tool":
+            monkeypatch.setattr(stamp, "__version__", "99")
+        case "edited":
+            module.write_text(first + "# mine\n")
+        case "deleted":
+            module.unlink()
+        case _:
+            generate.stamp().write_text("{}")
+    assert generate(*given) == 0
+    assert generate.stamp().stat().st_mtime_ns > last_run
+    now = module.read_text()
+    assert ('app="two"' in now) == (cause == "config")
+    assert ("Async" in now) == (cause != "option")
+    assert (now == first) == (cause not in {"config", "option"})
+
+
+def test_output_of_a_deleted_proto_goes(generate: Generating) -> None:
+    assert generate() == 0
+    generate.orders.unlink()
+    assert generate("--check") == 1
+    assert "--- a/src/shop/api/v1/orders_mesh.py\n+++ /dev/null\n" in generate.out
+    assert generate() == 0
+    assert generate.err == "0 written and 3 removed below src, from 1 .proto\n"
+    assert below(generate.src) == {name for name in MODULES if name.startswith("acme")}
+    assert not (generate.src / "shop").exists()
+
+
+def test_what_somebody_wrote_in_the_place_of_old_output_stays(generate: Generating) -> None:
+    assert generate() == 0
+    generate.orders.unlink()
+    mine = generate.src / "shop" / "api" / "v1" / "orders_pb2.py"
+    mine.write_text("mine = True\n")
+    assert generate() == 0
+    assert mine.read_text() == "mine = True\n"
+
+
+def test_a_fresh_clone_reports_output_of_a_deleted_proto(generate: Generating) -> None:
+    assert generate() == 0
+    generate.stamp().unlink()
+    generate.orders.unlink()
+    assert generate("--check") == 1
+    assert generate.out == ""
+    assert generate.err.startswith(
+        "src/shop/api/v1/orders_mesh.py: was generated from shop/api/v1/orders.proto, which is below no root"
+    )
+    assert generate() == 0
+    assert "warning: src/shop/api/v1/orders_mesh.py" in generate.err
+    assert generate("--check", "--exclude=shop/*") == 0
+
+
+def test_check_writes_nothing_and_shows_a_diff(generate: Generating) -> None:
+    before = below(generate.project)
+    assert generate("--check") == 1
+    assert below(generate.project) == before
+    assert generate.out.count("--- /dev/null\n") == len(MODULES)
+    assert generate.err == "5 files are stale: run protoc-gen-dubbo-mesh generate\n"
+
+    assert generate() == 0
+    assert generate("--check") == 0
+    assert (generate.out, generate.err) == ("", "")
+
+    generate.orders.write_text(ORDERS.replace("Takes orders.", "Takes all orders."))
+    assert generate("--check") == 1
+    assert generate.out.startswith(
+        "--- a/src/shop/api/v1/orders_mesh.py\n+++ b/src/shop/api/v1/orders_mesh.py\n"
+    )
+    assert '+    """Takes all orders."""\n' in generate.out
+
+
+@pytest.mark.parametrize(
+    ("broken", "complaint"),
+    [
+        (ORDERS.replace("rpc", "rcp"), 'protos/shop/api/v1/orders.proto:13:3: Expected "rpc".\n'),
+        (
+            ORDERS.replace("acme/types", "acme/tips"),
+            'protos/shop/api/v1/orders.proto:3:1: Import "acme/tips.proto" was not found or had errors.\n',
+        ),
+        (
+            ORDERS.replace("port: 50051", "port: 500510"),
+            "protos/shop/api/v1/orders.proto:12: ",
+        ),
+    ],
+    ids=["syntax", "import", "plugin"],
+)
+def test_errors_say_where_and_change_nothing(generate: Generating, broken: str, complaint: str) -> None:
+    assert generate() == 0
+    before = {path: path.read_bytes() for path in generate.project.rglob("*") if path.is_file()}
+    generate.orders.write_text(broken)
+    before[generate.orders] = broken.encode()
+    assert generate() == 1
+    assert complaint in generate.err
+    assert "Traceback" not in generate.err
+    assert all(".proto:" in line for line in generate.err.splitlines())
+    assert before == {path: path.read_bytes() for path in generate.project.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("toml", "complaint"),
+    [
+        ("", "nothing says roots: write roots"),
+        ("[tool.dubbo-mesh]\nroots = ['protos']\n", "nothing says out: write out"),
+        ("[tool.dubbo-mesh]\nroot = ['protos']\n", "[tool.dubbo-mesh] unknown key 'root'; known: roots, out"),
+        ("[tool.dubbo-mesh]\nroots = 'protos'\n", "[tool.dubbo-mesh] roots is no list of texts"),
+        ("[tool.dubbo-mesh]\nout = 1\n", "[tool.dubbo-mesh] out is no text"),
+        ("[tool.dubbo-mesh.options]\napp = true\n", "options: app is neither a text nor a whole number"),
+        ("[tool.dubbo-mesh.options]\napp = 'a,b'\n", "options: app = 'a,b' holds a comma"),
+        ("[tool.dubbo-mesh]\noptions = 'app=a'\n", "options is no table of the plugin's parameters"),
+        ("[tool]\ndubbo-mesh = 1\n", "[tool.dubbo-mesh] is no table"),
+        ("[tool\n", "pyproject.toml: no TOML: "),
+        (SETTINGS.replace('protos"', 'prots"'), "prots is no directory"),
+        (SETTINGS + "exclude = ['*']\n", "there is no .proto file below protos, shared protos"),
+        (SETTINGS + "[tool.dubbo-mesh.options]\naop = 'a'\n", "unknown parameter 'aop'"),
+    ],
+)
+def test_settings_are_checked(generate: Generating, toml: str, complaint: str) -> None:
+    (generate.project / "pyproject.toml").write_text(toml)
+    assert generate() == 1
+    assert complaint in generate.err
+    assert generate.err.count("\n") == 1
+
+
+def test_files_of_one_name_are_refused(generate: Generating) -> None:
+    write(generate.project, {"protos/acme/types.proto": TYPES})
+    assert generate() == 1
+    assert generate.err == (
+        "protos/acme/types.proto and shared protos/acme/types.proto are both 'acme/types.proto' to protoc: "
+        "rename one\n"
+    )
+
+
+def test_a_root_inside_of_a_root_has_its_own_names(generate: Generating) -> None:
+    (generate.project / "shared protos").rename(generate.project / "protos" / "shared")
+    assert generate("--root=protos", "--root=protos/shared") == 0
+    assert below(generate.src) == MODULES
+
+
+def test_flags_win_and_are_relative_to_where_we_are(
+    generate: Generating, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (generate.project / "pyproject.toml").open("a") as file:
+        file.write('[tool.dubbo-mesh.options]\napp = "one"\nservice_config = "config.json"\n')
+    (generate.project / "config.json").write_text("{}")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    orders = ORDERS.replace('app: "orders" ', "")
+    generate.orders.write_text(orders)
+    assert generate(f"--project={generate.project}", "--out=here", "--option=app=two") == 0
+    assert not generate.src.exists()
+    assert 'app="two"' in (elsewhere / "here" / "shop" / "api" / "v1" / "orders_mesh.py").read_text()
+
+
+@pytest.mark.parametrize("arguments", [["--option=app"], ["--option=app=a", "--option=app=b"], ["extra"]])
+def test_wrong_arguments_exit_with_2(generate: Generating, arguments: list[str]) -> None:
+    assert generate(*arguments) == 2
+    assert "error: " in generate.err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--option=imports=relative"], ["--option=import_prefix=src.below.gen"]],
+    ids=["relative", "prefix"],
+)
+def test_messages_import_each_other_below_a_package(generate: Generating, options: list[str]) -> None:
+    write(
+        generate.project,
+        {
+            "protos/top.proto": 'syntax = "proto3"; message Top { string id = 1; }',
+            "protos/class/in.proto": 'syntax = "proto3"; package k; message In { string id = 1; }',
+            "protos/acme/all.proto": (
+                'syntax = "proto3"; package acme; import public "acme/types.proto"; import "top.proto";'
+                'import "class/in.proto"; import "google/protobuf/empty.proto";'
+                "message All { Top top = 1; k.In in = 2; Item item = 3; google.protobuf.Empty empty = 4; }"
+            ),
+        },
+    )
+    assert generate("--out=src/below/gen", *options) == 0
+    place_an_order("src.below.gen", path=generate.project)
+    said = said_by(
+        *(sys.executable, "-W", "error", "-c"),
+        "from src.below.gen.acme.all_pb2 import All, Item; import src.below.gen.acme.types_pb2 as types;"
+        "assert Item is types.Item; print(All(top={'id': '1'}), end='')",
+        cwd=generate.project,
+    )
+    assert said == 'top {\n  id: "1"\n}\n'
+    types = (generate.src / "below" / "gen" / "acme" / "all_pb2.pyi").read_text()
+    assert ("from .types_pb2 import Item as Item" in types) == ("relative" in options[0])
+
+
+def test_mypy_follows_relative_imports_of_messages(generate: Generating) -> None:
+    assert generate("--out=src/gen", "--option=imports=relative") == 0
+    write(
+        generate.src,
+        {"use.py": "from gen.shop.api.v1.orders_pb2 import Order\nreveal_type(Order().item.id)\n"},
+    )
+    said = said_by(sys.executable, "-m", "mypy", "use.py", cwd=generate.src)
+    assert 'Revealed type is "str"' in said
+
+
+def test_protos_of_installed_distributions_are_found(generate: Generating) -> None:
+    generate.types.write_text(
+        TYPES.replace("message", 'import "google/api/http.proto"; message', 1).replace(
+            "string id = 1;", "string id = 1; google.api.HttpRule rule = 2;"
+        )
+    )
+    assert generate() == 0
+    assert below(generate.src) == MODULES
+
+
+def test_a_home_and_cache_that_cannot_be_written_do_not_matter(generate: Generating) -> None:
+    (generate.project / stamp.DIRECTORY).write_text("in the way")
+    said = said_by(PROGRAM, "generate", cwd=generate.project, HOME="/dev/null/home")
+    assert "warning: all will be generated anew next time: cannot write" in said
+    assert below(generate.src) == MODULES
+
+
+def test_what_cannot_be_written_is_one_line(generate: Generating) -> None:
+    generate.src.write_text("in the way")
+    assert generate() == 1
+    assert generate.err.startswith("Not a directory: src/")
+    assert generate.err.count("\n") == 1
+
+
+def test_protocs_warnings_are_passed_on(generate: Generating) -> None:
+    generate.orders.write_text(ORDERS.replace("google.protobuf.Timestamp", "string"))
+    assert generate() == 0
+    warning = (
+        "protos/shop/api/v1/orders.proto:5:1: warning: Import google/protobuf/timestamp.proto is unused.\n"
+    )
+    assert generate.err.startswith(warning)
+
+
+def test_protoc_starts_the_plugin_without_any_of_this() -> None:
+    said = said_by(
+        *(sys.executable, "-c"),
+        "import sys, protoc_gen_dubbo_mesh.__main__, protoc_gen_dubbo_mesh.plugin;"
+        "print([name for name in sys.modules if name.startswith('protoc_gen_dubbo_mesh.generate')])",
+    )
+    assert said == "[]\n"
+
+
+def test_help_says_every_flag() -> None:
+    said = subprocess.run([PROGRAM, "generate", "--help"], capture_output=True, text=True, check=True).stdout
+    for flag in ("--root", "--out", "--import-path", "--exclude", "--option", "--project", "--check"):
+        assert flag in said
