@@ -1,0 +1,124 @@
+"""Statements come out exactly as Black has them, and mostly without it."""
+
+from __future__ import annotations
+
+import black
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protoc_gen_dubbo_mesh import layout
+from protoc_gen_dubbo_mesh.layout import lay_out
+
+
+def by_black(text: str) -> str:
+    return black.format_str(text, mode=black.Mode())
+
+
+class BlackWasAsked(Exception):  # noqa: N818 - an event, not an error
+    pass
+
+
+@pytest.fixture
+def without_black(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(text: str) -> str:
+        raise BlackWasAsked
+
+    monkeypatch.setattr(layout, "_by_black", refuse)
+
+
+# As templates write them, with numbers where names go.
+SOURCES = """\
+from {0}.{1} import {2}_pb2
+---
+from {0}.{1} import {2}_pb2, {3}_pb2, {4}_pb2
+---
+from {0}.{1} import {2}_pb2 as {3}_pb2
+---
+import {0}_pb2 as {1}_pb2
+---
+{0}_pb2 = importlib.import_module("{1}.{2}_pb2", __package__)
+---
+X = dubbo_mesh.Service(
+    "{0}",
+    dubbo_mesh.Method(
+        "/{1}.{2}/{3}",
+        getattr({4}_pb2.{5}, "class"),
+        envoy=dubbo_mesh.EnvoyHeaders(timeout=3.0, retry_on=("reset", "5xx"), retriable_header_names=("{0}",), retriable_status_codes=(500, 501, 502, 503, 504, 505, 506, 507, 508, 509, 510, 511, 512, 513, 514, 515), decorator_operation="{1}"),
+    ),
+)
+---
+@deprecated("rpc {0}.{1}.{2} is deprecated", category=None)
+class {3}(dubbo_mesh.Servicer):
+    __mesh__ = _X
+---
+class {0}Stub(dubbo_mesh.Stub["{0}AsyncStub"]):
+    __mesh__ = _X
+---
+class {0}AsyncStub(dubbo_mesh.aio.Stub, twin={0}Stub):
+    __mesh__ = _X
+---
+class X:
+    {0}: dubbo_mesh.UnaryUnary[{1}_pb2.{2}, {3}_pb2.{4}.{5}]
+---
+class X:
+    @property
+    @deprecated_
+    def {0}(self) -> dubbo_mesh.aio.StreamUnary[{1}_pb2.{2}, {3}_pb2.{4}]:
+        return dubbo_mesh.rpc(self, "{0}")
+---
+class X:
+    def {0}(self, request: {1}_pb2.{2}, context: grpc.ServicerContext) -> {3}_pb2.{4}:
+        dubbo_mesh.unimplemented(context, "/{1}.{2}/{0}")
+---
+class X:
+    async def {0}(self, request_iterator: AsyncIterator[{1}_pb2.{2}], context: dubbo_mesh.aio.ServicerContext) -> {3}_pb2.{4}.{5}:
+        await dubbo_mesh.aio.unimplemented(context, "/{1}.{2}/{0}")
+---
+class X:
+    def {0}(self, request: {1}_pb2.{2}, context: dubbo_mesh.aio.ServicerContext) -> AsyncIterator[{3}_pb2.{4}.{5}]:
+        return dubbo_mesh.aio.unimplemented_stream(context, "/{1}.{2}/{0}")
+---
+def add_{0}Servicer_to_server(servicer: {0}Servicer | {0}AsyncServicer, server: grpc.Server | grpc.aio.Server) -> None:
+    dubbo_mesh.add_servicer(servicer, server, _{0})
+"""  # noqa: E501
+STATEMENTS = SOURCES.split("---\n")
+
+
+def names(longest: int) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.integers(1, longest).map(lambda length: "N" * length), min_size=6, max_size=6)
+
+
+@pytest.mark.parametrize("source", STATEMENTS)
+@settings(deadline=None, max_examples=150)
+@given(names=names(75))
+def test_as_black_would(source: str, names: list[str]) -> None:
+    text = source.format(*names)
+    assert lay_out(text) == by_black(text)
+
+
+@pytest.mark.usefixtures("without_black")
+@pytest.mark.parametrize("source", [source for source in STATEMENTS if "import_module" not in source])
+@settings(deadline=None, max_examples=100)
+@given(names=names(40))
+def test_names_of_usual_length_do_without_black(source: str, names: list[str]) -> None:
+    lay_out(source.format(*names))
+
+
+@pytest.mark.usefixtures("without_black")
+def test_docstrings_stay_as_they_are() -> None:
+    line = "A line (which is, [like this], longer) " * 4
+    text = f'class X:\n    """{line}\n    {line}\n    """\n\n    x: int\n    """{line}"""\n'
+    assert lay_out(text) == text
+
+
+@pytest.mark.usefixtures("without_black")
+def test_comments_stay_as_they_are() -> None:
+    text = f"# Generated from {'größe/' * 30}.proto. Do not edit.\n"
+    assert lay_out(text) == text
+
+
+def test_black_counts_how_wide_letters_are() -> None:
+    text = f"from {'世界' * 15}.x import {'模块' * 5}_pb2\n"
+    assert len(text) < layout.WIDTH
+    assert lay_out(text) == by_black(text) != text

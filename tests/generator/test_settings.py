@@ -1,0 +1,191 @@
+"""What is said of services, by whom, and who wins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from protoc_gen_dubbo_mesh import config, options, service_config
+from protoc_gen_dubbo_mesh.config import Config
+from protoc_gen_dubbo_mesh.errors import GenerationError
+from protoc_gen_dubbo_mesh.settings import NOTHING, Calling, Identity, Retry
+from tests.generator.compiling import generate_proto
+
+
+def parse(text: str, tmp_path: Path) -> Config:
+    path = tmp_path / "mesh.toml"
+    path.write_text(text, encoding="utf-8")
+    return config.read(str(path))
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ("3", 3.0),
+        ("0", 0.0),
+        ("1.5", 1.5),
+        ('"500ms"', 0.5),
+        ('"3s"', 3.0),
+        ('"2m"', 120.0),
+        ('"1.5h"', 5400.0),
+    ],
+)
+def test_durations(given: str, seconds: float, tmp_path: Path) -> None:
+    read = parse(f"[services.S.defaults]\ntimeout = {given}\n", tmp_path)
+    assert read.calling("S", "m").timeout == seconds
+
+
+@pytest.mark.parametrize("given", ["-1", '"-1s"', '"1"', '"1 s"', '"s"', "true", "[]", "nan", "inf"])
+def test_no_durations(given: str, tmp_path: Path) -> None:
+    with pytest.raises(GenerationError, match=r"mesh.toml:[12]: .*timeout"):
+        parse(f"[services.S.defaults]\ntimeout = {given}\n", tmp_path)
+
+
+def test_exact_names_beat_globs_and_longer_globs_shorter_ones(tmp_path: Path) -> None:
+    read = parse(
+        """
+        [services."*"]
+        app = "star"
+        namespace = "star"
+        port = 1
+        [services."a.*"]
+        app = "glob"
+        namespace = "glob"
+        [services."a.B"]
+        app = "exact"
+        """,
+        tmp_path,
+    )
+    assert read.identity("a.B") == Identity("exact", "glob", 1)
+    assert read.identity("a.C") == Identity("glob", "glob", 1)
+    assert read.identity("b.B") == Identity("star", "star", 1)
+
+
+def test_a_name_with_brackets_is_exact_before_it_is_a_glob(tmp_path: Path) -> None:
+    read = parse('[services."a.[BC]"]\napp = "either"\n', tmp_path)
+    assert read.identity("a.C").app == "either"
+    assert read.identity("a.[BC]").app == "either"
+
+
+def test_methods_beat_defaults_of_more_exact_services(tmp_path: Path) -> None:
+    read = parse(
+        """
+        [services."a.*".methods."get*"]
+        timeout = 1
+        [services."a.*".methods.getAll]
+        timeout = 2
+        per_try_timeout = 0.5
+        [services."a.B".defaults]
+        timeout = 9
+        decorator_operation = "b"
+        """,
+        tmp_path,
+    )
+    assert read.calling("a.B", "getOne") == Calling(timeout=1.0, decorator_operation="b")
+    assert read.calling("a.B", "getAll") == Calling(timeout=2.0, per_try_timeout=0.5, decorator_operation="b")
+    assert read.calling("a.B", "put") == Calling(timeout=9.0, decorator_operation="b")
+    assert read.calling("b.B", "put") is NOTHING
+
+
+def test_case_counts_in_globs(tmp_path: Path) -> None:
+    assert parse('[services."A.*"]\napp = "a"\n', tmp_path).identity("a.B") == Identity()
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "line"),
+    [
+        ('[services."a.B"]\napp = "x"\nport = 1\n', ("services", "a.B", "port"), 3),
+        ('[services."a.B"]\nport = 1\n[services.C]\nport = 2\n', ("services", "C", "port"), 4),
+        ("services = { S = { port = 0 } }\n", ("services", "S", "port"), 1),
+        ('[services]\n"a.B".port = 0\n', ("services", "a.B", "port"), 2),
+        ("[services.S]\n[services.S.defaults]\nretry = {\n", ("services", "S", "defaults", "retry", "on"), 3),
+        ("# services.S\n\n[ services . S ]\n\tport=0\n", ("services", "S", "port"), 4),
+        ("", ("services",), 0),
+    ],
+)
+def test_where(text: str, key: tuple[str, ...], line: int) -> None:
+    assert config.Source("c.toml", text).where(key) == (f"c.toml:{line}" if line else "c.toml")
+
+
+def test_over_merges_field_by_field_and_within_retry() -> None:
+    more = Calling(timeout=1.0, retry=Retry(attempts=2))
+    less = Calling(timeout=2.0, per_try_timeout=0.5, retry=Retry(attempts=5, on=("reset",)))
+    assert more.over(less) == Calling(
+        timeout=1.0, per_try_timeout=0.5, retry=Retry(attempts=2, on=("reset",))
+    )
+
+
+def test_the_whole_precedence(tmp_path: Path) -> None:
+    config_file = tmp_path / "mesh.toml"
+    config_file.write_text("[services.S.methods.both]\ntimeout = 1\n", encoding="utf-8")
+    grpc_file = tmp_path / "grpc.json"
+    grpc_file.write_text('{"methodConfig": [{"name": [{}], "timeout": "4s"}]}', encoding="utf-8")
+    proto = """\
+syntax = "proto3";
+import "dubbo_mesh/v1/options.proto";
+message M {}
+service S {
+  option (dubbo_mesh.v1.service) = { defaults { timeout { seconds: 3 } } };
+  rpc both(M) returns (M) { option (dubbo_mesh.v1.method) = { timeout { seconds: 2 } }; }
+  rpc option(M) returns (M) { option (dubbo_mesh.v1.method) = { timeout { seconds: 2 } }; }
+  rpc byDefault(M) returns (M);
+}
+service T {
+  rpc grpc(M) returns (M);
+}
+"""
+    parameter = f"config={config_file},service_config={grpc_file}"
+    content = generate_proto(proto, tmp_path, parameter).files["test_mesh.py"]
+    timeouts = [line.strip() for line in content.splitlines() if "timeout=" in line]
+    assert timeouts == [f"envoy=dubbo_mesh.EnvoyHeaders(timeout={seconds}.0)," for seconds in (1, 2, 3, 4)]
+
+
+def test_the_most_specific_entry_of_a_grpc_config_counts_alone(tmp_path: Path) -> None:
+    path = tmp_path / "grpc.json"
+    path.write_text(
+        '{"methodConfig": [{"name": [{}], "timeout": "1s"},'
+        ' {"name": [{"service": "S"}], "timeout": "2.5s"},'
+        ' {"name": [{"service": "S", "method": "m"}]}]}',
+        encoding="utf-8",
+    )
+    read = service_config.read(str(path))
+    assert read.calling("S", "m") == NOTHING
+    assert read.calling("S", "n") == Calling(timeout=2.5)
+    assert read.calling("T", "m") == Calling(timeout=1.0)
+    assert read.warnings == ()
+    assert read.unmatched({"S": ["n"]}) == [f"{path}: no S/m in the files of this run"]
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", '{"methodConfig": {}}', '{"methodConfig": [1]}', "\ud800", "[" * 100_000]
+)
+def test_grpc_configs_that_are_none(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "grpc.json"
+    path.write_bytes(content.encode("utf-8", "surrogatepass"))
+    with pytest.raises(GenerationError):
+        service_config.read(str(path))
+
+
+@pytest.mark.parametrize(
+    "content", ["services = 1", "partial = 1", "\ud800", "a.b = 1", "[services.S]\nmethods = 1"]
+)
+def test_configs_that_are_none(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "mesh.toml"
+    path.write_bytes(content.encode("utf-8", "surrogatepass"))
+    with pytest.raises(GenerationError):
+        config.read(str(path))
+
+
+def test_no_parameters() -> None:
+    assert options.parse("") == options.Options()
+
+
+def test_parameters() -> None:
+    parsed = options.parse("app=demo,namespace=prod,port=50051,version=1.0,group=a=b,api=sync,emit=python")
+    assert parsed.identity == Identity("demo", "prod", 50051, "1.0", "a=b")
+    assert (parsed.api, parsed.emit) == ("sync", ("python",))
+
+
+def test_one_try_is_no_retry() -> None:
+    assert Calling(retry=Retry(attempts=1)).envoy_headers(idempotent=True) == {"max_retries": 0}

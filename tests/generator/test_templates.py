@@ -1,0 +1,65 @@
+"""Templates are compiled ahead, and found and compiled anew wherever they have been changed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import protoc_gen_dubbo_mesh
+from protoc_gen_dubbo_mesh import compiled_templates, render, sinks
+from protoc_gen_dubbo_mesh.template_compiler import compile_templates
+from protoc_gen_dubbo_mesh.template_runtime import Environment
+from tests.generator.compiling import descriptors, generate
+
+PACKAGE = Path(protoc_gen_dubbo_mesh.__file__).parent
+
+
+def test_compiled_templates_are_current() -> None:
+    current = compile_templates(render.read_templates())
+    kept = Path(compiled_templates.__file__).read_text(encoding="utf-8")
+    assert kept == current, "run: python -m protoc_gen_dubbo_mesh.template_compiler"
+
+
+def test_a_changed_template_counts_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = render.read_templates()
+    changed["register.py.j2"] += "# {{ service.full_name }}\n"
+    monkeypatch.setattr(render, "read_templates", lambda: changed)
+    tmp_path.joinpath("test.proto").write_text('syntax = "proto3";\nservice S {}\n', encoding="utf-8")
+    got = generate(descriptors(tmp_path, ["test.proto"], tmp_path), ["test.proto"])
+    assert got.files["test_mesh.py"].endswith('# "S"\n')
+
+
+def test_templates_are_found_in_a_wheel_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_source_tree = render.read_templates()
+    installed = tmp_path / "protoc_gen_dubbo_mesh"
+    shutil.copytree(PACKAGE.parent / "templates", installed / "templates")
+    monkeypatch.setattr(render, "__file__", str(installed / "render.py"))
+    assert render.read_templates() == in_source_tree
+
+
+def rendered(template: str, **variables: object) -> str:
+    namespace: dict[str, Any] = {}
+    exec(compile_templates({"test.j2": template}), namespace)
+    return Environment(namespace["ROOTS"], render.FILTERS).render("test.j2", **variables)
+
+
+def test_what_is_no_code_comes_out_as_a_literal() -> None:
+    assert rendered("x = {{ value }}", value='"); import os; ("') == 'x = "\\x22); import os; (\\x22"'
+    assert rendered("x = {{ value }}", value=sinks.Code("name")) == "x = name"
+
+
+def test_jinja_in_a_value_stays_text() -> None:
+    assert rendered("{{ value }}", value="{{ 7 * 7 }}") == '"{{ 7 * 7 }}"'
+
+
+def test_an_undefined_name_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="'missing_name' is undefined"):
+        rendered("{{ missing_name }}")
+
+
+def test_an_undefined_attribute_is_an_error() -> None:
+    with pytest.raises(AttributeError):
+        rendered("{{ value.missing }}", value=sinks.Code("x"))
