@@ -46,7 +46,10 @@ def pythons() -> Iterator[Path]:
 
 
 PYTHONS = list(pythons())
-ENVIRONMENTS = [(PYTHONS[0], "oldest"), *((python, "newest") for python in PYTHONS)]
+ENVIRONMENTS = [
+    *((PYTHONS[0], age) for age in ("oldest", "protobuf<6", "protobuf<7")),
+    *((python, "newest") for python in PYTHONS),
+]
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +67,13 @@ def test_environment(python: Path, age: str, wheels: list[Path], tmp_path: Path)
     """Generates with the plugin and calls with the runtime that are installed."""
     run(python, "-m", "venv", tmp_path / "venv")
     inside = tmp_path / "venv" / "bin" / "python"
-    pinned = lower_bounds(ROOT, ROOT / "runtime") if age == "oldest" else []
-    run(inside, *PIP, *pinned, *wheels)
+    wanted: list[str] = [] if age == "newest" else [age]
+    if age == "oldest":
+        wanted = lower_bounds(ROOT, ROOT / "runtime")
+    run(inside, *PIP, *wanted, *wheels)
     installed = json.loads(run(inside, "-m", "pip", "list", "--format=json").stdout)
-    print(age, python.name, *(f"{package['name']} {package['version']}" for package in installed), sep="  ")
+    versions = [f"{package['name']} {package['version']}" for package in installed]
+    print(f"\n{python.name}, {age}:", ", ".join(versions))
 
     output = generate(
         tmp_path / "out",
