@@ -47,6 +47,9 @@ def generate(arguments: list[str]) -> int:
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit with 1 and a diff if a run would"
     )
+    parser.add_argument(
+        "--fail-on-change", action="store_true", help="exit with 1 if anything was written or removed"
+    )
     asked = parser.parse_args(arguments)
     options: dict[str, str] = {}
     for option in asked.option:
@@ -59,7 +62,7 @@ def generate(arguments: list[str]) -> int:
     try:
         given = _given(asked, options)
         settings = read(Path(asked.project), given)
-        return _check(settings) if asked.check else _update(settings)
+        return _check(settings) if asked.check else _update(settings, fail_on_change=asked.fail_on_change)
     except GenerationError as error:
         return _say(str(error), 1)
 
@@ -81,11 +84,11 @@ def _given(asked: argparse.Namespace, options: dict[str, str]) -> dict[str, obje
     return given
 
 
-def _update(settings: Settings) -> int:
+def _update(settings: Settings, *, fail_on_change: bool) -> int:
     outcome = update(settings, Progress(sys.stderr))
     for warning in outcome.warnings:
         _say(warning)
-    return _say(outcome.summary)
+    return _say(outcome.summary, int(fail_on_change and outcome.changed))
 
 
 def _check(settings: Settings) -> int:

@@ -24,6 +24,11 @@ _IMPORT = re.compile(
 )
 
 
+def are_redirected(options: Mapping[str, str]) -> bool:
+    """Whether these parameters of the plugin have modules import each other otherwise than protoc says."""
+    return "import_prefix" in options or options.get("imports") == "relative"
+
+
 def message_modules(protos: Collection[str]) -> frozenset[str]:
     """The dotted paths of the modules that protoc writes for `protos`."""
     return frozenset(module_of(proto, "_pb2") for proto in protos)
@@ -36,15 +41,12 @@ def redirected(text: str, module: str, generated: frozenset[str], options: Mappi
         text: as protoc wrote it.
         module: its dotted path.
         generated: the modules of this run. All others stay where they are.
-        options: the plugin's parameters.
+        options: the plugin's parameters, by which imports are redirected.
     """
-    prefix = options.get("import_prefix")
     relative = options.get("imports") == "relative"
-    if not prefix and not relative:
-        return text
 
     def lead(target: str) -> str:
-        return _relative(module, target) if relative else f"{prefix}.{target}"
+        return _relative(module, target) if relative else f"{options['import_prefix']}.{target}"
 
     def redirect(found: re.Match[str]) -> str:
         origin, item = found["origin"], found["item"] or found["top"]

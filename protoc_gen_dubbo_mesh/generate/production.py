@@ -10,7 +10,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from .. import plugin
 from ..errors import GenerationError
-from .message_imports import message_modules, redirected
+from .message_imports import are_redirected, message_modules, redirected
 from .protoc import compile_messages, with_path
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def produce(settings: Settings, sources: Sources, into: Path, work: Path, progre
     count = f"{len(sources.files)} proto{'s' if len(sources.files) > 1 else ''}"
     with progress.stage(f"messages of {count}"):
         descriptors, warnings = compile_messages(sources, into, work)
-        _redirect_imports(settings, sources, into)
+        if are_redirected(settings.options):
+            _redirect_imports(settings, sources, into)
     with progress.stage(f"stubs and servicers of {count}"):
         files = FileDescriptorSet.FromString(descriptors).file
         request = CodeGeneratorRequest(
@@ -73,7 +74,5 @@ def _redirect_imports(settings: Settings, sources: Sources, into: Path) -> None:
     for module in generated:
         for suffix in (".py", ".pyi"):
             path = into / (module.replace(".", "/") + suffix)
-            text = path.read_text(encoding="utf-8")
-            redirected_text = redirected(text, module, generated, settings.options)
-            if redirected_text != text:
-                path.write_bytes(redirected_text.encode())
+            text = redirected(path.read_text(encoding="utf-8"), module, generated, settings.options)
+            path.write_bytes(text.encode())

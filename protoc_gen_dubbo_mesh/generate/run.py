@@ -14,7 +14,7 @@ from . import tree
 from .settings import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from .production import Made
     from .progress import Progress
@@ -29,12 +29,14 @@ class Outcome(NamedTuple):
         outputs: all files that the protos give, below the output directory, changed or not.
         inputs: all files that were read for it, where they are known.
         summary: one line on what was done.
+        changed: whether anything was written or removed.
         warnings: a line each.
     """
 
     outputs: tuple[Path, ...]
     inputs: tuple[Path, ...]
     summary: str
+    changed: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -73,7 +75,7 @@ def update(settings: Settings, progress: Progress) -> Outcome:
         return _as_shipped(settings, last)
     sources = protos.find(settings)
     if last is not None and stamps.is_current(settings, sources, last):
-        return _outcome(settings, sources, last, f"{shown(settings.out)} is up to date")
+        return _outcome(settings, sources, last)
     # What is edited from now on is not what this run is made from.
     read = stamps.hash_inputs(sources, sources.files)
     with _produced(settings, sources, progress) as (made, run):
@@ -91,7 +93,7 @@ def update(settings: Settings, progress: Progress) -> Outcome:
         warnings.append(
             f"warning: all will be generated anew next time: cannot write {error.filename}: {error.strerror}"
         )
-    return _outcome(settings, sources, stamp, _summary(settings, sources, found), warnings)
+    return _outcome(settings, sources, stamp, found, warnings)
 
 
 @_plain_errors()
@@ -134,18 +136,23 @@ def _as_shipped(settings: Settings, last: stamps.Stamp) -> Outcome:
 
 
 def _outcome(
-    settings: Settings, sources: Sources, stamp: stamps.Stamp, summary: str, warnings: list[str] | None = None
+    settings: Settings,
+    sources: Sources,
+    stamp: stamps.Stamp,
+    found: Sequence[tree.Difference] = (),
+    warnings: Sequence[str] = (),
 ) -> Outcome:
     located = (sources.locate(name) for name in stamp.inputs)
     return Outcome(
         outputs=tuple(settings.out / name for name in stamp.outputs),
         inputs=(*(file for file in located if file), *settings.option_files),
-        summary=summary,
-        warnings=tuple(warnings or ()),
+        summary=_summary(settings, sources, found),
+        changed=bool(found),
+        warnings=tuple(warnings),
     )
 
 
-def _summary(settings: Settings, sources: Sources, found: list[tree.Difference]) -> str:
+def _summary(settings: Settings, sources: Sources, found: Sequence[tree.Difference]) -> str:
     if not found:
         return f"{shown(settings.out)} is up to date"
     removed = sum(after is None for _, _, after in found)

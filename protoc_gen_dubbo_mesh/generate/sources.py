@@ -51,13 +51,17 @@ def find(settings: Settings) -> Sources:
             f"{shown(missing)} is no directory: nothing can be generated or imported from it"
         )
     files: dict[str, Path] = {}
+    modules: dict[str, str] = {}
     for root in settings.roots:
         for name in _below(root, settings.roots):
             if any(fnmatchcase(name, pattern) for pattern in settings.exclude):
                 continue
-            if name in files:
+            # As protoc's Python generator makes a path of it.
+            module = name.removesuffix(".proto").replace("-", "_").replace(".", "/") + "_pb2.py"
+            other = modules.setdefault(module, name)
+            if name in files or other != name:
                 raise GenerationError(
-                    f"{shown(files[name])} and {shown(root / name)} are both {name!r} to protoc: rename one"
+                    f"{shown(files[other])} and {shown(root / name)} both become {module}: rename one"
                 )
             files[name] = root / name
     if not files:
@@ -86,7 +90,7 @@ def _below(root: Path, roots: tuple[Path, ...]) -> Iterator[str]:
         for name in names:
             if name.endswith(".proto"):
                 proto = (here / name).relative_to(root).as_posix()
-                if not proto.isprintable():
+                if not proto.isprintable() or proto.startswith("-"):
                     raise GenerationError(f"{proto!r} is a name that protoc cannot be given")
                 yield proto
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,11 @@ def test_nothing_runs_when_nothing_changed(generate: Generating, monkeypatch: py
     assert generate() == 0
     assert generate.err == "src is up to date\n"
     assert generate.times() == before
+
+
+def test_a_change_can_fail_as_before_a_commit(generate: Generating) -> None:
+    assert generate("--fail-on-change") == 1
+    assert generate("--fail-on-change") == 0
 
 
 def test_only_what_changed_is_written(generate: Generating) -> None:
@@ -248,13 +254,42 @@ def test_settings_are_checked(generate: Generating, toml: str, complaint: str) -
     assert generate.err.count("\n") == 1
 
 
-def test_files_of_one_name_are_refused(generate: Generating) -> None:
-    write(generate.project, {"protos/acme/types.proto": TYPES})
+@pytest.mark.parametrize(
+    ("one", "other", "module"),
+    [
+        ("protos/acme/types.proto", "shared protos/acme/types.proto", "acme/types_pb2.py"),
+        ("protos/a-b.proto", "protos/a_b.proto", "a_b_pb2.py"),
+    ],
+)
+def test_protos_of_one_module_are_refused(generate: Generating, one: str, other: str, module: str) -> None:
+    write(generate.project, {one: TYPES, other: TYPES})
     assert generate() == 1
-    assert generate.err == (
-        "protos/acme/types.proto and shared protos/acme/types.proto are both 'acme/types.proto' to protoc: "
-        "rename one\n"
-    )
+    assert generate.err in {
+        f"{one} and {other} both become {module}: rename one\n",
+        f"{other} and {one} both become {module}: rename one\n",
+    }
+
+
+@pytest.mark.parametrize("name", ["--python_out=x.proto", "new\nline.proto"])
+def test_names_that_protoc_would_take_for_something_else(generate: Generating, name: str) -> None:
+    write(generate.project, {f"protos/{name}": TYPES})
+    assert generate() == 1
+    assert generate.err == f"{name!r} is a name that protoc cannot be given\n"
+
+
+def test_odd_names_and_directories(generate: Generating, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = "protos = a, b #1 @x é"
+    (generate.project / "protos").rename(generate.project / odd)
+    write(generate.project, {f"{odd}/@at/k8s.io/a-b.proto": 'syntax = "proto3"; message AB {}'})
+    assert generate(f"--root={odd}", "--root=shared protos", "--out=src = c, d") == 0
+    assert below(generate.project / "src = c, d") == MODULES | {
+        "@at/k8s/io/a_b_pb2.py",
+        "@at/k8s/io/a_b_pb2.pyi",
+    }
+    monkeypatch.chdir("/")
+    (generate.project / odd).rename(generate.project / "a:b")
+    assert generate(f"--project={generate.project}", f"--root={generate.project}/a:b") == 1
+    assert "it parts paths at ':'" in generate.err
 
 
 def test_a_root_inside_of_a_root_has_its_own_names(generate: Generating) -> None:
@@ -370,5 +405,20 @@ def test_protoc_starts_the_plugin_without_any_of_this() -> None:
 
 def test_help_says_every_flag() -> None:
     said = subprocess.run([PROGRAM, "generate", "--help"], capture_output=True, text=True, check=True).stdout
-    for flag in ("--root", "--out", "--import-path", "--exclude", "--option", "--project", "--check"):
+    for flag in (
+        "--root",
+        "--out",
+        "--import-path",
+        "--exclude",
+        "--option",
+        "--project",
+        "--check",
+        "--fail-on-change",
+    ):
         assert flag in said
+
+
+def test_the_commands_before_a_commit_are_known() -> None:
+    hooks = (Path(__file__).parents[2] / ".pre-commit-hooks.yaml").read_text()
+    entries = re.findall(r"^  entry: protoc-gen-dubbo-mesh generate (.+)$", hooks, re.MULTILINE)
+    assert entries == ["--fail-on-change", "--check"]
