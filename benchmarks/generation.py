@@ -13,12 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from benchmarks.imports import wide_proto
 from benchmarks.measuring import Row, python, row, usage, usage_pairs
+from tests.corpus.generate import compile_corpus
+from tests.corpus.sources import CORPORA
 
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / ".cache" / "peers"
+REQUESTS = ROOT / ".cache" / "requests"
 OURS = [str(Path(sys.executable).with_name("protoc-gen-dubbo-mesh"))]
 NOOP = python(str(Path(__file__).with_name("noop_plugin.py")))
 
@@ -116,10 +120,13 @@ def compare(
     what: str, request: CodeGeneratorRequest, rounds: int, cpu: float, peak: float | None
 ) -> Iterator[Row]:
     """Ours, then each peer, over the no-op plugin."""
+    stored = REQUESTS / what.replace(" ", "-")
+    REQUESTS.mkdir(parents=True, exist_ok=True)
+    stored.write_bytes(request.SerializeToString())
     for name, command in {"**protoc-gen-dubbo-mesh**": OURS, **peers()}.items():
         ours = command is OURS
         try:
-            taken, peaks = usage_pairs(NOOP, command, rounds, request.SerializeToString())
+            taken, peaks = usage_pairs(NOOP, command, rounds, str(stored))
         except RuntimeError as error:
             print(f"{what}: {name} failed: {str(error).splitlines()[-1][:150]}", file=sys.stderr)
             continue
@@ -127,19 +134,36 @@ def compare(
         yield row(f"{what}: {name}, memory at its peak", peaks, 1, "MiB", peak if ours else None)
 
 
+def google_apis() -> CodeGeneratorRequest:
+    """The request for all Google APIs that npm's google-proto-files has, fetched if need be."""
+    cache = ROOT / ".cache" / "corpora"
+    descriptors = cache / "work" / "google-apis" / "descriptors"
+    if not descriptors.exists():
+        compile_corpus(next(corpus for corpus in CORPORA if corpus.name == "google-apis"), cache)
+    request = CodeGeneratorRequest()
+    request.proto_file.extend(FileDescriptorSet.FromString(descriptors.read_bytes()).file)
+    request.file_to_generate.extend(file.name for file in request.proto_file if file.service)
+    return request
+
+
 def growth() -> Row:
     """Ten times the services: how many times the CPU."""
-    few, many = synthetic(100).SerializeToString(), synthetic(1000).SerializeToString()
+    REQUESTS.mkdir(parents=True, exist_ok=True)
+    stored = {services: REQUESTS / f"synthetic-{services}" for services in (100, 1000)}
+    for services, file in stored.items():
+        file.write_bytes(synthetic(services).SerializeToString())
+    few, many = (str(file) for file in stored.values())
     pairs = [(usage(OURS, few).cpu, usage(OURS, many).cpu) for _ in range(7)]
     return row("1,000 services over 100, CPU", pairs, 1000, "ms", 11)
 
 
-def measure(corpus: CodeGeneratorRequest | None = None) -> Iterator[Row]:
+def measure() -> Iterator[Row]:
     greeter = request_for(ROOT / "examples" / "greeter", ["greeter.proto"], [str(ROOT / "runtime")])
     yield from compare("one small file", greeter, 15, 1.5, None)
-    if corpus is not None:
-        yield from compare("about 250 services", with_services(corpus, 250), 5, 2.0, 1.2)
-        yield from compare(f"Google APIs, {services_in(corpus)} services", corpus, 3, 2.0, 1.2)
+    corpus = google_apis()
+    some = with_services(corpus, 250)
+    yield from compare(f"{services_in(some)} services of Google's", some, 5, 2.0, 1.2)
+    yield from compare(f"all {services_in(corpus)} services of Google's", corpus, 3, 2.0, 1.2)
     yield growth()
 
 

@@ -97,8 +97,12 @@ class Usage:
     peak: float
 
 
-def usage(command: Sequence[str], stdin: bytes = b"") -> Usage:
+def usage(command: Sequence[str], stdin: str = os.devnull) -> Usage:
     """Runs a command to its end, as a shell without odd settings would, and says what it took.
+
+    Args:
+        command: with its arguments.
+        stdin: the file that it reads.
 
     Raises:
         RuntimeError: it failed.
@@ -106,24 +110,16 @@ def usage(command: Sequence[str], stdin: bytes = b"") -> Usage:
     # With this set every start compiles all modules anew.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment["PATH"] = f"{Path(command[0]).parent}{os.pathsep}{environment.get('PATH', '')}"
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
-    )
-    assert process.stdin is not None
-    assert process.stderr is not None
-    process.stdin.write(stdin)
-    process.stdin.close()
-    said = process.stderr.read()
-    _, status, spent = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    process.stderr.close()
-    if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}: {said.decode()[-500:]}")
-    return Usage(spent.ru_utime + spent.ru_stime, spent.ru_maxrss / 1024)
+    small = [sys.executable, "-I", "-S", str(Path(__file__).with_name("spent.py"))]
+    done = subprocess.run([*small, stdin, *command], capture_output=True, text=True, env=environment)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.strip())
+    cpu, peak = map(float, done.stdout.split())
+    return Usage(cpu, peak)
 
 
 def usage_pairs(
-    base: Sequence[str], other: Sequence[str], rounds: int, stdin: bytes = b""
+    base: Sequence[str], other: Sequence[str], rounds: int, stdin: str = os.devnull
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
     """Pairs of CPU seconds, and pairs of peaks in MiB, of two commands run in turn."""
     usage(base, stdin), usage(other, stdin)  # warm: bytecode, file cache
