@@ -66,7 +66,7 @@ class NotingUnary(grpc.aio.UnaryUnaryClientInterceptor):
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         details = client_call_details
-        self.notes.append((self.name, details.method.decode(), dict(details.metadata)))
+        self.notes.append((self.name, details.method.decode(), dict(tuple(details.metadata))))
         return await continuation(details, request)
 
 
@@ -79,7 +79,7 @@ class NotingStream(grpc.aio.StreamStreamClientInterceptor):
         self, continuation: Any, client_call_details: Any, request_iterator: Any
     ) -> Any:
         details = client_call_details
-        self.notes.append((self.name, details.method.decode(), dict(details.metadata)))
+        self.notes.append((self.name, details.method.decode(), dict(tuple(details.metadata))))
         return await continuation(details, request_iterator)
 
 

@@ -226,6 +226,19 @@ def test_a_bound_async_callable_is_enough(egress: Mesh, arguments: dict[str, Any
     assert asyncio.run(run()) == "provider"
 
 
+def test_an_async_call_that_has_not_begun_outlives_its_stub(egress: Mesh, arguments: dict[str, Any]) -> None:
+    async def run() -> list[str]:
+        # These go out only when the loop has its turn; by then nobody has the stub any more.
+        one = EchoAsyncStub(**for_async(arguments)).unary(StringValue(), timeout=5)
+        several = EchoAsyncStub(**for_async(arguments)).serverStream(StringValue())
+        gc.collect()
+        return [(await one).value, *[response.value async for response in several]]
+
+    assert asyncio.run(run()) == ["provider"] * 3
+    gc.collect()
+    wait_closed(egress)
+
+
 def test_a_given_channel_stays_open(egress: Mesh) -> None:
     with dubbo_mesh.channel(TARGET) as channel:
         with EchoStub(channel) as stub:
