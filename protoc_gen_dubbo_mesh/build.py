@@ -14,7 +14,9 @@ from .model import Message, Module, Names, Rpc, Service
 from .sinks import Code, literal
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor_pb2 import FileDescriptorProto
+    from collections.abc import Iterator
+
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodDescriptorProto
 
     from .comments import Path
     from .imports import Bound
@@ -27,15 +29,14 @@ PB2 = "_pb2"
 MESH = "_mesh"
 
 
-def build(request: Request, options: Options, resolver: Resolver) -> list[Module]:
-    """The module of each file that has services.
+def build(request: Request, options: Options, resolver: Resolver) -> Iterator[Module]:
+    """The module of each file that has services, one after the other: all at once would be large.
 
     Raises:
         GenerationError: one cannot be written, or two would be one file.
     """
     messages = MessageIndex(request.files)
     sources: dict[str, str] = {}
-    built: list[Module] = []
     for file in request.generate:
         if not file.service:
             continue
@@ -45,8 +46,7 @@ def build(request: Request, options: Options, resolver: Resolver) -> list[Module
             raise GenerationError(
                 f"{other!r} and {file.name!r} would both be written to {module.path!r}: rename one"
             )
-        built.append(module)
-    return built
+        yield module
 
 
 class _ModuleBuilder:
@@ -74,7 +74,7 @@ class _ModuleBuilder:
         own = [self._own_names(service.name, shadowed) for service in file.service]
         self._imports = Imports(self._symbols, shadowed, self._module.rpartition(".")[0], self._options)
         imported = self._import_libraries()
-        self._bound = self._import_messages()
+        self._message_of = self._import_messages()
         if self._imports.loads:
             imported = imported._replace(import_module=self._imports.load_function())
         services = tuple(self._service(index, attributes[index], own[index]) for index in indexes)
@@ -156,30 +156,51 @@ class _ModuleBuilder:
             import_module=unused,
         )
 
-    def _import_messages(self) -> dict[str, Bound]:
-        """Imports the modules of all messages that the rpcs use; returns them by their protos."""
+    def _import_messages(self) -> dict[str, Message]:
+        """Imports the modules of all messages that the rpcs use; returns how to refer to each."""
+        homes: dict[str, tuple[str, list[str]]] = {}
         files: dict[str, str] = {}
         for index, service in enumerate(self._file.service):
             for number, method in enumerate(service.method):
                 for type_name in (method.input_type, method.output_type):
-                    file, _ = self._find(type_name, (SERVICE, index, METHOD, number))
-                    module = modules.module_of(file, PB2)
-                    other = files.setdefault(module, file)
-                    if other != file:
-                        raise GenerationError(
-                            f"{other!r} and {file!r} would both be the module {module!r}: rename one",
-                            where(self._file, (SERVICE, index, METHOD, number)),
-                        )
+                    if type_name not in homes:
+                        path = (SERVICE, index, METHOD, number)
+                        homes[type_name] = self._find(type_name, files, path)
         bound = self._imports.generated(files)
-        return {file: bound[module] for module, file in files.items()}
+        return {
+            type_name: self._message(bound[module], parts) for type_name, (module, parts) in homes.items()
+        }
 
-    def _find(self, type_name: str, path: Path) -> tuple[str, list[str]]:
+    def _find(self, type_name: str, files: dict[str, str], path: Path) -> tuple[str, list[str]]:
+        """The module of a message and its path there; notes in `files` which proto the module comes from."""
         found = self._messages.find(type_name)
         if found is None:
             raise GenerationError(
                 f"no file of the request defines the message {type_name!r}", where(self._file, path)
             )
-        return found
+        file, parts = found
+        module = modules.module_of(file, PB2)
+        other = files.setdefault(module, file)
+        if other != file:
+            raise GenerationError(
+                f"{other!r} and {file!r} would both be the module {module!r}: rename one",
+                where(self._file, path),
+            )
+        self._checked(".".join(parts), path)
+        return module, parts
+
+    def _message(self, module: Bound, parts: list[str]) -> Message:
+        """How the module refers to a message."""
+        value: str = module.name
+        named = module.typed
+        for part in parts:
+            if keyword.iskeyword(part):
+                value = f"getattr({value}, {literal(part)})"
+                named = False
+            else:
+                value = f"{value}.{part}"
+        annotation = Code(value) if named else self._imports.member("typing", "Any")
+        return Message(Code(value), annotation)
 
     def _service(self, index: int, attributes: list[Code], own: OwnNames) -> Service:
         service = self._file.service[index]
@@ -201,45 +222,32 @@ class _ModuleBuilder:
                 if value is not None
             ),
             rpcs=tuple(
-                self._rpc(index, number, attribute, settled) for number, attribute in enumerate(attributes)
+                self._rpc(method, (SERVICE, index, METHOD, number), attribute, settled)
+                for number, (method, attribute) in enumerate(zip(service.method, attributes, strict=True))
             ),
-            comment=self._comments.of_service(index),
+            comment=self._comments.at((SERVICE, index)),
             deprecated=f"service {full_name} is deprecated"
             if self._deprecated or service.options.deprecated
             else "",
         )
 
-    def _rpc(self, service: int, number: int, attribute: Code, settled: ResolvedService) -> Rpc:
-        method = self._file.service[service].method[number]
+    def _rpc(
+        self, method: MethodDescriptorProto, path: Path, attribute: Code, settled: ResolvedService
+    ) -> Rpc:
         name = method.name
-        path = (SERVICE, service, METHOD, number)
+        options = method.options
         return Rpc(
             path=f"/{settled.full_name}/{name}",
             attribute=attribute,
             renamed=attribute != name,
-            request=self._message(method.input_type, path),
-            response=self._message(method.output_type, path),
+            request=self._message_of[method.input_type],
+            response=self._message_of[method.output_type],
             client_streaming=method.client_streaming,
             server_streaming=method.server_streaming,
-            envoy=tuple((Code(field), value) for field, value in settled.envoy_headers(number).items()),
-            comment=self._comments.of_rpc(service, number),
-            deprecated=f"rpc {settled.full_name}.{name} is deprecated" if method.options.deprecated else "",
+            envoy=tuple((Code(field), value) for field, value in settled.envoy_headers(method, path).items()),
+            comment=self._comments.at(path),
+            deprecated=f"rpc {settled.full_name}.{name} is deprecated" if options.deprecated else "",
         )
-
-    def _message(self, type_name: str, path: Path) -> Message:
-        """How the module refers to a message."""
-        file, parts = self._find(type_name, path)
-        module = self._bound[file]
-        value: str = module.name
-        named = module.typed
-        for part in parts:
-            if keyword.iskeyword(self._checked(part, path)):
-                value = f"getattr({value}, {literal(part)})"
-                named = False
-            else:
-                value = f"{value}.{part}"
-        annotation = Code(value) if named else self._imports.member("typing", "Any")
-        return Message(Code(value), annotation)
 
 
 def _known_names(service: str) -> tuple[str, str, str]:

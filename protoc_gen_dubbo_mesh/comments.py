@@ -36,15 +36,8 @@ class Comments:
                 blocks.append(clean(location.leading_comments))
         return "\n\n".join(filter(None, blocks))
 
-    def of_service(self, service: int) -> str:
-        """What stands above the service with this index in its file."""
-        return self._of((SERVICE, service))
-
-    def of_rpc(self, service: int, rpc: int) -> str:
-        """What stands above the rpc with this index in its service, or else beside it."""
-        return self._of((SERVICE, service, METHOD, rpc))
-
-    def _of(self, path: Path) -> str:
+    def at(self, path: Path) -> str:
+        """What stands above the service or rpc at this path, or else beside it."""
         location = self._locations.get(path)
         if location is None:
             return ""
@@ -54,8 +47,8 @@ class Comments:
 def _locations(file: FileDescriptorProto) -> dict[Path, SourceCodeInfo.Location]:
     """The locations of the file's head, services and rpcs.
 
-    Those of messages are most of a large request, and are skipped. Compilers write all that is in a message
-    in a row, but nothing says they must: if the skipping missed something, all locations are looked at.
+    Those of messages are most of a large request, and are skipped at once where they are in a row, before or
+    after the services. Where services stand between messages, all locations are looked at.
     """
     wanted = len(file.service) + sum(len(service.method) for service in file.service)
     found = _search(file.source_code_info.location, skip=True)
@@ -72,29 +65,29 @@ def _search(
     while index < end:
         location = locations[index]
         path = location.path
-        if skip and len(path) == 2 and path[0] == MESSAGE:
-            index = _end_of_message(locations, index)
+        length = len(path)
+        top = path[0] if length else None
+        if skip and top == MESSAGE:
+            index = _end_of_messages(locations, index)
             continue
-        if len(path) in (1, 2, 4) and _is_wanted(*path):
-            found.setdefault(tuple(path), location)
+        if top == SERVICE:
+            if length == 2 or (length == 4 and path[2] == METHOD):
+                found.setdefault(tuple(path), location)
+        elif length == 1 and top in _HEAD:
+            found.setdefault((top,), location)
         index += 1
     return found
-
-
-def _is_wanted(top: int, _: int = 0, child: int = METHOD, __: int = 0) -> bool:
-    return top in _HEAD or (top == SERVICE and child == METHOD)
 
 
 _HEAD = frozenset({PACKAGE, SYNTAX, EDITION})
 
 
-def _end_of_message(locations: Sequence[SourceCodeInfo.Location], start: int) -> int:
-    """The index of the first location that is not in the message at `start`, by galloping."""
-    number = locations[start].path[1]
+def _end_of_messages(locations: Sequence[SourceCodeInfo.Location], start: int) -> int:
+    """The index of the first location that is in no message, if all until there are; by doubling steps."""
 
     def is_inside(index: int) -> bool:
         path = locations[index].path
-        return len(path) > 1 and path[0] == MESSAGE and path[1] == number
+        return len(path) > 0 and path[0] == MESSAGE
 
     inside, step = start, 1
     while inside + step < len(locations) and is_inside(inside + step):

@@ -8,7 +8,7 @@ from protoc_gen_dubbo_mesh.template_runtime import (
     TemplateRuntimeError, Undefined, internalcode, missing
 )
 
-DIGEST = 3175163584
+DIGEST = 2414532423
 environment: Any = None
 
 def root_async_servicer_py_j2(context, missing=missing, environment=environment):
@@ -18,7 +18,8 @@ def root_async_servicer_py_j2(context, missing=missing, environment=environment)
     cond_expr_undefined = Undefined
     if 0: yield None
     l_0_service = resolve('service')
-    l_0_names = resolve('names')
+    l_0_deprecated = resolve('deprecated')
+    l_0_aio = resolve('aio')
     try:
         t_1 = environment.filters['docstring']
     except KeyError:
@@ -29,14 +30,14 @@ def root_async_servicer_py_j2(context, missing=missing, environment=environment)
     if environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'):
         pass
         yield '@'
-        yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'deprecated'))
+        yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
         yield '('
         yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'))
         yield ', category=None)\n'
     yield 'class '
     yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'async_servicer'))
     yield '('
-    yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'aio'))
+    yield escape((undefined(name='aio') if l_0_aio is missing else l_0_aio))
     yield '.Servicer):\n'
     if environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'comment'):
         pass
@@ -46,13 +47,14 @@ def root_async_servicer_py_j2(context, missing=missing, environment=environment)
     yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'constant'))
     yield '\n'
     for l_1_rpc in environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'rpcs'):
+        l_1_async_iterator = resolve('async_iterator')
         _loop_vars = {}
         pass
         yield '\n'
         if environment.getattr(l_1_rpc, 'deprecated'):
             pass
             yield '    @'
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'deprecated'))
+            yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
             yield '('
             yield escape(environment.getattr(l_1_rpc, 'deprecated'))
             yield ', category=None)\n'
@@ -66,7 +68,7 @@ def root_async_servicer_py_j2(context, missing=missing, environment=environment)
         if environment.getattr(l_1_rpc, 'client_streaming'):
             pass
             yield 'request_iterator: '
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'async_iterator'))
+            yield escape((undefined(name='async_iterator') if l_1_async_iterator is missing else l_1_async_iterator))
             yield '['
             yield escape(environment.getattr(environment.getattr(l_1_rpc, 'request'), 'annotation'))
             yield ']'
@@ -75,11 +77,11 @@ def root_async_servicer_py_j2(context, missing=missing, environment=environment)
             yield 'request: '
             yield escape(environment.getattr(environment.getattr(l_1_rpc, 'request'), 'annotation'))
         yield ', context: '
-        yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'aio'))
+        yield escape((undefined(name='aio') if l_0_aio is missing else l_0_aio))
         yield '.ServicerContext) -> '
         if environment.getattr(l_1_rpc, 'server_streaming'):
             pass
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'async_iterator'))
+            yield escape((undefined(name='async_iterator') if l_1_async_iterator is missing else l_1_async_iterator))
             yield '['
             yield escape(environment.getattr(environment.getattr(l_1_rpc, 'response'), 'annotation'))
             yield ']'
@@ -94,18 +96,18 @@ def root_async_servicer_py_j2(context, missing=missing, environment=environment)
         if environment.getattr(l_1_rpc, 'server_streaming'):
             pass
             yield '        return '
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'aio'))
+            yield escape((undefined(name='aio') if l_0_aio is missing else l_0_aio))
             yield '.unimplemented_stream(context, '
             yield escape(environment.getattr(l_1_rpc, 'path'))
             yield ')\n'
         else:
             pass
             yield '        await '
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'aio'))
+            yield escape((undefined(name='aio') if l_0_aio is missing else l_0_aio))
             yield '.unimplemented(context, '
             yield escape(environment.getattr(l_1_rpc, 'path'))
             yield ')\n'
-    l_1_rpc = missing
+    l_1_rpc = l_1_async_iterator = missing
 
 def root_async_stub_py_j2(context, missing=missing, environment=environment):
     resolve = context.resolve_or_missing
@@ -114,7 +116,8 @@ def root_async_stub_py_j2(context, missing=missing, environment=environment):
     cond_expr_undefined = Undefined
     if 0: yield None
     l_0_service = resolve('service')
-    l_0_names = resolve('names')
+    l_0_deprecated = resolve('deprecated')
+    l_0_aio = resolve('aio')
     l_0_module = resolve('module')
     try:
         t_1 = environment.filters['docstring']
@@ -132,14 +135,14 @@ def root_async_stub_py_j2(context, missing=missing, environment=environment):
     if environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'):
         pass
         yield '@'
-        yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'deprecated'))
+        yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
         yield '('
         yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'))
         yield ')\n'
     yield 'class '
     yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'async_stub'))
     yield '('
-    yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'aio'))
+    yield escape((undefined(name='aio') if l_0_aio is missing else l_0_aio))
     yield '.Stub'
     if environment.getattr((undefined(name='module') if l_0_module is missing else l_0_module), 'sync'):
         pass
@@ -154,21 +157,23 @@ def root_async_stub_py_j2(context, missing=missing, environment=environment):
     yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'constant'))
     yield '\n'
     for l_1_rpc in environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'rpcs'):
+        l_1_property = resolve('property')
+        l_1_mesh = resolve('mesh')
         _loop_vars = {}
         pass
         yield '\n'
         if environment.getattr(l_1_rpc, 'deprecated'):
             pass
             yield '    @'
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'property'))
+            yield escape((undefined(name='property') if l_1_property is missing else l_1_property))
             yield '\n    @'
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'deprecated'))
+            yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
             yield '('
             yield escape(environment.getattr(l_1_rpc, 'deprecated'))
             yield ')\n    def '
             yield escape(environment.getattr(l_1_rpc, 'attribute'))
             yield '(self) -> '
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'aio'))
+            yield escape((undefined(name='aio') if l_0_aio is missing else l_0_aio))
             yield '.'
             yield escape(environment.getattr(l_1_rpc, 'shape'))
             yield '['
@@ -181,7 +186,7 @@ def root_async_stub_py_j2(context, missing=missing, environment=environment):
                 yield escape(t_1(environment.getattr(l_1_rpc, 'comment'), 8))
                 yield '\n'
             yield '        return '
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'mesh'))
+            yield escape((undefined(name='mesh') if l_1_mesh is missing else l_1_mesh))
             yield '.rpc(self, '
             yield escape(t_2(environment.getattr(l_1_rpc, 'attribute')))
             yield ')\n'
@@ -190,7 +195,7 @@ def root_async_stub_py_j2(context, missing=missing, environment=environment):
             yield '    '
             yield escape(environment.getattr(l_1_rpc, 'attribute'))
             yield ': '
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'aio'))
+            yield escape((undefined(name='aio') if l_0_aio is missing else l_0_aio))
             yield '.'
             yield escape(environment.getattr(l_1_rpc, 'shape'))
             yield '['
@@ -202,7 +207,7 @@ def root_async_stub_py_j2(context, missing=missing, environment=environment):
                 pass
                 yield escape(t_1(environment.getattr(l_1_rpc, 'comment'), 4))
                 yield '\n'
-    l_1_rpc = missing
+    l_1_rpc = l_1_property = l_1_mesh = missing
 
 def root_module_py_j2(context, missing=missing, environment=environment):
     resolve = context.resolve_or_missing
@@ -211,7 +216,7 @@ def root_module_py_j2(context, missing=missing, environment=environment):
     cond_expr_undefined = Undefined
     if 0: yield None
     l_0_module = resolve('module')
-    l_0_names = resolve('names')
+    l_0_mesh = resolve('mesh')
     try:
         t_1 = environment.filters['comment']
     except KeyError:
@@ -248,19 +253,20 @@ def root_module_py_j2(context, missing=missing, environment=environment):
         yield '\n'
     l_1_block = missing
     for (l_1_name, l_1_arguments) in environment.getattr((undefined(name='module') if l_0_module is missing else l_0_module), 'loads'):
+        l_1_import_module = resolve('import_module')
         _loop_vars = {}
         pass
         yield escape(l_1_name)
         yield ' = '
-        yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'import_module'))
+        yield escape((undefined(name='import_module') if l_1_import_module is missing else l_1_import_module))
         yield '('
         yield escape(l_1_arguments)
         yield ')\n'
-    l_1_name = l_1_arguments = missing
+    l_1_name = l_1_arguments = l_1_import_module = missing
     if environment.getattr((undefined(name='module') if l_0_module is missing else l_0_module), 'loads'):
         pass
         yield '\n'
-    yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'mesh'))
+    yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
     yield '.require_api(1, __name__)\n'
     for l_1_service in environment.getattr((undefined(name='module') if l_0_module is missing else l_0_module), 'services'):
         _loop_vars = {}
@@ -325,7 +331,8 @@ def root_register_py_j2(context, missing=missing, environment=environment):
     if 0: yield None
     l_0_service = resolve('service')
     l_0_module = resolve('module')
-    l_0_names = resolve('names')
+    l_0_grpc = resolve('grpc')
+    l_0_mesh = resolve('mesh')
     pass
     yield 'def '
     yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'register'))
@@ -340,11 +347,11 @@ def root_register_py_j2(context, missing=missing, environment=environment):
         pass
         yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'async_servicer'))
     yield ', server: '
-    yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'grpc'))
+    yield escape((undefined(name='grpc') if l_0_grpc is missing else l_0_grpc))
     yield '.Server | '
-    yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'grpc'))
+    yield escape((undefined(name='grpc') if l_0_grpc is missing else l_0_grpc))
     yield '.aio.Server) -> None:\n    """Serves `servicer` on `server`, with its health and request context."""\n    '
-    yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'mesh'))
+    yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
     yield '.add_servicer(servicer, server, '
     yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'constant'))
     yield ')\n'
@@ -356,7 +363,7 @@ def root_service_py_j2(context, missing=missing, environment=environment):
     cond_expr_undefined = Undefined
     if 0: yield None
     l_0_service = resolve('service')
-    l_0_names = resolve('names')
+    l_0_mesh = resolve('mesh')
     try:
         t_1 = environment.filters['arguments']
     except KeyError:
@@ -372,7 +379,7 @@ def root_service_py_j2(context, missing=missing, environment=environment):
     pass
     yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'constant'))
     yield ' = '
-    yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'mesh'))
+    yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
     yield '.Service(\n    '
     yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'full_name'))
     yield ',\n'
@@ -380,7 +387,7 @@ def root_service_py_j2(context, missing=missing, environment=environment):
         _loop_vars = {}
         pass
         yield '    '
-        yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'mesh'))
+        yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
         yield '.Method(\n        '
         yield escape(environment.getattr(l_1_rpc, 'path'))
         yield ',\n        '
@@ -402,7 +409,7 @@ def root_service_py_j2(context, missing=missing, environment=environment):
         if environment.getattr(l_1_rpc, 'envoy'):
             pass
             yield '        envoy='
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'mesh'))
+            yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
             yield '.EnvoyHeaders('
             yield escape(t_1(environment.getattr(l_1_rpc, 'envoy')))
             yield '),\n'
@@ -426,7 +433,8 @@ def root_servicer_py_j2(context, missing=missing, environment=environment):
     cond_expr_undefined = Undefined
     if 0: yield None
     l_0_service = resolve('service')
-    l_0_names = resolve('names')
+    l_0_deprecated = resolve('deprecated')
+    l_0_mesh = resolve('mesh')
     try:
         t_1 = environment.filters['docstring']
     except KeyError:
@@ -437,14 +445,14 @@ def root_servicer_py_j2(context, missing=missing, environment=environment):
     if environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'):
         pass
         yield '@'
-        yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'deprecated'))
+        yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
         yield '('
         yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'))
         yield ', category=None)\n'
     yield 'class '
     yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'servicer'))
     yield '('
-    yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'mesh'))
+    yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
     yield '.Servicer):\n'
     if environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'comment'):
         pass
@@ -454,13 +462,15 @@ def root_servicer_py_j2(context, missing=missing, environment=environment):
     yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'constant'))
     yield '\n'
     for l_1_rpc in environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'rpcs'):
+        l_1_iterator = resolve('iterator')
+        l_1_grpc = resolve('grpc')
         _loop_vars = {}
         pass
         yield '\n'
         if environment.getattr(l_1_rpc, 'deprecated'):
             pass
             yield '    @'
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'deprecated'))
+            yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
             yield '('
             yield escape(environment.getattr(l_1_rpc, 'deprecated'))
             yield ', category=None)\n'
@@ -470,7 +480,7 @@ def root_servicer_py_j2(context, missing=missing, environment=environment):
         if environment.getattr(l_1_rpc, 'client_streaming'):
             pass
             yield 'request_iterator: '
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'iterator'))
+            yield escape((undefined(name='iterator') if l_1_iterator is missing else l_1_iterator))
             yield '['
             yield escape(environment.getattr(environment.getattr(l_1_rpc, 'request'), 'annotation'))
             yield ']'
@@ -479,11 +489,11 @@ def root_servicer_py_j2(context, missing=missing, environment=environment):
             yield 'request: '
             yield escape(environment.getattr(environment.getattr(l_1_rpc, 'request'), 'annotation'))
         yield ', context: '
-        yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'grpc'))
+        yield escape((undefined(name='grpc') if l_1_grpc is missing else l_1_grpc))
         yield '.ServicerContext) -> '
         if environment.getattr(l_1_rpc, 'server_streaming'):
             pass
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'iterator'))
+            yield escape((undefined(name='iterator') if l_1_iterator is missing else l_1_iterator))
             yield '['
             yield escape(environment.getattr(environment.getattr(l_1_rpc, 'response'), 'annotation'))
             yield ']'
@@ -496,11 +506,11 @@ def root_servicer_py_j2(context, missing=missing, environment=environment):
             yield escape(t_1(environment.getattr(l_1_rpc, 'comment'), 8))
             yield '\n'
         yield '        '
-        yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'mesh'))
+        yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
         yield '.unimplemented(context, '
         yield escape(environment.getattr(l_1_rpc, 'path'))
         yield ')\n'
-    l_1_rpc = missing
+    l_1_rpc = l_1_iterator = l_1_grpc = missing
 
 def root_stub_py_j2(context, missing=missing, environment=environment):
     resolve = context.resolve_or_missing
@@ -509,8 +519,9 @@ def root_stub_py_j2(context, missing=missing, environment=environment):
     cond_expr_undefined = Undefined
     if 0: yield None
     l_0_service = resolve('service')
-    l_0_names = resolve('names')
+    l_0_deprecated = resolve('deprecated')
     l_0_module = resolve('module')
+    l_0_mesh = resolve('mesh')
     try:
         t_1 = environment.filters['docstring']
     except KeyError:
@@ -527,7 +538,7 @@ def root_stub_py_j2(context, missing=missing, environment=environment):
     if environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'):
         pass
         yield '@'
-        yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'deprecated'))
+        yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
         yield '('
         yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'))
         yield ')\n'
@@ -536,7 +547,7 @@ def root_stub_py_j2(context, missing=missing, environment=environment):
         yield 'class '
         yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'stub'))
         yield '('
-        yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'mesh'))
+        yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
         yield '.Stub['
         yield escape(t_2(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'async_stub')))
         yield ']):\n'
@@ -545,7 +556,7 @@ def root_stub_py_j2(context, missing=missing, environment=environment):
         yield 'class '
         yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'stub'))
         yield '('
-        yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'mesh'))
+        yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
         yield '.SyncStub):\n'
     if environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'comment'):
         pass
@@ -555,21 +566,22 @@ def root_stub_py_j2(context, missing=missing, environment=environment):
     yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'constant'))
     yield '\n'
     for l_1_rpc in environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'rpcs'):
+        l_1_property = resolve('property')
         _loop_vars = {}
         pass
         yield '\n'
         if environment.getattr(l_1_rpc, 'deprecated'):
             pass
             yield '    @'
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'property'))
+            yield escape((undefined(name='property') if l_1_property is missing else l_1_property))
             yield '\n    @'
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'deprecated'))
+            yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
             yield '('
             yield escape(environment.getattr(l_1_rpc, 'deprecated'))
             yield ')\n    def '
             yield escape(environment.getattr(l_1_rpc, 'attribute'))
             yield '(self) -> '
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'mesh'))
+            yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
             yield '.'
             yield escape(environment.getattr(l_1_rpc, 'shape'))
             yield '['
@@ -582,7 +594,7 @@ def root_stub_py_j2(context, missing=missing, environment=environment):
                 yield escape(t_1(environment.getattr(l_1_rpc, 'comment'), 8))
                 yield '\n'
             yield '        return '
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'mesh'))
+            yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
             yield '.rpc(self, '
             yield escape(t_2(environment.getattr(l_1_rpc, 'attribute')))
             yield ')\n'
@@ -591,7 +603,7 @@ def root_stub_py_j2(context, missing=missing, environment=environment):
             yield '    '
             yield escape(environment.getattr(l_1_rpc, 'attribute'))
             yield ': '
-            yield escape(environment.getattr((undefined(name='names') if l_0_names is missing else l_0_names), 'mesh'))
+            yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
             yield '.'
             yield escape(environment.getattr(l_1_rpc, 'shape'))
             yield '['
@@ -603,7 +615,7 @@ def root_stub_py_j2(context, missing=missing, environment=environment):
                 pass
                 yield escape(t_1(environment.getattr(l_1_rpc, 'comment'), 4))
                 yield '\n'
-    l_1_rpc = missing
+    l_1_rpc = l_1_property = missing
 
 ROOTS: dict[str, Any] = {
     'async_servicer.py.j2': root_async_servicer_py_j2,

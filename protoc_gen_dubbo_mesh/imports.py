@@ -112,7 +112,7 @@ class Imports:
     def _locate(self, module: str) -> tuple[str, str]:
         """The package to import a generated module from, and the module's name in it."""
         package, _, last = module.rpartition(".")
-        if modules.is_fixed(module):
+        if modules.is_fixed(module) or module in self._options.installed:
             return package, last
         if self._options.imports == "relative":
             return _relative(package, self._package), last

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 WIDTH = 88
-_STEP = 4
+_STEP = "    "
 
 # Our literals hold no quote: see sinks.literal. So three quotes are the ends of docstrings, and nothing else.
 _DOCSTRING_END = '"""'
@@ -74,15 +74,14 @@ def _break_import(statement: str) -> str:
 def _break_def(statement: str, margin: str) -> str:
     """At the parameters; all on one line if they fit there, unless there is only one."""
     start, end = statement.index("("), statement.index(")")
-    parameters = statement[start + 1 : end].split(", ")
-    if len(parameters) == 1:
-        parameters[0] += ","
+    parameters = statement[start + 1 : end]
+    if ", " not in parameters:
+        parameters += ","
     head = _fitting(margin + statement[: start + 1])
-    body = _break_items(parameters, margin + " " * _STEP)
     tail = margin + statement[end:]
     if len(tail) > WIDTH:
         tail = _break_returned(statement[end:], margin)
-    return f"{head}\n{body}\n{tail}"
+    return f"{head}\n{_break_body(parameters, margin + _STEP)}\n{tail}"
 
 
 def _break_returned(tail: str, margin: str) -> str:
@@ -90,7 +89,7 @@ def _break_returned(tail: str, margin: str) -> str:
     if tail.endswith("]:"):
         return _break_brackets(tail, margin)
     returned = tail.removeprefix(") -> ").removesuffix(":")
-    return f"{margin}) -> (\n{margin}{' ' * _STEP}{returned}\n{margin}):"
+    return f"{margin}) -> (\n{margin}{_STEP}{returned}\n{margin}):"
 
 
 def _break_brackets(statement: str, margin: str) -> str:
@@ -99,23 +98,21 @@ def _break_brackets(statement: str, margin: str) -> str:
     if brackets is None:
         return margin + statement
     start, end = brackets
-    items = _split(statement[start + 1 : end])
-    if not items[-1]:  # a tuple of one
-        items = [f"{items[0]},"]
-    is_tuple = len(items) > 1 and not statement[:start][-1:].isidentifier()
     head = _fitting(margin + statement[: start + 1])
-    body = _break_items(items, margin + " " * _STEP, may_share_line=not is_tuple)
-    return f"{head}\n{body}\n{_fitting(margin + statement[end:])}"
+    tail = _fitting(margin + statement[end:])
+    body = statement[start + 1 : end]
+    is_tuple = "," in body and not statement[start - 1].isidentifier()
+    return f"{head}\n{_break_body(body, margin + _STEP, one_line=not is_tuple)}\n{tail}"
 
 
-def _break_items(items: list[str], margin: str, *, may_share_line: bool = True) -> str:
+def _break_body(body: str, margin: str, *, one_line: bool = True) -> str:
     """What stands in brackets: on one line if it fits there, else each item on its own."""
-    line = margin + ", ".join(items)
-    if may_share_line and len(line) <= WIDTH:
-        return line
+    if one_line and len(margin) + len(body) <= WIDTH:
+        return margin + body
+    items = _split(body)
     if len(items) == 1:
-        return _break_brackets(items[0], margin)
-    return "\n".join([_break_item(f"{item},", margin) for item in items])
+        return _break_brackets(body, margin)
+    return "\n".join([_break_item(f"{item},", margin) for item in items if item])
 
 
 def _break_item(item: str, margin: str) -> str:
@@ -123,7 +120,7 @@ def _break_item(item: str, margin: str) -> str:
         return margin + item
     if " | " in item:
         name, _, union = item.removesuffix(",").partition(": ")
-        inner = margin + " " * _STEP
+        inner = margin + _STEP
         if len(inner) + len(union) > WIDTH:
             union = union.replace(" | ", f"\n{inner}| ")
         return f"{margin}{name}: (\n{inner}{union}\n{margin}),"
@@ -138,9 +135,12 @@ def _fitting(line: str) -> str:
 
 def _last_brackets(statement: str) -> tuple[int, int] | None:
     """Where the last of the outermost brackets open and close; a first closing one is an earlier line's."""
-    if statement.count("(") + statement.count("[") == 1:
-        opening, closing = ("(", ")") if "(" in statement else ("[", "]")
-        return statement.index(opening), statement.rindex(closing)
+    opening = statement.count("(") + statement.count("[")
+    if not opening:
+        return None
+    if opening == 1:
+        pair = "()" if "(" in statement else "[]"
+        return statement.index(pair[0]), statement.rindex(pair[1])
     last: tuple[int, int] | None = None
     depth = start = 0
     for token in _TOKEN.finditer(statement):
@@ -158,9 +158,9 @@ def _last_brackets(statement: str) -> tuple[int, int] | None:
 def _split(items: str) -> list[str]:
     """What stands between commas outside of brackets and literals."""
     if "(" not in items and "[" not in items:
-        parts = items.split(", ")
-        if not any(part.count('"') == 1 for part in parts):
-            return parts
+        literal = items.find('"')
+        if literal < 0 or items.rfind(", ") < literal:
+            return items.split(", ")
     split: list[str] = []
     depth = start = 0
     for token in _TOKEN.finditer(items):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import keyword
 import sys
+from functools import lru_cache
 
 from .errors import GenerationError
 
@@ -17,6 +18,7 @@ _PROTOBUF = "google.protobuf."
 _OWN = "dubbo_mesh."
 
 
+@lru_cache(2**14)
 def module_of(proto: str, suffix: str) -> str:
     """The dotted path of the module that a plugin writes for the file `proto`.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .comments import Path
 
-_PROTO_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PROTO_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _DUNDER = re.compile(r"__.*[^_]__")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -94,5 +94,5 @@ def constant(service: str) -> str:
 
 
 def is_proto_name(name: str) -> bool:
-    """Whether a compiler of protos lets this name through, dots apart."""
-    return all(map(_PROTO_NAME.fullmatch, name.split(".")))
+    """Whether a compiler of protos lets this name through: identifiers with dots between them."""
+    return _PROTO_NAME.fullmatch(name) is not None

@@ -14,7 +14,13 @@ EMITS = ("python", "kubernetes", "istio", "envoy")
 
 
 class Options(NamedTuple):
-    """The parameters, checked."""
+    """The parameters, checked.
+
+    Attributes:
+        installed: modules that protoc wrote for others, by their dotted paths: they are where they are
+            installed, whatever is said of imports. No parameter says so, but who runs the plugin on a
+            whole project.
+    """
 
     identity: Identity = Identity()
     config: str | None = None
@@ -23,6 +29,7 @@ class Options(NamedTuple):
     imports: str = "absolute"
     import_prefix: str = ""
     emit: tuple[str, ...] = ("python",)
+    installed: frozenset[str] = frozenset()
 
 
 HELP = """\

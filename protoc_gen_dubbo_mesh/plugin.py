@@ -31,8 +31,12 @@ class Result(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def run(data: bytes) -> Result:
+def run(data: bytes, installed: frozenset[str] = frozenset()) -> Result:
     """Answers one request.
+
+    Args:
+        data: the request, as protoc serializes it.
+        installed: see `Options`.
 
     Raises:
         MalformedRequestError: `data` is none.
@@ -45,7 +49,7 @@ def run(data: bytes) -> Result:
     )
     warnings: list[str] = []
     try:
-        _generate(request.parse(data), response, warnings)
+        _generate(request.parse(data), response, warnings, installed)
     except GenerationError as error:
         del response.file[:]
         response.error = str(error)
@@ -58,14 +62,15 @@ def run(data: bytes) -> Result:
     return Result(response.SerializeToString(), tuple(map(printable, warnings)))
 
 
-def _generate(asked: Request, response: CodeGeneratorResponse, warnings: list[str]) -> None:
-    chosen = options.parse(asked.parameter)
+def _generate(
+    asked: Request, response: CodeGeneratorResponse, warnings: list[str], installed: frozenset[str]
+) -> None:
+    chosen = options.parse(asked.parameter)._replace(installed=installed)
     resolver = _resolver(asked, chosen, warnings)
-    built = build(asked, chosen, resolver)
     if chosen.imports == "absolute" and not chosen.import_prefix:
         warnings += _hidden(asked)
     renderer = Renderer()
-    for module in built:
+    for module in build(asked, chosen, resolver):
         response.file.add(name=module.path, content=lay_out(renderer.render(module)))
 
 

@@ -32,7 +32,7 @@ class Renderer:
 
     def render(self, module: Module) -> str:
         """The module's text, each statement on one line."""
-        return self._environment.render("module.py.j2", module=module, names=module.names)
+        return self._environment.render("module.py.j2", module=module, **module.names._asdict())
 
 
 def read_templates() -> dict[str, str]:

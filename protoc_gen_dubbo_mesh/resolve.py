@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .comments import METHOD, SERVICE, where
+from .comments import SERVICE, where
 from .errors import GenerationError
 from .settings import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodOptions
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodDescriptorProto, MethodOptions
 
+    from .comments import Path
     from .config import Config
     from .options import Options
     from .service_config import ServiceConfig
@@ -26,8 +27,9 @@ _METHOD_OPTIONS = 4  # MethodDescriptorProto.options
 class Resolver:
     """What is said of the services and rpcs of a run, from all sources.
 
-    Args:
+    Attributes:
         has_mesh_options: whether any proto may use our options.
+        says_nothing: whether nothing but the protos' own options and parameters can say anything.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Resolver:
         has_mesh_options: bool = True,
     ) -> None:
         self.has_mesh_options = has_mesh_options
+        self.says_nothing = not (has_mesh_options or config or service_config)
         self._parameters = options.identity
         self._config = config
         self._service_config = service_config
@@ -64,7 +67,7 @@ class Resolver:
             defaults = said.defaults
         if self._config is not None:
             identity = self._config.identity(full_name).over(identity)
-        return ResolvedService(self, file, index, full_name, identity, defaults)
+        return ResolvedService(self, file, full_name, identity, defaults)
 
     def said_outside(self, service: str, method: str) -> tuple[Calling, Calling]:
         """What the config and the gRPC service config say of a method."""
@@ -86,7 +89,6 @@ class ResolvedService:
         self,
         resolver: Resolver,
         file: FileDescriptorProto,
-        index: int,
         full_name: str,
         identity: Identity,
         defaults: Calling,
@@ -94,28 +96,29 @@ class ResolvedService:
         self.identity = identity
         self._resolver = resolver
         self._file = file
-        self._index = index
         self.full_name = full_name
         self._defaults = defaults
 
-    def envoy_headers(self, index: int) -> Mapping[str, Any]:
-        """The arguments of `EnvoyHeaders` for the rpc with this index.
+    def envoy_headers(self, method: MethodDescriptorProto, path: Path) -> Mapping[str, Any]:
+        """The arguments of `EnvoyHeaders` for the rpc at `path`.
 
         Raises:
             GenerationError: they say something that cannot be, each alone or all together.
         """
-        method = self._file.service[self._index].method[index]
-        config, grpc_config = self._resolver.said_outside(self.full_name, method.name)
+        resolver = self._resolver
+        idempotent = _is_idempotent(method.options)
+        if resolver.says_nothing and not idempotent:
+            return {}
+        config, grpc_config = resolver.said_outside(self.full_name, method.name)
         try:
             option = NOTHING
-            if self._resolver.has_mesh_options:
+            if resolver.has_mesh_options:
                 from . import proto_options
 
                 option = proto_options.of_method(method)
             said = config.over(option).over(self._defaults).over(grpc_config)
-            return said.envoy_headers(_is_idempotent(method.options))
+            return said.envoy_headers(idempotent)
         except ValueError as error:
-            path = (SERVICE, self._index, METHOD, index)
             message = f"rpc {self.full_name}.{method.name}: {error}"
             raise _wrong(self._file, message, path, _METHOD_OPTIONS) from error
 

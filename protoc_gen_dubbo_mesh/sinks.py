@@ -11,6 +11,7 @@ Each mapping is injective and what Black would write: Python reads back exactly 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import cast
 
 from .errors import printable
@@ -57,6 +58,7 @@ def comment(text: str) -> Code:
     return Code(printable(text))
 
 
+@lru_cache(2**12)  # the twins of a service have the same
 def docstring(text: str, indent: int = 0) -> Code:
     """`text`, which `comments.clean` made, as a docstring at the depth of `indent` spaces.
 
