@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import GenerationError
 from .progress import Progress
 from .run import check, update
-from .settings import Settings, read
+from .settings import PATH_OPTIONS, Settings, read
 from .tree import diff
 
 _PROGRAM = "protoc-gen-dubbo-mesh generate"
@@ -60,8 +60,7 @@ def generate(arguments: list[str]) -> int:
             parser.error(f"--option {name} is given twice")
         options[name] = value
     try:
-        given = _given(asked, options)
-        settings = read(Path(asked.project), given)
+        settings = read(Path(asked.project), _given(asked, options))
         return _check(settings) if asked.check else _update(settings, fail_on_change=asked.fail_on_change)
     except GenerationError as error:
         return _say(str(error), 1)
@@ -69,10 +68,10 @@ def generate(arguments: list[str]) -> int:
 
 def _given(asked: argparse.Namespace, options: dict[str, str]) -> dict[str, object]:
     """What the command line says; its paths are relative to where we are, not to the project."""
-    given: dict[str, object] = {"options": {**options}}
-    for name in ("config", "service_config"):
+    for name in PATH_OPTIONS:
         if name in options:
-            given["options"] = {**options, name: str(Path(options[name]).absolute())}
+            options[name] = str(Path(options[name]).absolute())
+    given: dict[str, object] = {"options": options}
     if asked.root:
         given["roots"] = [str(Path(root).absolute()) for root in asked.root]
     if asked.import_path:

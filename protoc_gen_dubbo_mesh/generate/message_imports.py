@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..modules import module_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Iterable, Mapping
 
 _IMPORT = re.compile(
     r"""^(?:
@@ -29,7 +29,7 @@ def are_redirected(options: Mapping[str, str]) -> bool:
     return "import_prefix" in options or options.get("imports") == "relative"
 
 
-def message_modules(protos: Collection[str]) -> frozenset[str]:
+def message_modules(protos: Iterable[str]) -> frozenset[str]:
     """The dotted paths of the modules that protoc writes for `protos`."""
     return frozenset(module_of(proto, "_pb2") for proto in protos)
 

@@ -10,6 +10,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from .. import plugin
 from ..errors import GenerationError
+from ..request import MalformedRequestError
 from .message_imports import are_redirected, message_modules, redirected
 from .protoc import compile_messages, with_path
 
@@ -57,7 +58,12 @@ def produce(settings: Settings, sources: Sources, into: Path, work: Path, progre
         request = CodeGeneratorRequest(
             file_to_generate=sources.files, proto_file=files, parameter=settings.parameter
         )
-        result = plugin.run(request.SerializeToString())
+        others = {file.name for file in files} - set(sources.files)
+        installed = message_modules(others if are_redirected(settings.options) else ())
+        try:
+            result = plugin.run(request.SerializeToString(), installed)
+        except MalformedRequestError as error:
+            raise GenerationError(str(error)) from error
         response = CodeGeneratorResponse.FromString(result.response)
     if response.error:
         raise GenerationError(with_path(response.error, sources))

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _KEYS = ("roots", "out", "exclude", "import-path", "options")
-_PATH_OPTIONS = ("config", "service_config")
+PATH_OPTIONS = ("config", "service_config")
+"""The plugin's parameters that name files."""
 
 
 class Settings(NamedTuple):
@@ -48,13 +49,13 @@ class Settings(NamedTuple):
     @property
     def option_files(self) -> tuple[Path, ...]:
         """The files that the plugin's parameters name."""
-        return tuple(self.project / self.options[name] for name in _PATH_OPTIONS if name in self.options)
+        return tuple(self.project / self.options[name] for name in PATH_OPTIONS if name in self.options)
 
     @property
     def parameter(self) -> str:
         """The plugin's parameters as one string."""
         said = dict(self.options)
-        for name in _PATH_OPTIONS:
+        for name in PATH_OPTIONS:
             if name in said:
                 said[name] = shown(self.project / said[name])
         return ",".join(f"{name}={value}" for name, value in said.items())

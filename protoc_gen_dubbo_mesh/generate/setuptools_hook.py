@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -61,7 +62,6 @@ class BuildDubboMesh(Command):
         """Called by setuptools first."""
         self.editable_mode = False
         self.build_lib = ""
-        self._done: tuple[Settings, Outcome] | None = None
 
     def finalize_options(self) -> None:
         """Called by setuptools when all options are known."""
@@ -70,12 +70,10 @@ class BuildDubboMesh(Command):
 
     def run(self) -> None:
         """Generates."""
-        settings, _ = self._generated()
-        placed = self._placed()
         if self.editable_mode:
-            self._expose(settings, placed)
+            self._expose()
             return
-        for module in placed:
+        for module in self._placed:
             target = Path(self.build_lib, module.at)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(module.file.read_bytes())
@@ -86,7 +84,7 @@ class BuildDubboMesh(Command):
             return []  # asked for metadata only: no reason to generate
         from . import stamp
 
-        settings, outcome = self._generated()
+        settings, outcome = self._generated
         files = (*outcome.inputs, *outcome.outputs, stamp.path_of(settings))
         return [
             str(file.relative_to(settings.project))
@@ -100,32 +98,30 @@ class BuildDubboMesh(Command):
 
     def get_output_mapping(self) -> dict[str, str]:
         """What is installed, in `build_lib`, and the file of the project that it comes from."""
-        return {
-            str(Path(self.build_lib, module.at)): os.path.relpath(module.file) for module in self._placed()
-        }
+        return {str(Path(self.build_lib, module.at)): os.path.relpath(module.file) for module in self._placed}
 
+    @cached_property
     def _generated(self) -> tuple[Settings, Outcome]:
         from ..errors import GenerationError
         from .progress import Progress
         from .run import update
         from .settings import read
 
-        if self._done is None:
-            try:
-                settings = read(Path.cwd())
-                outcome = update(settings, Progress(sys.stderr))
-            except GenerationError as error:
-                sys.exit(str(error))  # anything else would be shown with a traceback
-            for warning in outcome.warnings:
-                _log.warning(warning)
-            _log.info("dubbo-mesh: %s", outcome.summary)
-            self._done = settings, outcome
-        return self._done
+        try:
+            settings = read(Path.cwd())
+            outcome = update(settings, Progress(sys.stderr))
+        except GenerationError as error:
+            sys.exit(str(error))  # anything else would be shown with a traceback
+        for warning in outcome.warnings:
+            _log.warning(warning)
+        _log.info("dubbo-mesh: %s", outcome.summary)
+        return settings, outcome
 
+    @cached_property
     def _placed(self) -> list[Placed]:
         from .placing import misplaced, place
 
-        settings, outcome = self._generated()
+        settings, outcome = self._generated
         placed = list(place(settings, outcome.outputs, self._selected, self._by_directory))
         warning = misplaced(settings, placed)
         if warning is not None:
@@ -155,10 +151,12 @@ class BuildDubboMesh(Command):
         directory = find_package_path(package, self.distribution.package_dir or {}, str(Path.cwd()))
         return Path(os.path.normpath(directory))
 
-    def _expose(self, settings: Settings, placed: list[Placed]) -> None:
+    def _expose(self) -> None:
         """Declares packages and modules that build_py does not know, so that editable installs find them."""
         from .placing import hidden
 
+        settings, _ = self._generated
+        placed = self._placed
         warning = hidden(
             settings, placed, {name: self._directory_of(name) for name in self._known("packages")}
         )

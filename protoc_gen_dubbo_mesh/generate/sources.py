@@ -82,12 +82,12 @@ def _below(root: Path, roots: tuple[Path, ...]) -> Iterator[str]:
         here = Path(at)
         directories[:] = [
             name
-            for name in directories
+            for name in sorted(directories)
             if not name.startswith(".")
             and here / name not in roots
             and not (here / name / "pyvenv.cfg").exists()
         ]
-        for name in names:
+        for name in sorted(names):
             if name.endswith(".proto"):
                 proto = (here / name).relative_to(root).as_posix()
                 if not proto.isprintable() or proto.startswith("-"):

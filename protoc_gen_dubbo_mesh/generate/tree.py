@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import io
 import os
 import re
 from fnmatch import fnmatchcase
@@ -79,12 +80,13 @@ def diff(found: Iterable[Difference]) -> Iterator[str]:
     """The lines of a unified diff, ends of lines included."""
     for path, before, after in found:
         name = Path(shown(path)).as_posix()
-        yield from difflib.unified_diff(
+        for line in difflib.unified_diff(
             _lines(before),
             _lines(after),
             "/dev/null" if before is None else f"a/{name}",
             "/dev/null" if after is None else f"b/{name}",
-        )
+        ):
+            yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
 def strays(settings: Settings, sources: Sources, found: Iterable[Difference]) -> list[str]:
@@ -138,7 +140,8 @@ def _read(path: Path) -> bytes | None:
 
 
 def _lines(content: bytes | None) -> list[str]:
-    return [] if content is None else content.decode("utf-8", "replace").splitlines(keepends=True)
+    # Not splitlines, which parts lines at more than their ends.
+    return [] if content is None else list(io.StringIO(content.decode("utf-8", "replace"), newline="\n"))
 
 
 def _remove_empty(directory: Path, top: Path) -> None:

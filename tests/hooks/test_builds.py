@@ -207,6 +207,13 @@ def test_output_of_a_deleted_proto_is_not_built(project: Project) -> None:
     assert project.in_wheel() == {name for name in MODULES if name.startswith("acme")} | OWN
 
 
+@pytest.mark.parametrize("project", ["hatchling"], indirect=True)
+def test_the_hatchling_hook_shares_the_settings_of_the_command(project: Project) -> None:
+    project.configure('[tool.dubbo-mesh]\nroots = ["protos"]\nout = "elsewhere"\nexclude = ["shop/*"]\n')
+    assert "dubbo-mesh: 2 written" in project.build("--wheel")
+    assert project.in_wheel() == {name for name in MODULES if name.startswith("acme")} | OWN
+
+
 @pytest.mark.parametrize("project", ["setuptools"], indirect=True)
 def test_an_isolated_build_finds_the_hook(project: Project, wheels: Path) -> None:
     said = said_by(
