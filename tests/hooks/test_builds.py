@@ -121,7 +121,7 @@ def test_a_second_build_generates_nothing(project: Project) -> None:
     assert project.in_wheel() == MODULES | OWN
 
 
-@pytest.mark.parametrize("mode", ["sdist", "wheel", "editable"])
+@pytest.mark.parametrize("mode", ["sdist", "editable"])
 def test_an_error_in_a_proto_is_a_line(project: Project, mode: str) -> None:
     project.orders.write_text(ORDERS.replace("rpc", "rcp"))
     if mode == "editable":
@@ -178,7 +178,7 @@ def test_protos_outside_of_the_project_need_not_be_in_the_sdist(project: Project
     assert project.in_wheel() == MODULES | OWN
 
 
-@pytest.mark.parametrize("options", ['imports = "relative"', 'import_prefix = "shop.gen"', ""])
+@pytest.mark.parametrize("options", ['imports = "relative"', ""])
 def test_output_inside_of_a_package(project: Project, user: Path, tmp_path: Path, options: str) -> None:
     project.configure(f"[tool.dubbo-mesh.options]\n{options}\n", "src/shop/gen")
     said = project.build("--wheel")
