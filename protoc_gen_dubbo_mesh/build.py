@@ -135,11 +135,6 @@ class _ModuleBuilder:
         rpcs = [rpc for service in self._file.service for rpc in service.method]
         streams = any(rpc.client_streaming or rpc.server_streaming for rpc in rpcs)
         deprecated_rpcs = any(rpc.options.deprecated for rpc in rpcs)
-        deprecated = (
-            deprecated_rpcs
-            or self._deprecated
-            or any(service.options.deprecated for service in self._file.service)
-        )
         unused = Code("")
         return Names(
             mesh=imports.module("dubbo_mesh"),
@@ -151,7 +146,6 @@ class _ModuleBuilder:
             async_iterator=(
                 imports.member("collections.abc", "AsyncIterator") if streams and api != "sync" else unused
             ),
-            deprecated=imports.member("typing_extensions", "deprecated") if deprecated else unused,
             property=imports.builtin("property") if deprecated_rpcs else unused,
             import_module=unused,
         )

@@ -8,7 +8,7 @@ from protoc_gen_dubbo_mesh.template_runtime import (
     TemplateRuntimeError, Undefined, internalcode, missing
 )
 
-DIGEST = 2414532423
+DIGEST = 2109248500
 environment: Any = None
 
 def root_async_servicer_py_j2(context, missing=missing, environment=environment):
@@ -18,7 +18,7 @@ def root_async_servicer_py_j2(context, missing=missing, environment=environment)
     cond_expr_undefined = Undefined
     if 0: yield None
     l_0_service = resolve('service')
-    l_0_deprecated = resolve('deprecated')
+    l_0_mesh = resolve('mesh')
     l_0_aio = resolve('aio')
     try:
         t_1 = environment.filters['docstring']
@@ -30,8 +30,8 @@ def root_async_servicer_py_j2(context, missing=missing, environment=environment)
     if environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'):
         pass
         yield '@'
-        yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
-        yield '('
+        yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
+        yield '.deprecated('
         yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'))
         yield ', category=None)\n'
     yield 'class '
@@ -54,8 +54,8 @@ def root_async_servicer_py_j2(context, missing=missing, environment=environment)
         if environment.getattr(l_1_rpc, 'deprecated'):
             pass
             yield '    @'
-            yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
-            yield '('
+            yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
+            yield '.deprecated('
             yield escape(environment.getattr(l_1_rpc, 'deprecated'))
             yield ', category=None)\n'
         yield '    '
@@ -116,7 +116,7 @@ def root_async_stub_py_j2(context, missing=missing, environment=environment):
     cond_expr_undefined = Undefined
     if 0: yield None
     l_0_service = resolve('service')
-    l_0_deprecated = resolve('deprecated')
+    l_0_mesh = resolve('mesh')
     l_0_aio = resolve('aio')
     l_0_module = resolve('module')
     try:
@@ -135,8 +135,8 @@ def root_async_stub_py_j2(context, missing=missing, environment=environment):
     if environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'):
         pass
         yield '@'
-        yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
-        yield '('
+        yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
+        yield '.deprecated('
         yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'))
         yield ')\n'
     yield 'class '
@@ -158,7 +158,6 @@ def root_async_stub_py_j2(context, missing=missing, environment=environment):
     yield '\n'
     for l_1_rpc in environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'rpcs'):
         l_1_property = resolve('property')
-        l_1_mesh = resolve('mesh')
         _loop_vars = {}
         pass
         yield '\n'
@@ -167,8 +166,8 @@ def root_async_stub_py_j2(context, missing=missing, environment=environment):
             yield '    @'
             yield escape((undefined(name='property') if l_1_property is missing else l_1_property))
             yield '\n    @'
-            yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
-            yield '('
+            yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
+            yield '.deprecated('
             yield escape(environment.getattr(l_1_rpc, 'deprecated'))
             yield ')\n    def '
             yield escape(environment.getattr(l_1_rpc, 'attribute'))
@@ -186,7 +185,7 @@ def root_async_stub_py_j2(context, missing=missing, environment=environment):
                 yield escape(t_1(environment.getattr(l_1_rpc, 'comment'), 8))
                 yield '\n'
             yield '        return '
-            yield escape((undefined(name='mesh') if l_1_mesh is missing else l_1_mesh))
+            yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
             yield '.rpc(self, '
             yield escape(t_2(environment.getattr(l_1_rpc, 'attribute')))
             yield ')\n'
@@ -207,7 +206,7 @@ def root_async_stub_py_j2(context, missing=missing, environment=environment):
                 pass
                 yield escape(t_1(environment.getattr(l_1_rpc, 'comment'), 4))
                 yield '\n'
-    l_1_rpc = l_1_property = l_1_mesh = missing
+    l_1_rpc = l_1_property = missing
 
 def root_module_py_j2(context, missing=missing, environment=environment):
     resolve = context.resolve_or_missing
@@ -433,7 +432,6 @@ def root_servicer_py_j2(context, missing=missing, environment=environment):
     cond_expr_undefined = Undefined
     if 0: yield None
     l_0_service = resolve('service')
-    l_0_deprecated = resolve('deprecated')
     l_0_mesh = resolve('mesh')
     try:
         t_1 = environment.filters['docstring']
@@ -445,8 +443,8 @@ def root_servicer_py_j2(context, missing=missing, environment=environment):
     if environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'):
         pass
         yield '@'
-        yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
-        yield '('
+        yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
+        yield '.deprecated('
         yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'))
         yield ', category=None)\n'
     yield 'class '
@@ -470,8 +468,8 @@ def root_servicer_py_j2(context, missing=missing, environment=environment):
         if environment.getattr(l_1_rpc, 'deprecated'):
             pass
             yield '    @'
-            yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
-            yield '('
+            yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
+            yield '.deprecated('
             yield escape(environment.getattr(l_1_rpc, 'deprecated'))
             yield ', category=None)\n'
         yield '    def '
@@ -519,9 +517,8 @@ def root_stub_py_j2(context, missing=missing, environment=environment):
     cond_expr_undefined = Undefined
     if 0: yield None
     l_0_service = resolve('service')
-    l_0_deprecated = resolve('deprecated')
-    l_0_module = resolve('module')
     l_0_mesh = resolve('mesh')
+    l_0_module = resolve('module')
     try:
         t_1 = environment.filters['docstring']
     except KeyError:
@@ -538,8 +535,8 @@ def root_stub_py_j2(context, missing=missing, environment=environment):
     if environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'):
         pass
         yield '@'
-        yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
-        yield '('
+        yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
+        yield '.deprecated('
         yield escape(environment.getattr((undefined(name='service') if l_0_service is missing else l_0_service), 'deprecated'))
         yield ')\n'
     if environment.getattr((undefined(name='module') if l_0_module is missing else l_0_module), 'aio'):
@@ -575,8 +572,8 @@ def root_stub_py_j2(context, missing=missing, environment=environment):
             yield '    @'
             yield escape((undefined(name='property') if l_1_property is missing else l_1_property))
             yield '\n    @'
-            yield escape((undefined(name='deprecated') if l_0_deprecated is missing else l_0_deprecated))
-            yield '('
+            yield escape((undefined(name='mesh') if l_0_mesh is missing else l_0_mesh))
+            yield '.deprecated('
             yield escape(environment.getattr(l_1_rpc, 'deprecated'))
             yield ')\n    def '
             yield escape(environment.getattr(l_1_rpc, 'attribute'))

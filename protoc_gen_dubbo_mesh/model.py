@@ -92,7 +92,6 @@ class Names(NamedTuple):
     grpc: Code
     iterator: Code
     async_iterator: Code
-    deprecated: Code
     property: Code
     import_module: Code
 

@@ -29,7 +29,7 @@ class Resolver:
 
     Attributes:
         has_mesh_options: whether any proto may use our options.
-        says_nothing: whether nothing but the protos' own options and parameters can say anything.
+        says_nothing: whether nothing at all says how methods are called.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ._attachments import attachments as attachments
     from ._attachments import read_attachments as read_attachments
     from ._channels import channel as channel
+    from ._deprecated import deprecated as deprecated
     from ._environment import Environment as Environment
     from ._envoy_headers import EnvoyHeaders as EnvoyHeaders
     from ._error_details import DebugInfo as DebugInfo
@@ -71,6 +72,7 @@ _HOMES = {
     "bind_request": "._request",
     "channel": "._channels",
     "current_request": "._request",
+    "deprecated": "._deprecated",
     "error_details": "._error_details",
     "ignore_deadline": "._request",
     "read_attachments": "._attachments",

@@ -38,10 +38,9 @@ _CALLS = re.compile(
     r"""
       dubbo_mesh_* (\.|_) aio_* \. (unimplemented|unimplemented_stream)
     | dubbo_mesh_* \. (aio\.)?
-        (require_api|Service|Method|EnvoyHeaders|rpc|unimplemented|unimplemented_stream|add_servicer)
+        (deprecated|require_api|Service|Method|EnvoyHeaders|rpc|unimplemented|unimplemented_stream|add_servicer)
     | importlib_* \. import_module
     | getattr
-    | deprecated_*
     """,
     re.VERBOSE,
 )
@@ -54,7 +53,6 @@ _LIBRARIES = {
     "grpc",
     "importlib",
     "typing",
-    "typing_extensions",
 }
 
 

@@ -113,3 +113,41 @@ def test_black() -> None:
     command = [sys.executable, "-m", "black", "--check", "--diff", *golden_files()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+DEPRECATED = """
+import sys, warnings
+sys.path.insert(0, sys.argv[1])
+import grpc
+from deprecated_mesh import OldStub, PartlyServicer, PartlyStub
+
+def warned(use):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        use()
+    return [str(one.message) for one in caught]
+
+with grpc.insecure_channel("127.0.0.1:1") as channel:
+    assert warned(lambda: OldStub(channel)) == ["service golden.deprecated.Old is deprecated"]
+    stub = PartlyStub(channel)
+    assert warned(lambda: stub.good) == []
+    assert warned(lambda: stub.unary) == ["rpc golden.deprecated.Partly.unary is deprecated"]
+    assert PartlyServicer.unary.__deprecated__ == "rpc golden.deprecated.Partly.unary is deprecated"
+"""
+
+
+def test_what_is_deprecated_warns_its_callers(site: Path) -> None:
+    command = [sys.executable, "-c", DEPRECATED, str(site)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_marking_what_is_deprecated_needs_nothing_installed() -> None:
+    """grpcio brings typing_extensions from 1.75 on only."""
+    program = (
+        "import sys; sys.modules['typing_extensions'] = None\n"
+        "from dubbo_mesh._deprecated import deprecated\n"
+        "assert deprecated('gone')(type('C', (), {})).__deprecated__ == 'gone'"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

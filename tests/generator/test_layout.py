@@ -48,7 +48,7 @@ X = dubbo_mesh.Service(
     ),
 )
 ---
-@deprecated("rpc {0}.{1}.{2} is deprecated", category=None)
+@dubbo_mesh.deprecated("rpc {0}.{1}.{2} is deprecated", category=None)
 class {3}(dubbo_mesh.Servicer):
     __mesh__ = _X
 ---

@@ -8,7 +8,6 @@ import api_async_pb2
 import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
-from typing_extensions import deprecated
 
 dubbo_mesh.require_api(1, __name__)
 
@@ -44,7 +43,7 @@ class GreeterAsyncStub(dubbo_mesh.aio.Stub):
     biStream: dubbo_mesh.aio.StreamStream[api_async_pb2.Request, api_async_pb2.Reply]
 
     @property
-    @deprecated("rpc golden.api_async.Greeter.old is deprecated")
+    @dubbo_mesh.deprecated("rpc golden.api_async.Greeter.old is deprecated")
     def old(
         self,
     ) -> dubbo_mesh.aio.UnaryUnary[api_async_pb2.Request, api_async_pb2.Reply]:
@@ -71,7 +70,9 @@ class GreeterAsyncServicer(dubbo_mesh.aio.Servicer):
             context, "/golden.api_async.Greeter/biStream"
         )
 
-    @deprecated("rpc golden.api_async.Greeter.old is deprecated", category=None)
+    @dubbo_mesh.deprecated(
+        "rpc golden.api_async.Greeter.old is deprecated", category=None
+    )
     async def old(
         self, request: api_async_pb2.Request, context: dubbo_mesh.aio.ServicerContext
     ) -> api_async_pb2.Reply:

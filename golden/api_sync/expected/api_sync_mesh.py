@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import api_sync_pb2
 import dubbo_mesh
 import grpc
-from typing_extensions import deprecated
 
 dubbo_mesh.require_api(1, __name__)
 
@@ -43,7 +42,7 @@ class GreeterStub(dubbo_mesh.SyncStub):
     biStream: dubbo_mesh.StreamStream[api_sync_pb2.Request, api_sync_pb2.Reply]
 
     @property
-    @deprecated("rpc golden.api_sync.Greeter.old is deprecated")
+    @dubbo_mesh.deprecated("rpc golden.api_sync.Greeter.old is deprecated")
     def old(self) -> dubbo_mesh.UnaryUnary[api_sync_pb2.Request, api_sync_pb2.Reply]:
         return dubbo_mesh.rpc(self, "old")
 
@@ -64,7 +63,9 @@ class GreeterServicer(dubbo_mesh.Servicer):
     ) -> Iterator[api_sync_pb2.Reply]:
         dubbo_mesh.unimplemented(context, "/golden.api_sync.Greeter/biStream")
 
-    @deprecated("rpc golden.api_sync.Greeter.old is deprecated", category=None)
+    @dubbo_mesh.deprecated(
+        "rpc golden.api_sync.Greeter.old is deprecated", category=None
+    )
     def old(
         self, request: api_sync_pb2.Request, context: grpc.ServicerContext
     ) -> api_sync_pb2.Reply:

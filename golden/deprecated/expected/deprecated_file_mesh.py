@@ -8,7 +8,6 @@ import deprecated_file_pb2
 import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
-from typing_extensions import deprecated
 
 dubbo_mesh.require_api(1, __name__)
 
@@ -23,7 +22,7 @@ _WHOLE = dubbo_mesh.Service(
 )
 
 
-@deprecated("service golden.deprecated_file.Whole is deprecated")
+@dubbo_mesh.deprecated("service golden.deprecated_file.Whole is deprecated")
 class WholeStub(dubbo_mesh.Stub["WholeAsyncStub"]):
     __mesh__ = _WHOLE
 
@@ -32,7 +31,7 @@ class WholeStub(dubbo_mesh.Stub["WholeAsyncStub"]):
     ]
 
 
-@deprecated("service golden.deprecated_file.Whole is deprecated")
+@dubbo_mesh.deprecated("service golden.deprecated_file.Whole is deprecated")
 class WholeAsyncStub(dubbo_mesh.aio.Stub, twin=WholeStub):
     __mesh__ = _WHOLE
 
@@ -41,7 +40,9 @@ class WholeAsyncStub(dubbo_mesh.aio.Stub, twin=WholeStub):
     ]
 
 
-@deprecated("service golden.deprecated_file.Whole is deprecated", category=None)
+@dubbo_mesh.deprecated(
+    "service golden.deprecated_file.Whole is deprecated", category=None
+)
 class WholeServicer(dubbo_mesh.Servicer):
     __mesh__ = _WHOLE
 
@@ -51,7 +52,9 @@ class WholeServicer(dubbo_mesh.Servicer):
         dubbo_mesh.unimplemented(context, "/golden.deprecated_file.Whole/call")
 
 
-@deprecated("service golden.deprecated_file.Whole is deprecated", category=None)
+@dubbo_mesh.deprecated(
+    "service golden.deprecated_file.Whole is deprecated", category=None
+)
 class WholeAsyncServicer(dubbo_mesh.aio.Servicer):
     __mesh__ = _WHOLE
 

@@ -10,7 +10,6 @@ import deprecated_pb2
 import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
-from typing_extensions import deprecated
 
 dubbo_mesh.require_api(1, __name__)
 
@@ -25,7 +24,7 @@ _OLD = dubbo_mesh.Service(
 )
 
 
-@deprecated("service golden.deprecated.Old is deprecated")
+@dubbo_mesh.deprecated("service golden.deprecated.Old is deprecated")
 class OldStub(dubbo_mesh.Stub["OldAsyncStub"]):
     """Has been replaced."""
 
@@ -34,7 +33,7 @@ class OldStub(dubbo_mesh.Stub["OldAsyncStub"]):
     call: dubbo_mesh.UnaryUnary[deprecated_pb2.Message, deprecated_pb2.Message]
 
 
-@deprecated("service golden.deprecated.Old is deprecated")
+@dubbo_mesh.deprecated("service golden.deprecated.Old is deprecated")
 class OldAsyncStub(dubbo_mesh.aio.Stub, twin=OldStub):
     """Has been replaced."""
 
@@ -43,7 +42,7 @@ class OldAsyncStub(dubbo_mesh.aio.Stub, twin=OldStub):
     call: dubbo_mesh.aio.UnaryUnary[deprecated_pb2.Message, deprecated_pb2.Message]
 
 
-@deprecated("service golden.deprecated.Old is deprecated", category=None)
+@dubbo_mesh.deprecated("service golden.deprecated.Old is deprecated", category=None)
 class OldServicer(dubbo_mesh.Servicer):
     """Has been replaced."""
 
@@ -55,7 +54,7 @@ class OldServicer(dubbo_mesh.Servicer):
         dubbo_mesh.unimplemented(context, "/golden.deprecated.Old/call")
 
 
-@deprecated("service golden.deprecated.Old is deprecated", category=None)
+@dubbo_mesh.deprecated("service golden.deprecated.Old is deprecated", category=None)
 class OldAsyncServicer(dubbo_mesh.aio.Servicer):
     """Has been replaced."""
 
@@ -103,7 +102,7 @@ class PartlyStub(dubbo_mesh.Stub["PartlyAsyncStub"]):
     """Still good."""
 
     @property
-    @deprecated("rpc golden.deprecated.Partly.unary is deprecated")
+    @dubbo_mesh.deprecated("rpc golden.deprecated.Partly.unary is deprecated")
     def unary(
         self,
     ) -> dubbo_mesh.UnaryUnary[deprecated_pb2.Message, deprecated_pb2.Message]:
@@ -111,7 +110,7 @@ class PartlyStub(dubbo_mesh.Stub["PartlyAsyncStub"]):
         return dubbo_mesh.rpc(self, "unary")
 
     @property
-    @deprecated("rpc golden.deprecated.Partly.stream is deprecated")
+    @dubbo_mesh.deprecated("rpc golden.deprecated.Partly.stream is deprecated")
     def stream(
         self,
     ) -> dubbo_mesh.StreamStream[deprecated_pb2.Message, deprecated_pb2.Message]:
@@ -125,7 +124,7 @@ class PartlyAsyncStub(dubbo_mesh.aio.Stub, twin=PartlyStub):
     """Still good."""
 
     @property
-    @deprecated("rpc golden.deprecated.Partly.unary is deprecated")
+    @dubbo_mesh.deprecated("rpc golden.deprecated.Partly.unary is deprecated")
     def unary(
         self,
     ) -> dubbo_mesh.aio.UnaryUnary[deprecated_pb2.Message, deprecated_pb2.Message]:
@@ -133,7 +132,7 @@ class PartlyAsyncStub(dubbo_mesh.aio.Stub, twin=PartlyStub):
         return dubbo_mesh.rpc(self, "unary")
 
     @property
-    @deprecated("rpc golden.deprecated.Partly.stream is deprecated")
+    @dubbo_mesh.deprecated("rpc golden.deprecated.Partly.stream is deprecated")
     def stream(
         self,
     ) -> dubbo_mesh.aio.StreamStream[deprecated_pb2.Message, deprecated_pb2.Message]:
@@ -149,14 +148,18 @@ class PartlyServicer(dubbo_mesh.Servicer):
         """Still good."""
         dubbo_mesh.unimplemented(context, "/golden.deprecated.Partly/good")
 
-    @deprecated("rpc golden.deprecated.Partly.unary is deprecated", category=None)
+    @dubbo_mesh.deprecated(
+        "rpc golden.deprecated.Partly.unary is deprecated", category=None
+    )
     def unary(
         self, request: deprecated_pb2.Message, context: grpc.ServicerContext
     ) -> deprecated_pb2.Message:
         """Not any more."""
         dubbo_mesh.unimplemented(context, "/golden.deprecated.Partly/unary")
 
-    @deprecated("rpc golden.deprecated.Partly.stream is deprecated", category=None)
+    @dubbo_mesh.deprecated(
+        "rpc golden.deprecated.Partly.stream is deprecated", category=None
+    )
     def stream(
         self,
         request_iterator: Iterator[deprecated_pb2.Message],
@@ -174,14 +177,18 @@ class PartlyAsyncServicer(dubbo_mesh.aio.Servicer):
         """Still good."""
         await dubbo_mesh.aio.unimplemented(context, "/golden.deprecated.Partly/good")
 
-    @deprecated("rpc golden.deprecated.Partly.unary is deprecated", category=None)
+    @dubbo_mesh.deprecated(
+        "rpc golden.deprecated.Partly.unary is deprecated", category=None
+    )
     async def unary(
         self, request: deprecated_pb2.Message, context: dubbo_mesh.aio.ServicerContext
     ) -> deprecated_pb2.Message:
         """Not any more."""
         await dubbo_mesh.aio.unimplemented(context, "/golden.deprecated.Partly/unary")
 
-    @deprecated("rpc golden.deprecated.Partly.stream is deprecated", category=None)
+    @dubbo_mesh.deprecated(
+        "rpc golden.deprecated.Partly.stream is deprecated", category=None
+    )
     def stream(
         self,
         request_iterator: AsyncIterator[deprecated_pb2.Message],

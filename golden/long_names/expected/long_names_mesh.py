@@ -10,7 +10,6 @@ import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
 import long_names_pb2
-from typing_extensions import deprecated
 
 dubbo_mesh.require_api(1, __name__)
 
@@ -56,7 +55,7 @@ class SomewhatLongerThanUsualGreeterServiceStub(
     __mesh__ = _SOMEWHAT_LONGER_THAN_USUAL_GREETER_SERVICE
 
     @property
-    @deprecated(
+    @dubbo_mesh.deprecated(
         "rpc golden.long_names.with.many.packages.inside.of.each.other.SomewhatLongerThanUsualGreeterService.aRatherLongNameForAnRpcThatDoesLittle is deprecated"
     )
     def aRatherLongNameForAnRpcThatDoesLittle(
@@ -79,7 +78,7 @@ class SomewhatLongerThanUsualGreeterServiceAsyncStub(
     __mesh__ = _SOMEWHAT_LONGER_THAN_USUAL_GREETER_SERVICE
 
     @property
-    @deprecated(
+    @dubbo_mesh.deprecated(
         "rpc golden.long_names.with.many.packages.inside.of.each.other.SomewhatLongerThanUsualGreeterService.aRatherLongNameForAnRpcThatDoesLittle is deprecated"
     )
     def aRatherLongNameForAnRpcThatDoesLittle(
@@ -99,7 +98,7 @@ class SomewhatLongerThanUsualGreeterServiceAsyncStub(
 class SomewhatLongerThanUsualGreeterServiceServicer(dubbo_mesh.Servicer):
     __mesh__ = _SOMEWHAT_LONGER_THAN_USUAL_GREETER_SERVICE
 
-    @deprecated(
+    @dubbo_mesh.deprecated(
         "rpc golden.long_names.with.many.packages.inside.of.each.other.SomewhatLongerThanUsualGreeterService.aRatherLongNameForAnRpcThatDoesLittle is deprecated",
         category=None,
     )
@@ -127,7 +126,7 @@ class SomewhatLongerThanUsualGreeterServiceServicer(dubbo_mesh.Servicer):
 class SomewhatLongerThanUsualGreeterServiceAsyncServicer(dubbo_mesh.aio.Servicer):
     __mesh__ = _SOMEWHAT_LONGER_THAN_USUAL_GREETER_SERVICE
 
-    @deprecated(
+    @dubbo_mesh.deprecated(
         "rpc golden.long_names.with.many.packages.inside.of.each.other.SomewhatLongerThanUsualGreeterService.aRatherLongNameForAnRpcThatDoesLittle is deprecated",
         category=None,
     )
@@ -176,7 +175,7 @@ _THIS_NAME_IS_SO_VERY_LONG_THAT_HARDLY_ANY_STATEMENT_WITH_IT_FITS_ON_ONE_LINE_OF
 )
 
 
-@deprecated(
+@dubbo_mesh.deprecated(
     "service golden.long_names.with.many.packages.inside.of.each.other.ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumns is deprecated"
 )
 class ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumnsStub(
@@ -192,7 +191,7 @@ class ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEight
     ]
 
 
-@deprecated(
+@dubbo_mesh.deprecated(
     "service golden.long_names.with.many.packages.inside.of.each.other.ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumns is deprecated"
 )
 class ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumnsAsyncStub(
@@ -207,7 +206,7 @@ class ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEight
     ]
 
 
-@deprecated(
+@dubbo_mesh.deprecated(
     "service golden.long_names.with.many.packages.inside.of.each.other.ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumns is deprecated",
     category=None,
 )
@@ -229,7 +228,7 @@ class ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEight
         )
 
 
-@deprecated(
+@dubbo_mesh.deprecated(
     "service golden.long_names.with.many.packages.inside.of.each.other.ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumns is deprecated",
     category=None,
 )

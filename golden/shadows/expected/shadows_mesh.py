@@ -10,7 +10,6 @@ import dubbo_mesh as dubbo_mesh_
 import dubbo_mesh.aio as dubbo_mesh_aio
 import grpc as grpc_
 import shadows_pb2 as shadows_pb2_
-from typing_extensions import deprecated as deprecated_
 
 dubbo_mesh_.require_api(1, __name__)
 
@@ -122,14 +121,14 @@ class ShadowsStub(dubbo_mesh_.Stub["ShadowsAsyncStub"]):
     AsyncIterator: dubbo_mesh_.StreamUnary[shadows_pb2_.Message, shadows_pb2_.Message]
 
     @property_
-    @deprecated_("rpc golden.shadows.Shadows.deprecated is deprecated")
+    @dubbo_mesh_.deprecated("rpc golden.shadows.Shadows.deprecated is deprecated")
     def deprecated(
         self,
     ) -> dubbo_mesh_.UnaryUnary[shadows_pb2_.Message, shadows_pb2_.Message]:
         return dubbo_mesh_.rpc(self, "deprecated")
 
     @property_
-    @deprecated_("rpc golden.shadows.Shadows.property is deprecated")
+    @dubbo_mesh_.deprecated("rpc golden.shadows.Shadows.property is deprecated")
     def property(
         self,
     ) -> dubbo_mesh_.UnaryUnary[shadows_pb2_.Message, shadows_pb2_.Message]:
@@ -174,14 +173,14 @@ class ShadowsAsyncStub(dubbo_mesh_aio.Stub, twin=ShadowsStub):
     ]
 
     @property_
-    @deprecated_("rpc golden.shadows.Shadows.deprecated is deprecated")
+    @dubbo_mesh_.deprecated("rpc golden.shadows.Shadows.deprecated is deprecated")
     def deprecated(
         self,
     ) -> dubbo_mesh_aio.UnaryUnary[shadows_pb2_.Message, shadows_pb2_.Message]:
         return dubbo_mesh_.rpc(self, "deprecated")
 
     @property_
-    @deprecated_("rpc golden.shadows.Shadows.property is deprecated")
+    @dubbo_mesh_.deprecated("rpc golden.shadows.Shadows.property is deprecated")
     def property(
         self,
     ) -> dubbo_mesh_aio.UnaryUnary[shadows_pb2_.Message, shadows_pb2_.Message]:
@@ -239,13 +238,17 @@ class ShadowsServicer(dubbo_mesh_.Servicer):
     ) -> shadows_pb2_.Message:
         dubbo_mesh_.unimplemented(context, "/golden.shadows.Shadows/AsyncIterator")
 
-    @deprecated_("rpc golden.shadows.Shadows.deprecated is deprecated", category=None)
+    @dubbo_mesh_.deprecated(
+        "rpc golden.shadows.Shadows.deprecated is deprecated", category=None
+    )
     def deprecated(
         self, request: shadows_pb2_.Message, context: grpc_.ServicerContext
     ) -> shadows_pb2_.Message:
         dubbo_mesh_.unimplemented(context, "/golden.shadows.Shadows/deprecated")
 
-    @deprecated_("rpc golden.shadows.Shadows.property is deprecated", category=None)
+    @dubbo_mesh_.deprecated(
+        "rpc golden.shadows.Shadows.property is deprecated", category=None
+    )
     def property(
         self, request: shadows_pb2_.Message, context: grpc_.ServicerContext
     ) -> shadows_pb2_.Message:
@@ -342,7 +345,9 @@ class ShadowsAsyncServicer(dubbo_mesh_aio.Servicer):
             context, "/golden.shadows.Shadows/AsyncIterator"
         )
 
-    @deprecated_("rpc golden.shadows.Shadows.deprecated is deprecated", category=None)
+    @dubbo_mesh_.deprecated(
+        "rpc golden.shadows.Shadows.deprecated is deprecated", category=None
+    )
     async def deprecated(
         self, request: shadows_pb2_.Message, context: dubbo_mesh_aio.ServicerContext
     ) -> shadows_pb2_.Message:
@@ -350,7 +355,9 @@ class ShadowsAsyncServicer(dubbo_mesh_aio.Servicer):
             context, "/golden.shadows.Shadows/deprecated"
         )
 
-    @deprecated_("rpc golden.shadows.Shadows.property is deprecated", category=None)
+    @dubbo_mesh_.deprecated(
+        "rpc golden.shadows.Shadows.property is deprecated", category=None
+    )
     async def property(
         self, request: shadows_pb2_.Message, context: dubbo_mesh_aio.ServicerContext
     ) -> shadows_pb2_.Message:
