@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 # Possessive, so that no header, however hostile, is looked at twice.
 _PAIR = re.compile(
-    r'\s*+(?P<key>[A-Za-z]++)='
+    r"\s*+(?P<key>[A-Za-z]++)="
     r'(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"\s*+|(?P<plain>[^",;]*+))'
     r"(?P<end>[,;]|\Z)"
 )
