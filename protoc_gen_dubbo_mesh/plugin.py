@@ -48,15 +48,17 @@ def run(data: bytes, installed: frozenset[str] = frozenset()) -> Result:
         maximum_edition=EDITION_2024,
     )
     warnings: list[str] = []
+    message = request.parse(data)
+    del data  # which may be large, and is not needed any more
     try:
-        _generate(request.parse(data), response, warnings, installed)
+        _generate(request.examine(message), response, warnings, installed)
     except GenerationError as error:
         del response.file[:]
         response.error = str(error)
     except request.MalformedRequestError:
         raise
     except Exception as error:
-        if not request.is_all_text(data):
+        if not request.is_all_text(message):
             raise request.MalformedRequestError("standard input holds text that is not UTF-8") from error
         raise
     return Result(response.SerializeToString(), tuple(map(printable, warnings)))

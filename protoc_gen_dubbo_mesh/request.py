@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-_OUR_OPTIONS = b"dubbo_mesh/v1/options.proto"
+_OUR_OPTIONS = "dubbo_mesh/v1/options.proto"
 
 
 class MalformedRequestError(Exception):
@@ -38,21 +38,28 @@ class Request(NamedTuple):
     has_mesh_options: bool
 
 
-def parse(data: bytes) -> Request:
+def parse(data: bytes) -> CodeGeneratorRequest:
     """Reads a request.
 
     Raises:
         MalformedRequestError: `data` is none.
-        GenerationError: it asks for a file that it does not hold.
     """
-    has_mesh_options = _OUR_OPTIONS in data
-    if has_mesh_options:
+    if _OUR_OPTIONS.encode() in data:
         # Registers our options, so that they are parsed with the rest.
         import_module("dubbo_mesh.v1.options_pb2")
     try:
-        message = CodeGeneratorRequest.FromString(data)
+        return CodeGeneratorRequest.FromString(data)
     except (DecodeError, UnicodeDecodeError) as error:
         raise MalformedRequestError("standard input is not a CodeGeneratorRequest") from error
+
+
+def examine(message: CodeGeneratorRequest) -> Request:
+    """Looks through a request.
+
+    Raises:
+        MalformedRequestError: it asks for nothing.
+        GenerationError: it asks for a file that it does not hold.
+    """
     files = {file.name: file for file in message.proto_file}
     names = message.file_to_generate
     if not names:
@@ -61,10 +68,10 @@ def parse(data: bytes) -> Request:
         if name not in files:
             raise GenerationError(f"the request asks for {name!r} but does not hold it")
     generate = tuple(files[name] for name in names)
-    return Request(message.parameter, generate, files, has_mesh_options)
+    return Request(message.parameter, generate, files, _OUR_OPTIONS in files)
 
 
-def is_all_text(data: bytes) -> bool:
+def is_all_text(request: CodeGeneratorRequest) -> bool:
     """Whether all strings of a request are text.
 
     protobuf lets others through in descriptors, as bytes or as errors on reading, and whoever meets one
@@ -81,6 +88,6 @@ def is_all_text(data: bytes) -> bool:
         return True
 
     try:
-        return is_text(CodeGeneratorRequest.FromString(data))
+        return is_text(request)
     except UnicodeDecodeError:
         return False

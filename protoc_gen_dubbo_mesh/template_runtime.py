@@ -50,8 +50,8 @@ class Template:
         self._environment = environment
 
     def root_render_func(self, context: Context) -> Iterator[str]:
-        """The pieces of the text."""
-        return self._root(context, environment=self._environment)
+        """The text; in one piece, or whoever includes this would hand on every piece of it."""
+        yield "".join(self._root(context, environment=self._environment))
 
     @staticmethod
     def new_context(variables: Mapping[str, Any], shared: bool, local: Mapping[str, Any]) -> Context:
