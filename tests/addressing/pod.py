@@ -29,9 +29,11 @@ from localmesh.config import access_log, http_listener
 from tests.addressing.nameserver import NameServer
 from tests.addressing.providers import Provider, serving
 from tests.calling.echo import EchoAsyncStub, EchoStub
+from tests.headers.wire import WireServer
 
 HOST = "echo.default.svc.cluster.local"
 PORT = 50051
+WIRE_HOST = f"wire.{HOST.partition('.')[2]}"
 CLUSTER_ADDRESSES = ("127.10.96.7", "127.10.96.8")
 ROUND_ROBIN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 RESOLV_CONF = """\
@@ -63,6 +65,7 @@ class Pod:
             HOST: CLUSTER_ADDRESSES[:1],
             # What a search list makes of a name must not exist; this name has two addresses.
             f"twins.{HOST.partition('.')[2]}": CLUSTER_ADDRESSES,
+            WIRE_HOST: CLUSTER_ADDRESSES[:1],
         }
         self.nameserver = NameServer("127.0.0.1", names)
         provider = stack.enter_context(serving(Provider("provider")))
@@ -70,6 +73,8 @@ class Pod:
             localmesh.MeshService(app, PORT, [provider.address], health_check=None)
             for app in ("echo", "twins")
         ]
+        self.wire = stack.enter_context(WireServer())
+        services.append(localmesh.MeshService("wire", PORT, [self.wire.address], health_check=None))
         self.log = localmesh.AccessLog(directory / "egress.jsonl")
         hosts = [service.virtual_host() for service in services]
         self._listeners = ("first", "second")
@@ -124,6 +129,16 @@ async def call_async() -> list[str]:
         return [(await stub.unary(StringValue(), timeout=10, wait_for_ready=True)).value]
 
 
+def headers_on_the_wire(pod: Pod) -> list[dict[str, str]]:
+    """What comes out of the sidecar for the same call by plain grpcio and by a stub of ours."""
+    authority = [("grpc.default_authority", f"{WIRE_HOST}:{PORT}")]
+    with grpc.insecure_channel(f"dns:///{WIRE_HOST}.:{PORT}", authority) as channel:
+        channel.unary_unary("/test.Echo/unary", StringValue.SerializeToString)(StringValue())
+    with EchoStub(target=dubbo_mesh.Target("wire", port=PORT)) as stub:
+        stub.unary(StringValue())
+    return [dict(headers) for headers in pod.wire.requests]
+
+
 def main() -> None:
     directory = Path(sys.argv[1])
     bring_loopback_up()
@@ -146,6 +161,7 @@ def main() -> None:
             answers = call(stub, 20)
             localmesh.wait_until(lambda: pod.has_new_connections(2), what="both connections are there")
             seen["two addresses, the caller's own balancing"] = pod.look(answers)
+        seen["wire"] = headers_on_the_wire(pod)
     json.dump(seen, sys.stdout)
 
 

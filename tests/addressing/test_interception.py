@@ -79,3 +79,10 @@ def test_a_name_with_two_addresses_keeps_to_one_connection(seen: dict[str, Any])
 
 def test_a_callers_own_balancing_wins(seen: dict[str, Any]) -> None:
     assert seen["two addresses, the caller's own balancing"]["connections"] == [1, 1]
+
+
+def test_requests_differ_from_plain_grpcios_in_nothing(seen: dict[str, Any]) -> None:
+    plain, ours = seen["wire"]
+    assert plain[":authority"] == "wire.default.svc.cluster.local:50051"
+    assert plain.pop("x-request-id") != ours.pop("x-request-id")  # Envoy's, one for each request
+    assert ours == plain
