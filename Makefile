@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 # What mypy and pyright check, strictly.
-TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh examples/demo.py tests
+TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh examples/demo.py benchmarks tests
 
 .DEFAULT_GOAL := help
 .PHONY: help demo soak bench peers test corpus everywhere lint generate clean

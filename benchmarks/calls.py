@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -84,24 +84,24 @@ class Inbound:
 class AddsMetadata(grpc.UnaryUnaryClientInterceptor):
     """The six headers, the way that a library without generated code would add them."""
 
-    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
-        details = details._replace(metadata=(*(details.metadata or ()), *BY_HAND))
-        return continuation(details, request)
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        metadata = (*(client_call_details.metadata or ()), *BY_HAND)
+        return continuation(client_call_details._replace(metadata=metadata), request)
 
 
 class AddsMetadataAsync(grpc.aio.UnaryUnaryClientInterceptor):
     """Its twin."""
 
-    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
-        details = details._replace(metadata=grpc.aio.Metadata(*BY_HAND))
-        return await continuation(details, request)
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        metadata = grpc.aio.Metadata(*BY_HAND)
+        return await continuation(client_call_details._replace(metadata=metadata), request)
 
 
 class SetsContext(grpc.ServerInterceptor):
     """The request's context, the way that a library without generated code would provide it."""
 
-    def intercept_service(self, continuation: Any, details: Any) -> Any:
-        handler = continuation(details)
+    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        handler = continuation(handler_call_details)
 
         def handle(request: Any, context: Any) -> Any:
             token = serving.set(Serving(context))
@@ -162,7 +162,7 @@ async def serve_async(kind: str) -> None:
 
 
 @contextmanager
-def provider(kind: str) -> Iterator[tuple[str, int]]:
+def provider(kind: str) -> Generator[tuple[str, int]]:
     """The address and the process id of a server of that kind."""
     command = python("-m", "benchmarks.calls", "serve", kind)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

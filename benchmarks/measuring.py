@@ -60,7 +60,8 @@ def cpu_pairs(
     base: Callable[[], object], other: Callable[[], object], rounds: int
 ) -> list[tuple[float, float]]:
     """CPU seconds of this process for each, in turn, the first of a pair alternating."""
-    base(), other()  # warm
+    base()  # to warm up
+    other()
     pairs: list[tuple[float, float]] = []
     for number in range(rounds):
         seconds: dict[int, float] = {}
@@ -122,7 +123,8 @@ def usage_pairs(
     base: Sequence[str], other: Sequence[str], rounds: int, stdin: str = os.devnull
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
     """Pairs of CPU seconds, and pairs of peaks in MiB, of two commands run in turn."""
-    usage(base, stdin), usage(other, stdin)  # warm: bytecode, file cache
+    usage(base, stdin)  # to warm up: bytecode, file cache
+    usage(other, stdin)
     cpu: list[tuple[float, float]] = []
     peak: list[tuple[float, float]] = []
     for number in range(rounds):
