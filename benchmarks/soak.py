@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from benchmarks.calls import MESSAGE, SIX_HEADERS, EchoStub, provider
 
 CALLS = 1_000_000
 WARM_UP = 50_000
+CALLERS = 4
 ALLOWED_GROWTH = 2.0  # MiB
 
 
@@ -37,13 +39,20 @@ class State:
 
 def measure(calls: int = CALLS) -> tuple[State, State]:
     """What the process held after warming up, and what at the end."""
-    with provider("ours") as (address, _), grpc.insecure_channel(address) as channel:
+    with (
+        provider("ours") as (address, _),
+        grpc.insecure_channel(address) as channel,
+        ThreadPoolExecutor(CALLERS) as callers,
+    ):
         stub = EchoStub(channel, envoy=SIX_HEADERS)
-        for _ in range(WARM_UP):
-            stub.call(MESSAGE)
+
+        def call(times: int) -> None:
+            for _ in range(times):
+                stub.call(MESSAGE)
+
+        list(callers.map(call, [WARM_UP // CALLERS] * CALLERS))
         before = State.now()
-        for _ in range(calls):
-            stub.call(MESSAGE)
+        list(callers.map(call, [calls // CALLERS] * CALLERS))
         return before, State.now()
 
 
