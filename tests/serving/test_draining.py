@@ -109,14 +109,14 @@ def test_health_checks_say_so_and_are_no_traffic(serve: Serve) -> None:
     assert health.check() == "SERVING"
     began = time.monotonic()
     drain = running.drain_in_background()
-    while drain.is_alive() and time.monotonic() < began + 5:
+    while drain.is_alive() and time.monotonic() < began + 8:
         try:
             assert health.check() == "NOT_SERVING"
         except grpc.RpcError:
             break  # it has stopped
         time.sleep(0.02)
     drain.join()
-    assert 0.5 <= time.monotonic() - began < 1.5
+    assert 0.5 <= time.monotonic() - began < 8  # the drain time would be 10
     with pytest.raises(grpc.RpcError):
         stub.unary(StringValue(value="late"))
 
