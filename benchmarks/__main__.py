@@ -1,4 +1,4 @@
-"""Measures what is named (calls, generation, hops, imports), or all of it and writes RESULTS.md."""
+"""Measures what is named (calls, generation, hops, imports) or all of it, and puts it into RESULTS.md."""
 
 from __future__ import annotations
 
@@ -36,8 +36,31 @@ def surroundings() -> str:
     )
 
 
+def section(suite: str, lines: list[str]) -> str:
+    """A suite's part of RESULTS.md."""
+    command = f"`python -m benchmarks {suite}`"
+    return "\n".join((f"## {SUITES[suite]}", "", command, "", surroundings(), "", HEADER, *lines, "", ""))
+
+
+def write(suite: str, lines: list[str]) -> None:
+    """Puts a suite's rows into RESULTS.md, in place of those it had there."""
+    _, *old = (RESULTS.read_text() if RESULTS.exists() else "").split("\n## ")
+    sections = {part.partition("\n")[0]: f"## {part.rstrip()}\n\n" for part in old}
+    sections[SUITES[suite]] = section(suite, lines)
+    parts = [sections[title] for title in SUITES.values() if title in sections]
+    RESULTS.write_text(f"{EXPLANATION}\n" + "".join(parts).rstrip() + "\n")
+
+
+EXPLANATION = """\
+# Results
+
+Ratios of interleaved pairs in one run, their medians and quartiles. CPU time of whole processes for generating,
+importing and serving; of the calling process for calling. Absolute figures are medians, and worth little on
+another machine. `make bench` writes this file, a section for each of its suites.
+"""
+
+
 def main(wanted: list[str]) -> int:
-    sections: list[str] = []
     rows: list[Row] = []
     for suite in wanted or SUITES:
         module = importlib.import_module(f"benchmarks.{suite}")
@@ -48,15 +71,7 @@ def main(wanted: list[str]) -> int:
             lines.append(each.markdown())
             print(lines[-1], flush=True)
         print()
-        command = f"`python -m benchmarks {suite}`"
-        sections.append("\n".join((f"## {SUITES[suite]}", "", command, "", HEADER, *lines, "")))
-    if not wanted:
-        explanation = (
-            "Ratios of interleaved pairs in one run, their medians and quartiles. CPU time of whole processes"
-            " for generating, importing and serving; of the calling process for calling. Absolute figures are"
-            " medians, and worth little on another machine. `make bench` writes this file."
-        )
-        RESULTS.write_text("\n".join(("# Results", "", explanation, "", surroundings(), "", *sections)))
+        write(suite, lines)
     missed = [each.what for each in rows if each.budget is not None and each.ratio > each.budget]
     for what in missed:
         print(f"over its budget: {what}", file=sys.stderr)

@@ -170,8 +170,8 @@ def measure() -> Iterator[Row]:
     corpus = google_apis()
     some = with_services(corpus, 250)
     yield from compare(f"{services_in(some)} services of Google's", some, 5, 2.0, 1.2)
-    # betterproto2 takes a hundred times the no-op plugin's time there, and has said so with 250.
-    slow = ("betterproto2-compiler",)
+    # These take minutes for a run there, and have shown how they grow with 250.
+    slow = ("betterproto2-compiler", "protoc-gen-connectrpc", "protoc-gen-grpc-py")
     yield from compare(f"all {services_in(corpus)} services of Google's", corpus, 3, 2.0, 1.2, slow)
     yield growth()
 
