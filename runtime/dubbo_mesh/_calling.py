@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from ._attachments import Metadata
 from ._environment import Environment
@@ -12,6 +13,8 @@ from ._request import serving
 from ._service import Method, Service
 
 _VARIANTS_KEPT = 64
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 _WITH_IT = {"traceparent": "tracestate", "x-b3-spanid": "x-b3-parentspanid"}
 """The second says more of the first: beside a caller's own first, the request's second would be untrue."""
@@ -75,6 +78,7 @@ class CallPlan:
         "_pinned",
         "_timeout",
         "_variants",
+        "_with_timeout",
     )
 
     def __init__(
@@ -90,9 +94,10 @@ class CallPlan:
             pair for pair in self._envoy.to_metadata() if pair[0] != TIMEOUT_HEADER
         )
         self._headers = self._fixed + self._timeout_header(self._timeout)
+        self._with_timeout: dict[float, Metadata] = {}
         self._variants: dict[tuple[EnvoyHeaders, bool], CallPlan] = {}
 
-    def __call__(
+    def settle(
         self,
         timeout: float | None,
         metadata: Iterable[tuple[str, str | bytes]] | None,
@@ -100,26 +105,31 @@ class CallPlan:
     ) -> tuple[float | None, Metadata]:
         """The timeout (seconds) and the metadata to give to grpc, from the arguments of one call."""
         if envoy is not None:
-            return self._with(envoy, timeout is not None)(timeout, metadata, None)
-        mark = serving.get()
-        if timeout is None and mark is None:
-            timeout = self._timeout
-            headers = self._headers
+            return self._with(envoy, timeout is not None).settle(timeout, metadata, None)
+        if timeout is None:
+            timeout, headers = self._timeout, self._headers
         else:
-            if timeout is None:
-                timeout = self._timeout
-            headers = self._fixed
-            if mark is not None:
-                request = mark.request
-                if mark.bounded:
-                    remaining = request.time_remaining()
-                    if remaining is not None and (timeout is None or remaining < timeout):
-                        timeout = remaining
-                headers += request.carried(self._carried)
-            headers += self._timeout_header(timeout)
+            headers = self._headers_with(timeout)
+        mark = serving.get()
+        if mark is not None:
+            request = mark.request
+            if mark.bounded:
+                remaining = request.time_remaining()
+                if remaining is not None and (timeout is None or remaining < timeout):
+                    timeout = remaining
+                    headers = self._fixed + self._timeout_header(remaining)
+            headers += request.carried(self._carried)
         if metadata is None:
             return timeout, headers
         return timeout, _beside(headers, metadata)
+
+    def _headers_with(self, timeout: float) -> Metadata:
+        """The headers of a call with this timeout of its own; kept, as callers tend to repeat themselves."""
+        headers = self._with_timeout.get(timeout)
+        if headers is None:
+            headers = self._fixed + self._timeout_header(timeout)
+            _keep(self._with_timeout, timeout, headers)
+        return headers
 
     def _timeout_header(self, timeout: float | None) -> Metadata:
         """Envoy's timeout for a call with this deadline, so that no default of Envoy's cuts it short."""
@@ -139,8 +149,6 @@ class CallPlan:
         """This plan with one call's wishes merged over it; kept, as callers tend to repeat themselves."""
         variant = self._variants.get((envoy, has_timeout))
         if variant is None:
-            if len(self._variants) >= _VARIANTS_KEPT:
-                self._variants.clear()
             own = self._envoy.said()
             if has_timeout:
                 own.pop("timeout", None)  # the call's stands in its place, and may be longer
@@ -148,8 +156,15 @@ class CallPlan:
             variant = CallPlan(self._method, merged, self._identity, self._carried)
             # A call that names Envoy's timeout beside a deadline of its own means both.
             variant._pinned = envoy.timeout
-            self._variants[envoy, has_timeout] = variant
+            _keep(self._variants, (envoy, has_timeout), variant)
         return variant
+
+
+def _keep(kept: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Keeps a value for calls to come, among not too many: callers may also never repeat themselves."""
+    if len(kept) >= _VARIANTS_KEPT:
+        kept.clear()
+    kept[key] = value
 
 
 def _beside(headers: Metadata, metadata: Iterable[tuple[str, str | bytes]]) -> Metadata:

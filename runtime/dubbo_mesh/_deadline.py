@@ -75,11 +75,14 @@ def hit_deadline(error: grpc.RpcError, deadline: float) -> bool:
 
 
 def watched(call: Any, deadline: float) -> Any:
-    """`call`, a future or an iterator of responses, made to tell the truth about its end."""
-    if isinstance(call, grpc.Future):
-        return DeadlineCall(call, deadline)
-    # What interceptors return need not be a call of grpc's; OpenTelemetry's make generators of streams.
-    return _truthful(call, deadline) if inspect.isgenerator(call) else call
+    """`call`, an iterator of responses, made to tell the truth about its end."""
+    if inspect.isgenerator(call):
+        return _truthful(call, deadline)  # of an interceptor, as OpenTelemetry's is
+    if not isinstance(call, grpc.Future):
+        return call  # what interceptors return need not be a call of grpc's
+    truthful = DeadlineCall(call, deadline)
+    truthful.add_done_callback(truthful.note_end)
+    return truthful
 
 
 def _truthful(responses: Iterable[Any], deadline: float) -> Iterator[Any]:
@@ -92,21 +95,31 @@ def _truthful(responses: Iterable[Any], deadline: float) -> Iterator[Any]:
 
 
 class DeadlineCall:
-    """A future or an iterator of responses, as grpc's callables return them, whose end tells the truth."""
+    """A future or an iterator of responses, as grpc's callables return them, whose end tells the truth.
+
+    Unless `note_end` is told of it, a call is held to have ended when it was first looked at. Being told
+    costs each call more than all the rest here, and only tells whether a call that nobody looked at before
+    its deadline was ended by the route's own, shorter timeout. Of streams that is worth knowing: their
+    responses are read while time passes.
+    """
+
+    __slots__ = ("__weakref__", "_call", "_deadline", "_ended")
 
     def __init__(self, call: Any, deadline: float) -> None:
         self._call = call
         self._deadline = deadline
         self._ended: float | None = None
-        call.add_done_callback(self._note_end)
 
-    def _note_end(self, _: object) -> None:
-        self._ended = time.monotonic()
+    def note_end(self, _: object) -> None:
+        """Notes that the call has ended just now."""
+        if self._ended is None:
+            self._ended = time.monotonic()
 
     def _own_deadline(self) -> bool:
         code, details = self._call.code(), self._call.details()  # which waits for the end
-        ended = time.monotonic() if self._ended is None else self._ended
-        return is_own_deadline(code, details, ended, self._deadline)
+        self.note_end(self._call)
+        assert self._ended is not None
+        return is_own_deadline(code, details, self._ended, self._deadline)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)

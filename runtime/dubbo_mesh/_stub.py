@@ -12,7 +12,7 @@ import grpc
 from ._calling import CallPlan, plans
 from ._channels import ClientInterceptor
 from ._channels import channel as open_channel
-from ._deadline import DeadlineExceeded, hit_deadline, watched
+from ._deadline import DeadlineCall, DeadlineExceeded, hit_deadline, watched
 from ._dialing import ChannelOptions
 from ._environment import Environment
 from ._envoy_headers import EnvoyHeaders
@@ -23,6 +23,8 @@ Request = TypeVar("Request")
 Response = TypeVar("Response")
 AsyncTwin = TypeVar("AsyncTwin")
 Attribute = TypeVar("Attribute")
+
+_truthful: Any = DeadlineCall  # which is a future by its methods, and to grpc's registry
 
 CallMetadata = Iterable[tuple[str, str | bytes]]
 
@@ -167,7 +169,7 @@ class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
 
     def __init__(self, inner: grpc.UnaryUnaryMultiCallable[Request, Response], plan: CallPlan) -> None:
         self._inner = inner
-        self._plan = plan
+        self._settle = plan.settle
 
     def __call__(
         self,
@@ -181,7 +183,7 @@ class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
         envoy: EnvoyHeaders | None = None,
     ) -> Response:
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
-        timeout, headers = self._plan(timeout, metadata, envoy)
+        timeout, headers = self._settle(timeout, metadata, envoy)
         started = monotonic()
         try:
             return self._inner(request, timeout, headers, credentials, wait_for_ready, compression)
@@ -202,7 +204,7 @@ class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
         envoy: EnvoyHeaders | None = None,
     ) -> tuple[Response, grpc.Call]:
         """As grpc's: the response and the call."""
-        timeout, headers = self._plan(timeout, metadata, envoy)
+        timeout, headers = self._settle(timeout, metadata, envoy)
         started = monotonic()
         try:
             return self._inner.with_call(request, timeout, headers, credentials, wait_for_ready, compression)
@@ -223,10 +225,12 @@ class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
         envoy: EnvoyHeaders | None = None,
     ) -> CallFuture[Response]:
         """As grpc's: a future that is a call too."""
-        timeout, headers = self._plan(timeout, metadata, envoy)
+        timeout, headers = self._settle(timeout, metadata, envoy)
         started = monotonic()
         call = self._inner.future(request, timeout, headers, credentials, wait_for_ready, compression)
-        return call if timeout is None else watched(call, started + timeout)
+        future: CallFuture[Response]
+        future = call if timeout is None else _truthful(call, started + timeout)
+        return future
 
 
 class UnaryStream(UnaryStreamMultiCallable[Request, Response]):
@@ -234,7 +238,7 @@ class UnaryStream(UnaryStreamMultiCallable[Request, Response]):
 
     def __init__(self, inner: grpc.UnaryStreamMultiCallable[Request, Response], plan: CallPlan) -> None:
         self._inner = inner
-        self._plan = plan
+        self._settle = plan.settle
 
     def __call__(
         self,
@@ -248,7 +252,7 @@ class UnaryStream(UnaryStreamMultiCallable[Request, Response]):
         envoy: EnvoyHeaders | None = None,
     ) -> CallIterator[Response]:
         """As grpc's: an iterator of responses that is a call too."""
-        timeout, headers = self._plan(timeout, metadata, envoy)
+        timeout, headers = self._settle(timeout, metadata, envoy)
         started = monotonic()
         call = self._inner(request, timeout, headers, credentials, wait_for_ready, compression)
         return call if timeout is None else watched(call, started + timeout)
@@ -259,7 +263,7 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
 
     def __init__(self, inner: grpc.StreamUnaryMultiCallable[Request, Response], plan: CallPlan) -> None:
         self._inner = inner
-        self._plan = plan
+        self._settle = plan.settle
 
     def __call__(
         self,
@@ -273,7 +277,7 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
         envoy: EnvoyHeaders | None = None,
     ) -> Response:
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
-        timeout, headers = self._plan(timeout, metadata, envoy)
+        timeout, headers = self._settle(timeout, metadata, envoy)
         started = monotonic()
         try:
             return self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
@@ -294,7 +298,7 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
         envoy: EnvoyHeaders | None = None,
     ) -> tuple[Response, grpc.Call]:
         """As grpc's: the response and the call."""
-        timeout, headers = self._plan(timeout, metadata, envoy)
+        timeout, headers = self._settle(timeout, metadata, envoy)
         started = monotonic()
         try:
             return self._inner.with_call(
@@ -317,12 +321,14 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
         envoy: EnvoyHeaders | None = None,
     ) -> CallFuture[Response]:
         """As grpc's: a future that is a call too."""
-        timeout, headers = self._plan(timeout, metadata, envoy)
+        timeout, headers = self._settle(timeout, metadata, envoy)
         started = monotonic()
         call = self._inner.future(
             request_iterator, timeout, headers, credentials, wait_for_ready, compression
         )
-        return call if timeout is None else watched(call, started + timeout)
+        future: CallFuture[Response]
+        future = call if timeout is None else _truthful(call, started + timeout)
+        return future
 
 
 class StreamStream(StreamStreamMultiCallable[Request, Response]):
@@ -330,7 +336,7 @@ class StreamStream(StreamStreamMultiCallable[Request, Response]):
 
     def __init__(self, inner: grpc.StreamStreamMultiCallable[Request, Response], plan: CallPlan) -> None:
         self._inner = inner
-        self._plan = plan
+        self._settle = plan.settle
 
     def __call__(
         self,
@@ -344,7 +350,7 @@ class StreamStream(StreamStreamMultiCallable[Request, Response]):
         envoy: EnvoyHeaders | None = None,
     ) -> CallIterator[Response]:
         """As grpc's: an iterator of responses that is a call too."""
-        timeout, headers = self._plan(timeout, metadata, envoy)
+        timeout, headers = self._settle(timeout, metadata, envoy)
         started = monotonic()
         call = self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
         return call if timeout is None else watched(call, started + timeout)

@@ -179,3 +179,11 @@ class TestEnvoyEnforcesTheDeadline:
     @pytest.mark.parametrize("way", ["call", "await", "iterator", "async for"])
     def test_a_routes_own_shorter_timeout_stays_what_it_is(self, bench: Bench, way: str) -> None:
         assert end(bench, way, "hang", sidecar=bench.strict, timeout=10) == CUT
+
+    def test_a_future_stays_what_it_was_when_it_was_first_looked_at(self, bench: Bench) -> None:
+        with bench.stub(bench.strict, "short") as stub:
+            deadline = time.monotonic() + 2 * ROUTE_TIMEOUT
+            future = stub.unary.future(StringValue(value="hang"), timeout=2 * ROUTE_TIMEOUT)
+            assert future.code() is grpc.StatusCode.UNAVAILABLE
+            time.sleep(deadline - time.monotonic())  # until it has passed
+            assert (future.code(), future.details()) == CUT

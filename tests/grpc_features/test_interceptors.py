@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -11,6 +14,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 import dubbo_mesh
 import dubbo_mesh.aio
 from dubbo_mesh import EnvoyHeaders, Target
+from dubbo_mesh.aio._metadata import LazyMetadata
 from tests.addressing.conftest import Mesh
 from tests.calling.echo import EchoAsyncStub, EchoStub
 
@@ -155,3 +159,71 @@ def test_async_interceptors(egress: Mesh, how: str, connections: int) -> None:
         ("inner", "/test.Echo/unary"),
         ("stream", "/test.Echo/bidi"),
     ]
+
+
+class Changing(grpc.aio.UnaryUnaryClientInterceptor):
+    """Changes the metadata in place, as interceptors for asyncio may."""
+
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        metadata = client_call_details.metadata
+        assert isinstance(metadata, grpc.aio.Metadata)
+        assert metadata["x-envoy-max-retries"] == "2"
+        assert metadata.get_all("number") == ["1"]
+        metadata.add("number", "2")
+        metadata["tri-service-group"] = "changed"
+        del metadata["x-envoy-max-retries"]
+        return await continuation(client_call_details, request)
+
+
+def test_an_async_interceptor_changes_the_metadata_of_its_call_only(egress: Mesh) -> None:
+    envoy = EnvoyHeaders(max_retries=2, upstream_alt_stat_name="kept")
+
+    async def run() -> None:
+        async with EchoAsyncStub(interceptors=[Changing()], envoy=envoy) as stub:
+            for _ in range(2):
+                await stub.unary(StringValue(), timeout=5, metadata=(("number", "1"),))
+                received = egress.provider.headers
+                assert received["number"] == "2"
+                assert received["tri-service-group"] == "changed"
+                assert "x-envoy-max-retries" not in received
+
+    asyncio.run(run())
+
+
+PAIRS = (("a", "1"), ("a", "2"), ("b-bin", b"\0"), ("c", ""))
+USES: list[Callable[[grpc.aio.Metadata], object]] = [
+    len,
+    list,
+    repr,
+    bool,
+    lambda metadata: metadata.__contains__("a"),
+    lambda metadata: metadata.__contains__("d"),
+    lambda metadata: metadata["a"],
+    lambda metadata: metadata.get("d"),
+    lambda metadata: metadata.get_all("a"),
+    lambda metadata: list(metadata.keys()),
+    lambda metadata: list(metadata.values()),
+    lambda metadata: list(metadata.items()),
+    lambda metadata: list(metadata + grpc.aio.Metadata(("d", "3"))),
+    lambda metadata: metadata == grpc.aio.Metadata(*PAIRS),
+    lambda metadata: grpc.aio.Metadata(*PAIRS) == metadata,
+    lambda metadata: metadata == grpc.aio.Metadata(),
+    lambda metadata: hasattr(metadata, "nothing"),
+    lambda metadata: list(copy.copy(metadata)),
+    lambda metadata: list(copy.deepcopy(metadata)),
+    lambda metadata: list(pickle.loads(pickle.dumps(metadata))),
+    lambda metadata: metadata.add("a", "3"),
+    lambda metadata: metadata.set_all("a", ["4", "5"]),
+    lambda metadata: metadata.delete_all("a"),
+]
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("looked_into", [False, True])
+def test_metadata_of_async_calls_is_as_grpcs(use: Callable[[Any], object], looked_into: bool) -> None:
+    ours, grpcs = LazyMetadata(PAIRS), grpc.aio.Metadata(*PAIRS)
+    if looked_into:
+        assert ours["a"] == "1"
+    assert str(use(ours)).replace("LazyMetadata", "Metadata") == str(use(grpcs))
+    assert ours == grpcs
+    assert len(ours) == len(grpcs)

@@ -201,7 +201,7 @@ def test_a_call_wins_over_the_stub_and_that_over_the_method() -> None:
         method, method.envoy | EnvoyHeaders(max_retries=2, client_trace_id="stub"), (), frozenset()
     )
 
-    timeout, sent = plan(None, None, EnvoyHeaders(client_trace_id="call"))
+    timeout, sent = plan.settle(None, None, EnvoyHeaders(client_trace_id="call"))
 
     assert timeout == 9
     assert dict(sent) == {

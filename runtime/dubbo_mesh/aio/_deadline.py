@@ -13,24 +13,26 @@ from .._deadline import DETAILS, is_own_deadline
 
 
 class DeadlineCall:
-    """A call object of grpc.aio, of any shape, whose end tells the truth."""
+    """A call object of grpc.aio, of any shape, whose end tells the truth; see its twin for when that is."""
+
+    __slots__ = ("__weakref__", "_call", "_deadline", "_ended")
 
     def __init__(self, call: Any, deadline: float) -> None:
         self._call = call
         self._deadline = deadline
         self._ended: float | None = None
-        call.add_done_callback(self._note_end)
 
-    def _note_end(self, _: object) -> None:
-        self._ended = time.monotonic()
+    def note_end(self, _: object) -> None:
+        """Notes that the call has ended just now."""
+        if self._ended is None:
+            self._ended = time.monotonic()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)
 
     def _meant(self, error: grpc.aio.AioRpcError) -> grpc.aio.AioRpcError:
         """`error`, or DEADLINE_EXCEEDED where that is what it means."""
-        ended = time.monotonic() if self._ended is None else self._ended
-        if not is_own_deadline(error.code(), error.details(), ended, self._deadline):
+        if not self._is_own_deadline(error.code(), error.details()):
             return error
         return grpc.aio.AioRpcError(
             grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -41,9 +43,12 @@ class DeadlineCall:
         )
 
     async def _own_deadline(self) -> bool:
-        code, details = await self._call.code(), await self._call.details()
-        ended = time.monotonic() if self._ended is None else self._ended
-        return is_own_deadline(code, details, ended, self._deadline)
+        return self._is_own_deadline(await self._call.code(), await self._call.details())
+
+    def _is_own_deadline(self, code: grpc.StatusCode, details: str | None) -> bool:
+        self.note_end(self._call)
+        assert self._ended is not None
+        return is_own_deadline(code, details, self._ended, self._deadline)
 
     def __await__(self) -> Generator[Any, None, Any]:
         waiting: Generator[Any, None, Any] = self._call.__await__()
@@ -97,20 +102,38 @@ class DeadlineCall:
         return DETAILS if await self._own_deadline() else await self._call.details()
 
 
+class DeadlineStreamCall(DeadlineCall):
+    """One that has a stream of responses."""
+
+    __slots__ = ()
+
+    def __init__(self, call: Any, deadline: float) -> None:
+        super().__init__(call, deadline)
+        call.add_done_callback(self.note_end)
+
+
 class UnaryUnaryCall(DeadlineCall):
     """Of a unary-unary rpc."""
 
+    __slots__ = ()
 
-class UnaryStreamCall(DeadlineCall):
+
+class UnaryStreamCall(DeadlineStreamCall):
     """Of a unary-stream rpc."""
+
+    __slots__ = ()
 
 
 class StreamUnaryCall(DeadlineCall):
     """Of a stream-unary rpc."""
 
+    __slots__ = ()
 
-class StreamStreamCall(DeadlineCall):
+
+class StreamStreamCall(DeadlineStreamCall):
     """Of a stream-stream rpc."""
+
+    __slots__ = ()
 
 
 grpc.aio.UnaryUnaryCall.register(UnaryUnaryCall)

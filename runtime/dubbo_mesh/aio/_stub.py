@@ -20,6 +20,7 @@ from .._stub import Stub as SyncTwin
 from .._target import Target
 from ._channels import channel as open_channel
 from ._deadline import StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall
+from ._metadata import LazyMetadata
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -137,7 +138,7 @@ class UnaryUnary(grpc.aio.UnaryUnaryMultiCallable[Request, Response]):
         owned: grpc.aio.Channel | None,
     ) -> None:
         self._inner = inner
-        self._plan = plan
+        self._settle = plan.settle
         self._owned = owned
 
     def __call__(
@@ -152,12 +153,13 @@ class UnaryUnary(grpc.aio.UnaryUnaryMultiCallable[Request, Response]):
         envoy: EnvoyHeaders | None = None,
     ) -> grpc.aio.UnaryUnaryCall[Request, Response]:
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
-        timeout, headers = self._plan(timeout, metadata, envoy)
+        timeout, headers = self._settle(timeout, metadata, envoy)
+        lazy = headers and LazyMetadata(headers)
         started = monotonic()
         call = self._inner(
             request,
             timeout=timeout,
-            metadata=headers,
+            metadata=lazy,
             credentials=credentials,
             wait_for_ready=wait_for_ready,
             compression=compression,
@@ -177,7 +179,7 @@ class UnaryStream(grpc.aio.UnaryStreamMultiCallable[Request, Response]):
         owned: grpc.aio.Channel | None,
     ) -> None:
         self._inner = inner
-        self._plan = plan
+        self._settle = plan.settle
         self._owned = owned
 
     def __call__(
@@ -192,12 +194,13 @@ class UnaryStream(grpc.aio.UnaryStreamMultiCallable[Request, Response]):
         envoy: EnvoyHeaders | None = None,
     ) -> grpc.aio.UnaryStreamCall[Request, Response]:
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
-        timeout, headers = self._plan(timeout, metadata, envoy)
+        timeout, headers = self._settle(timeout, metadata, envoy)
+        lazy = headers and LazyMetadata(headers)
         started = monotonic()
         call = self._inner(
             request,
             timeout=timeout,
-            metadata=headers,
+            metadata=lazy,
             credentials=credentials,
             wait_for_ready=wait_for_ready,
             compression=compression,
@@ -217,7 +220,7 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
         owned: grpc.aio.Channel | None,
     ) -> None:
         self._inner = inner
-        self._plan = plan
+        self._settle = plan.settle
         self._owned = owned
 
     def __call__(
@@ -232,9 +235,10 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
         envoy: EnvoyHeaders | None = None,
     ) -> grpc.aio.StreamUnaryCall[Request, Response]:
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
-        timeout, headers = self._plan(timeout, metadata, envoy)
+        timeout, headers = self._settle(timeout, metadata, envoy)
+        lazy = headers and LazyMetadata(headers)
         started = monotonic()
-        call = self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
+        call = self._inner(request_iterator, timeout, lazy, credentials, wait_for_ready, compression)
         finished: grpc.aio.StreamUnaryCall[Request, Response]
         finished = _finished(call, self._owned, started, timeout, StreamUnaryCall)
         return finished
@@ -250,7 +254,7 @@ class StreamStream(StreamStreamMultiCallable[Request, Response]):
         owned: grpc.aio.Channel | None,
     ) -> None:
         self._inner = inner
-        self._plan = plan
+        self._settle = plan.settle
         self._owned = owned
 
     def __call__(
@@ -265,9 +269,10 @@ class StreamStream(StreamStreamMultiCallable[Request, Response]):
         envoy: EnvoyHeaders | None = None,
     ) -> grpc.aio.StreamStreamCall[Request, Response]:
         """As grpc's; `envoy` is what to ask of the sidecar for this one call."""
-        timeout, headers = self._plan(timeout, metadata, envoy)
+        timeout, headers = self._settle(timeout, metadata, envoy)
+        lazy = headers and LazyMetadata(headers)
         started = monotonic()
-        call = self._inner(request_iterator, timeout, headers, credentials, wait_for_ready, compression)
+        call = self._inner(request_iterator, timeout, lazy, credentials, wait_for_ready, compression)
         finished: grpc.aio.StreamStreamCall[Request, Response]
         finished = _finished(call, self._owned, started, timeout, StreamStreamCall)
         return finished
