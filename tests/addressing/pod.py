@@ -156,7 +156,10 @@ def main() -> None:
         twins = dubbo_mesh.Target("twins", port=PORT)
         with EchoStub(target=twins) as stub:
             seen["two addresses"] = pod.look(call(stub, 20))
-        with EchoStub(target=twins, options=[("grpc.service_config", ROUND_ROBIN)]) as stub:
+        # The stub before may not have let go of its connection yet: none of that one's is to be used again.
+        own_connections = ("grpc.use_local_subchannel_pool", 1)
+        balancing = ("grpc.service_config", ROUND_ROBIN)
+        with EchoStub(target=twins, options=[balancing, own_connections]) as stub:
             # Both connections come up in their own time.
             answers = call(stub, 20)
             localmesh.wait_until(lambda: pod.has_new_connections(2), what="both connections are there")

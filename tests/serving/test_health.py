@@ -145,14 +145,15 @@ def test_health_answers_while_calls_hold_all_threads(loop: LoopThread) -> None:
     try:
         running.start()
         stub, health = running.stub(), running.health()
-        calls = [stub.unary.future(StringValue(value="sleep 1")) for _ in range(6)]
+        calls = [stub.serverStream(StringValue(value="stream 3 1")) for _ in range(2)]
+        for call in calls:
+            next(call)  # has a thread from now on
         late = stub.unary.future(StringValue(value="late"), timeout=0.3)
         assert health.check() == "SERVING"
         assert next(health.watch()) == "SERVING"
-        assert isinstance(
-            late.exception(), grpc.RpcError
-        )  # the negative: a call of the server's own has to wait
-        assert not calls[-1].done()
+        # The negative: a call of the server's own has to wait.
+        assert isinstance(late.exception(), grpc.RpcError)
+        assert all(call.is_active() for call in calls)
         for call in calls:
             call.cancel()
     finally:
