@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 import keyword
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import modules, names
 from .comments import METHOD, SERVICE, Comments, where
 from .errors import GenerationError
 from .imports import Imports
-from .messages import MessageIndex
-from .model import Message, Module, Names, Rpc, Service
+from .model import Handler, Message, Module, Names, Rpc, Service
 from .sinks import Code, literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodDescriptorProto
-
     from .comments import Path
     from .imports import Bound
+    from .messages import MessageIndex
     from .options import Options
     from .request import Request
+    from .request_pb2 import FileDescriptorProto, MethodDescriptorProto
     from .resolve import ResolvedService, Resolver
 
 OwnNames = tuple[Code, Code, Code]
 PB2 = "_pb2"
 MESH = "_mesh"
+_SHAPES = {
+    (False, False): Code("UnaryUnary"),
+    (False, True): Code("UnaryStream"),
+    (True, False): Code("StreamUnary"),
+    (True, True): Code("StreamStream"),
+}
+_KEYWORDS = frozenset(keyword.kwlist)
 
 
 def build(request: Request, options: Options, resolver: Resolver) -> Iterator[Module]:
-    """The module of each file that has services, one after the other: all at once would be large.
+    """The module of each file, one after the other: all at once would be large. Takes them out of `request`.
 
     Raises:
         GenerationError: one cannot be written, or two would be one file.
     """
-    messages = MessageIndex(request.files)
     sources: dict[str, str] = {}
-    for file in request.generate:
-        if not file.service:
-            continue
-        module = _ModuleBuilder(file, messages, options, resolver).build()
+    while request.generate:
+        file = request.generate.popleft()
+        module = _ModuleBuilder(file, request.messages, options, resolver).build()
         other = sources.setdefault(module.path, file.name)
         if other != file.name:
             raise GenerationError(
@@ -56,11 +61,17 @@ class _ModuleBuilder:
         self, file: FileDescriptorProto, messages: MessageIndex, options: Options, resolver: Resolver
     ) -> None:
         self._file = file
+        self._rpcs = [
+            [((SERVICE, index, METHOD, number), method) for number, method in enumerate(service.method)]
+            for index, service in enumerate(file.service)
+        ]
         self._package = f"{file.package}." if file.package else ""
         self._messages = messages
         self._options = options
         self._resolver = resolver
         self._comments = Comments(file)
+        # Not a method of this object, which would then refer to itself and never be freed: see __main__.
+        self._describe = partial(_described, file, self._package)
         self._symbols = names.Symbols(self._describe)
         self._deprecated = file.options.deprecated
         self._module = modules.module_of(file.name, MESH)
@@ -77,6 +88,7 @@ class _ModuleBuilder:
         self._message_of = self._import_messages()
         if self._imports.loads:
             imported = imported._replace(import_module=self._imports.load_function())
+        self._names = imported
         services = tuple(self._service(index, attributes[index], own[index]) for index in indexes)
         return Module(
             path=modules.path_of(self._module),
@@ -92,10 +104,7 @@ class _ModuleBuilder:
 
     def _attributes(self, index: int) -> list[Code]:
         """The names in Python of a service's rpcs."""
-        rpcs: list[tuple[str, Path]] = []
-        for number, method in enumerate(self._file.service[index].method):
-            path = (SERVICE, index, METHOD, number)
-            rpcs.append((self._checked(method.name, path), path))
+        rpcs = [(self._checked(method.name, path), path) for path, method in self._rpcs[index]]
         return names.attributes(rpcs, self._describe)
 
     def _claim_known_names(self) -> None:
@@ -111,15 +120,6 @@ class _ModuleBuilder:
             raise GenerationError(f"{name!r} is no name that protobuf allows", where(self._file, path))
         return name
 
-    def _describe(self, path: Path) -> str:
-        """The service or rpc at `path`, for an error."""
-        service = self._file.service[path[1]]
-        name = f"{self._package}{service.name}"
-        at = where(self._file, path)
-        if len(path) == 2:
-            return f"service {name} ({at})"
-        return f"rpc {name}.{service.method[path[3]].name} ({at})"
-
     def _own_names(self, service: str, shadowed: set[Code]) -> OwnNames:
         """The names of the constant and the async classes of a service."""
         constant = names.constant(service)
@@ -132,7 +132,7 @@ class _ModuleBuilder:
         """Imports what the classes need, under the usual names unless those are taken."""
         imports = self._imports
         api = self._options.api
-        rpcs = [rpc for service in self._file.service for rpc in service.method]
+        rpcs = [method for service in self._rpcs for _, method in service]
         streams = any(rpc.client_streaming or rpc.server_streaming for rpc in rpcs)
         deprecated_rpcs = any(rpc.options.deprecated for rpc in rpcs)
         unused = Code("")
@@ -152,27 +152,24 @@ class _ModuleBuilder:
 
     def _import_messages(self) -> dict[str, Message]:
         """Imports the modules of all messages that the rpcs use; returns how to refer to each."""
-        homes: dict[str, tuple[str, list[str]]] = {}
+        homes: dict[str, tuple[str, str]] = {}
         files: dict[str, str] = {}
-        for index, service in enumerate(self._file.service):
-            for number, method in enumerate(service.method):
+        for service in self._rpcs:
+            for path, method in service:
                 for type_name in (method.input_type, method.output_type):
                     if type_name not in homes:
-                        path = (SERVICE, index, METHOD, number)
                         homes[type_name] = self._find(type_name, files, path)
         bound = self._imports.generated(files)
-        return {
-            type_name: self._message(bound[module], parts) for type_name, (module, parts) in homes.items()
-        }
+        return {type_name: self._message(bound[module], name) for type_name, (module, name) in homes.items()}
 
-    def _find(self, type_name: str, files: dict[str, str], path: Path) -> tuple[str, list[str]]:
-        """The module of a message and its path there; notes in `files` which proto the module comes from."""
+    def _find(self, type_name: str, files: dict[str, str], path: Path) -> tuple[str, str]:
+        """The module of a message and its name there; notes in `files` which proto the module comes from."""
         found = self._messages.find(type_name)
         if found is None:
             raise GenerationError(
                 f"no file of the request defines the message {type_name!r}", where(self._file, path)
             )
-        file, parts = found
+        file, name = found
         module = modules.module_of(file, PB2)
         other = files.setdefault(module, file)
         if other != file:
@@ -180,21 +177,18 @@ class _ModuleBuilder:
                 f"{other!r} and {file!r} would both be the module {module!r}: rename one",
                 where(self._file, path),
             )
-        self._checked(".".join(parts), path)
-        return module, parts
+        return module, self._checked(name, path)
 
-    def _message(self, module: Bound, parts: list[str]) -> Message:
+    def _message(self, module: Bound, name: str) -> Message:
         """How the module refers to a message."""
+        parts = name.split(".")
+        if module.typed and _KEYWORDS.isdisjoint(parts):
+            code = Code(f"{module.name}.{name}")
+            return Message(code, code)
         value: str = module.name
-        named = module.typed
         for part in parts:
-            if keyword.iskeyword(part):
-                value = f"getattr({value}, {literal(part)})"
-                named = False
-            else:
-                value = f"{value}.{part}"
-        annotation = Code(value) if named else self._imports.member("typing", "Any")
-        return Message(Code(value), annotation)
+            value = f"getattr({value}, {literal(part)})" if part in _KEYWORDS else f"{value}.{part}"
+        return Message(Code(value), self._imports.member("typing", "Any"))
 
     def _service(self, index: int, attributes: list[Code], own: OwnNames) -> Service:
         service = self._file.service[index]
@@ -216,8 +210,8 @@ class _ModuleBuilder:
                 if value is not None
             ),
             rpcs=tuple(
-                self._rpc(method, (SERVICE, index, METHOD, number), attribute, settled)
-                for number, (method, attribute) in enumerate(zip(service.method, attributes, strict=True))
+                self._rpc(method, path, attribute, settled)
+                for (path, method), attribute in zip(self._rpcs[index], attributes, strict=True)
             ),
             comment=self._comments.at((SERVICE, index)),
             deprecated=f"service {full_name} is deprecated"
@@ -230,18 +224,48 @@ class _ModuleBuilder:
     ) -> Rpc:
         name = method.name
         options = method.options
+        request, response = self._message_of[method.input_type], self._message_of[method.output_type]
+        streams = method.client_streaming, method.server_streaming
+        handler = _handler(request, response, streams, self._names.iterator)
         return Rpc(
-            path=f"/{settled.full_name}/{name}",
+            path=literal(f"/{settled.full_name}/{name}"),
             attribute=attribute,
             renamed=attribute != name,
-            request=self._message_of[method.input_type],
-            response=self._message_of[method.output_type],
-            client_streaming=method.client_streaming,
-            server_streaming=method.server_streaming,
-            envoy=tuple((Code(field), value) for field, value in settled.envoy_headers(method, path).items()),
+            request=request,
+            response=response,
+            client_streaming=streams[0],
+            server_streaming=streams[1],
+            shape=_SHAPES[streams],
+            handler=handler,
+            async_handler=_handler(request, response, streams, self._names.async_iterator)
+            if any(streams)
+            else handler,
+            envoy=tuple(
+                [(Code(field), value) for field, value in settled.envoy_headers(method, path).items()]
+            ),
             comment=self._comments.at(path),
             deprecated=f"rpc {settled.full_name}.{name} is deprecated" if options.deprecated else "",
         )
+
+
+def _described(file: FileDescriptorProto, package: str, path: Path) -> str:
+    """The service or rpc at `path`, for an error."""
+    service = file.service[path[1]]
+    name = f"{package}{service.name}"
+    at = where(file, path)
+    if len(path) == 2:
+        return f"service {name} ({at})"
+    return f"rpc {name}.{service.method[path[3]].name} ({at})"
+
+
+def _handler(request: Message, response: Message, streams: tuple[bool, bool], iterator: Code) -> Handler:
+    parameter = f"request: {request.annotation}"
+    returns = response.annotation
+    if streams[0]:
+        parameter = f"request_iterator: {iterator}[{request.annotation}]"
+    if streams[1]:
+        returns = Code(f"{iterator}[{returns}]")
+    return Handler(Code(parameter), returns)
 
 
 def _known_names(service: str) -> tuple[str, str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from . import __version__, options
 
@@ -38,6 +37,8 @@ def answer(arguments: list[str]) -> int:
         case ["--version"]:
             sys.stdout.write(f"protoc-gen-dubbo-mesh {__version__}\n")
         case ["--proto-path"]:
+            from .generate.sources import proto_path
+
             sys.stdout.write(f"{proto_path()}\n")
         case ["generate", *rest]:
             from .generate.command import generate
@@ -49,10 +50,3 @@ def answer(arguments: list[str]) -> int:
             )
             return 2
     return 0
-
-
-def proto_path() -> Path:
-    """The directory that holds `dubbo_mesh/v1/options.proto`."""
-    import dubbo_mesh
-
-    return Path(dubbo_mesh.__path__[0]).parent

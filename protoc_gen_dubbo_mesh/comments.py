@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from .request_pb2 import Location, SourceCodeInfo
 
-    from google.protobuf.descriptor_pb2 import FileDescriptorProto, SourceCodeInfo
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .request_pb2 import FileDescriptorProto
 
 # Numbers of the fields that make up a path in source_code_info, from descriptor.proto.
 PACKAGE = 2  # FileDescriptorProto.package
@@ -29,11 +32,11 @@ class Comments:
     def of_file(self) -> str:
         """What stands above `syntax` (or `edition`) and `package`."""
         blocks: list[str] = []
-        for path in ((SYNTAX,), (EDITION,), (PACKAGE,)):
+        for path in _HEAD:
             location = self._locations.get(path)
             if location is not None:
-                blocks += [clean(block) for block in location.leading_detached_comments]
-                blocks.append(clean(location.leading_comments))
+                blocks += map(_head_text, location.leading_detached_comments)
+                blocks.append(_head_text(location.leading_comments))
         return "\n\n".join(filter(None, blocks))
 
     def at(self, path: Path) -> str:
@@ -41,66 +44,101 @@ class Comments:
         location = self._locations.get(path)
         if location is None:
             return ""
-        return clean(location.leading_comments) or clean(location.trailing_comments)
+        return _text(location.leading_comments) or _text(location.trailing_comments)
 
 
-def _locations(file: FileDescriptorProto) -> dict[Path, SourceCodeInfo.Location]:
+def _packed(path: Sequence[int]) -> bytes:
+    """A path as it stands in a location: varints."""
+    if max(path) < 0x80:
+        return bytes(path)
+    packed = bytearray()
+    for number in path:
+        while number >= 0x80:
+            packed.append(number & 0x7F | 0x80)
+            number >>= 7
+        packed.append(number)
+    return bytes(packed)
+
+
+def _beginning(path: Path) -> bytes:
+    """How the serialized location of a path begins: compilers put the path first, which is field 1."""
+    packed = _packed(path)
+    return b"\x0a%c%b" % (len(packed), packed)
+
+
+_HEAD = ((SYNTAX,), (EDITION,), (PACKAGE,))
+_HEAD_BEGINNINGS = {_beginning(path): path for path in _HEAD}
+
+
+def _locations(file: FileDescriptorProto) -> dict[Path, Location]:
     """The locations of the file's head, services and rpcs.
 
     Those of messages are most of a large request, and are skipped at once where they are in a row, before or
-    after the services. Where services stand between messages, all locations are looked at.
+    after the services. Where that did not find all, each location is looked at.
     """
-    wanted = len(file.service) + sum(len(service.method) for service in file.service)
-    found = _search(file.source_code_info.location, skip=True)
-    if sum(path[0] == SERVICE for path in found) < wanted:
-        return _search(file.source_code_info.location, skip=False)
+    declared = {
+        _beginning(path): path
+        for index, service in enumerate(file.service)
+        for path in ((SERVICE, index), *((SERVICE, index, METHOD, rpc) for rpc in range(len(service.method))))
+    }
+    wanted: dict[bytes, Path] = {**declared, **_HEAD_BEGINNINGS}
+    locations = SourceCodeInfo.FromString(file.source_code_info).location
+    found: dict[Path, Location] = {}
+    for location in _outside_messages(locations):
+        if len(location) > 1 and (path := wanted.get(location[: 2 + location[1]])):
+            found.setdefault(path, Location.FromString(location))
+    if not found.keys() >= set(declared.values()):
+        paths = {_packed(path): path for path in wanted.values()}
+        for parsed in map(Location.FromString, locations):
+            if path := paths.get(parsed.path):
+                found.setdefault(path, parsed)
     return found
 
 
-def _search(
-    locations: Sequence[SourceCodeInfo.Location], *, skip: bool
-) -> dict[Path, SourceCodeInfo.Location]:
-    found: dict[Path, SourceCodeInfo.Location] = {}
-    index, end = 0, len(locations)
-    while index < end:
-        location = locations[index]
-        path = location.path
-        length = len(path)
-        top = path[0] if length else None
-        if skip and top == MESSAGE:
-            index = _end_of_messages(locations, index)
-            continue
-        if top == SERVICE:
-            if length == 2 or (length == 4 and path[2] == METHOD):
-                found.setdefault(tuple(path), location)
-        elif length == 1 and top in _HEAD:
-            found.setdefault((top,), location)
-        index += 1
-    return found
-
-
-_HEAD = frozenset({PACKAGE, SYNTAX, EDITION})
-
-
-def _end_of_messages(locations: Sequence[SourceCodeInfo.Location], start: int) -> int:
-    """The index of the first location that is in no message, if all until there are; by doubling steps."""
-
-    def is_inside(index: int) -> bool:
-        path = locations[index].path
-        return len(path) > 0 and path[0] == MESSAGE
-
-    inside, step = start, 1
-    while inside + step < len(locations) and is_inside(inside + step):
-        inside += step
-        step *= 2
-    outside = min(inside + step, len(locations))
-    while outside - inside > 1:
-        middle = (inside + outside) // 2
-        if is_inside(middle):
-            inside = middle
-        else:
-            outside = middle
+def _outside_messages(locations: Sequence[bytes]) -> list[bytes]:
+    """All locations but those in messages, and what stands in a row of such."""
+    outside: list[bytes] = []
+    index = 0
+    while index < len(locations):
+        end = _end_of_row(locations, index)
+        if not _is_in_message(locations[index]):
+            outside += locations[index:end]
+        index = end
     return outside
+
+
+def _is_in_message(location: bytes) -> bool:
+    return location[2:3] == _MESSAGE_PATH
+
+
+_MESSAGE_PATH = _packed((MESSAGE,))
+
+
+def _end_of_row(locations: Sequence[bytes], start: int) -> int:
+    """The index of the first location that is in a message if that at `start` is not, or the other way round.
+
+    It is looked for in steps that double, so that others may be passed over.
+    """
+    kind = _is_in_message(locations[start])
+    last, step = start, 1
+    while last + step < len(locations) and _is_in_message(locations[last + step]) == kind:
+        last += step
+        step *= 2
+    end = min(last + step, len(locations))
+    while end - last > 1:
+        middle = (last + end) // 2
+        if _is_in_message(locations[middle]) == kind:
+            last = middle
+        else:
+            end = middle
+    return end
+
+
+def _text(comment: bytes) -> str:
+    return clean(comment.decode(errors="replace"))
+
+
+_head_text = lru_cache(2**8)(_text)  # many files have the same licence at their head
 
 
 def clean(comment: str) -> str:
@@ -108,31 +146,18 @@ def clean(comment: str) -> str:
 
     That is what `inspect.cleandoc` gives back from the docstring, so the text survives exactly.
     """
-    if not comment:
-        return ""
-    lines = [line.rstrip() for line in comment.expandtabs().split("\n")]
-    while lines and not lines[0]:
-        del lines[0]
-    while lines and not lines[-1]:
-        del lines[-1]
-    if not lines:
-        return ""
-    margin = min((len(line) - len(line.lstrip()) for line in lines[1:] if line), default=0)
-    return "\n".join([lines[0].lstrip(), *(line[margin:] for line in lines[1:])])
+    text = comment.expandtabs().strip()
+    if "\n" not in text:
+        return text
+    first, *rest = [line.rstrip() for line in text.split("\n")]
+    margin = min([len(line) - len(line.lstrip()) for line in rest if line])
+    return "\n".join([first, *[line[margin:] for line in rest]])
 
 
 def where(file: FileDescriptorProto, *paths: Sequence[int]) -> str:
     """`file:line` of the first of `paths` that the compiler recorded; else the file's name alone."""
-    for path in paths:
-        for location in _at(file, path):
-            return f"{file.name}:{location.span[0] + 1}"
+    for path in map(_packed, paths):
+        for location in map(Location.FromString, SourceCodeInfo.FromString(file.source_code_info).location):
+            if location.path == path and location.span:
+                return f"{file.name}:{location.span[0] + 1}"
     return file.name
-
-
-def _at(file: FileDescriptorProto, path: Sequence[int]) -> Iterator[SourceCodeInfo.Location]:
-    wanted = list(path)
-    return (
-        location
-        for location in file.source_code_info.location
-        if list(location.path) == wanted and location.span
-    )

@@ -1,8 +1,8 @@
 """Lays statements out exactly as Black does, without Black wherever that can be known.
 
-Templates write each statement on one line. Black leaves those that fit; our few kinds of statements that
-do not, it breaks at their brackets by rules simple enough to follow here. Where its choice depends on
-more than that, Black itself decides; importing it costs several times what a small run does in all.
+Each is one line in a template. Black leaves those that fit; our few kinds of statements that do not, it
+breaks at their brackets by rules simple enough to follow here. Where its choice depends on more than that,
+Black itself decides; importing it costs several times what a small run does in all.
 """
 
 from __future__ import annotations
@@ -14,54 +14,73 @@ _STEP = "    "
 
 # Our literals hold no quote: see sinks.literal. So three quotes are the ends of docstrings, and nothing else.
 _DOCSTRING_END = '"""'
+_BREAKABLE = frozenset("([|")  # what an item has that is itself broken if it is too long
 _TOKEN = re.compile(r'"[^"]*"|[][(),]')
 
 
-class _UnsureError(Exception):
-    """How Black would break a line is beyond these rules."""
+class UnsureError(Exception):
+    """How Black would lay a statement out is beyond these rules."""
 
 
-def lay_out(text: str) -> str:
-    """`text` as Black would have it, if each of its lines is a statement, a bracket or a docstring's."""
-    parts = text.split(_DOCSTRING_END)
-    try:
-        # Every other part is in a docstring, which Black leaves as it is.
-        parts[::2] = map(_lay_out_code, parts[::2])
-    except _UnsureError:
-        return _by_black(text)
-    return _DOCSTRING_END.join(parts)
+def fit(margin: str, head: str, items: tuple[str, ...], tail: str) -> str:
+    """Lays out a statement that has several `items` in brackets, which `head` opens and `tail` closes.
+
+    Raises:
+        UnsureError: only Black knows.
+    """
+    body = ", ".join(items)
+    text = f"{margin}{head}{body}{tail}"
+    if len(text) <= WIDTH or not text.isascii():
+        return line(text)
+    room = WIDTH - len(margin)
+    if room >= len(head) and room >= len(tail):
+        inner = margin + _STEP
+        if len(_STEP) + len(body) <= room:
+            return f"{margin}{head}\n{inner}{body}\n{margin}{tail}"
+        if len(_STEP) + max(map(len, items)) < room or _BREAKABLE.isdisjoint(body):
+            body = f",\n{inner}".join(items)
+            return f"{margin}{head}\n{inner}{body},\n{margin}{tail}"
+    return line(text)
 
 
-def _by_black(text: str) -> str:
+def line(text: str) -> str:
+    """Lays out any other statement, or what has a line of its own: a bracket, a comment, a docstring.
+
+    Raises:
+        UnsureError: only Black knows.
+    """
+    if len(text) <= WIDTH and text.isascii():
+        return text
+    if text.startswith("#") or _DOCSTRING_END in text:
+        return text
+    if not text.isascii():
+        raise UnsureError  # how wide each letter is
+    return _break_statement(text)
+
+
+def join(margin: str, head: str, items: tuple[str, ...], tail: str) -> str:
+    """A statement on one line, for Black."""
+    return f"{margin}{head}{', '.join(items)}{tail}"
+
+
+def by_black(text: str) -> str:
+    """A module's text, with its statements on one line each, as Black has it."""
     import black
 
     return black.format_str(text, mode=black.Mode(line_length=WIDTH))
 
 
-def _lay_out_code(code: str) -> str:
-    lines = code.split("\n")
-    if code.isascii():
-        if len(code) <= WIDTH or max(map(len, lines)) <= WIDTH:
-            return code
-        return "\n".join([line if len(line) <= WIDTH else _break_statement(line) for line in lines])
-    if any(not line.isascii() and not line.startswith("#") for line in lines):
-        raise _UnsureError  # Black knows how wide each letter is
-    return "\n".join(
-        [line if len(line) <= WIDTH or line[0] == "#" else _break_statement(line) for line in lines]
-    )
-
-
 def _break_statement(line: str) -> str:
     statement = line.lstrip(" ")
-    if statement.startswith(("#", "import ")):
-        return line
     if statement.startswith("from "):
         return _break_import(statement)
+    if " = " in statement:
+        raise UnsureError  # Black weighs parentheses around the right side
+    if "(" not in statement and "[" not in statement:
+        return line
     margin = line[: len(line) - len(statement)]
     if statement.startswith(("def ", "async def ")):
         return _break_def(statement, margin)
-    if " = " in statement:
-        raise _UnsureError  # Black weighs parentheses around the right side
     return _break_brackets(statement, margin)
 
 
@@ -129,7 +148,7 @@ def _break_item(item: str, margin: str) -> str:
 
 def _fitting(line: str) -> str:
     if len(line) > WIDTH:
-        raise _UnsureError
+        raise UnsureError
     return line
 
 

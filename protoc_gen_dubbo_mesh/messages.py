@@ -5,28 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from google.protobuf.descriptor_pb2 import FileDescriptorProto
+    from .request_pb2 import FileDescriptorProto
 
 
 class MessageIndex:
-    """The messages of all files of a request. Nested ones are found by what they are nested in."""
+    """The messages of all files of a request. Nested ones are found by what they are nested in.
 
-    def __init__(self, files: Mapping[str, FileDescriptorProto]) -> None:
-        self._files: dict[str, str] = {}
-        for name, file in files.items():
-            prefix = f".{file.package}." if file.package else "."
-            for message in file.message_type:
-                self._files[prefix + message.name] = name
+    Attributes:
+        files: the names of the files.
+    """
 
-    def find(self, type_name: str) -> tuple[str, list[str]] | None:
-        """The file that defines `.package.Outer.Inner`, and its path there: `["Outer", "Inner"]`."""
+    def __init__(self) -> None:
+        self.files: set[str] = set()
+        self._homes: dict[str, tuple[str, int]] = {}  # the file, and where in the name the package ends
+
+    def add(self, file: FileDescriptorProto) -> None:
+        """Takes in what a file defines."""
+        self.files.add(file.name)
+        prefix = f".{file.package}." if file.package else "."
+        home = (file.name, len(prefix))
+        self._homes.update(dict.fromkeys([prefix + message.name for message in file.message_type], home))
+
+    def find(self, type_name: str) -> tuple[str, str] | None:
+        """The file that defines `.package.Outer.Inner`, and its name there, `Outer.Inner`."""
         outer = type_name
         while outer:
-            file = self._files.get(outer)
-            if file is not None:
-                inner = type_name[len(outer) :]
-                return file, [outer.rpartition(".")[2], *inner.split(".")[1:]]
+            home = self._homes.get(outer)
+            if home is not None:
+                file, package_end = home
+                return file, type_name[package_end:]
             outer = outer.rpartition(".")[0]
         return None

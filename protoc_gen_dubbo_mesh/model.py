@@ -23,42 +23,45 @@ class Message(NamedTuple):
     annotation: Code
 
 
+class Handler(NamedTuple):
+    """How the method of a servicer takes requests and gives responses.
+
+    Attributes:
+        parameter: its first one behind `self`, with its annotation.
+        returns: the annotation of what it returns.
+    """
+
+    parameter: Code
+    returns: Code
+
+
 class Rpc(NamedTuple):
     """One rpc of a service.
 
     Attributes:
-        path: the HTTP/2 path, `/package.Service/rpc`.
+        path: the HTTP/2 path, `/package.Service/rpc`, as a literal.
         attribute: its name in Python.
         renamed: whether that differs from its name in the proto.
         shape: `UnaryUnary`, `UnaryStream`, `StreamUnary` or `StreamStream`.
+        handler, async_handler: its method in the servicers.
         envoy: the arguments of its `EnvoyHeaders`, where anything is said.
         comment: the proto's, as text.
         deprecated: what a deprecation warning says; empty if it is not deprecated.
     """
 
-    path: str
+    path: Code
     attribute: Code
     renamed: bool
     request: Message
     response: Message
     client_streaming: bool
     server_streaming: bool
+    shape: Code
+    handler: Handler
+    async_handler: Handler
     envoy: tuple[tuple[Code, object], ...]
     comment: str
     deprecated: str
-
-    @property
-    def shape(self) -> Code:
-        """The runtime's name for a callable of this rpc's shape."""
-        return _SHAPES[self.client_streaming, self.server_streaming]
-
-
-_SHAPES = {
-    (False, False): Code("UnaryUnary"),
-    (False, True): Code("UnaryStream"),
-    (True, False): Code("StreamUnary"),
-    (True, True): Code("StreamStream"),
-}
 
 
 class Service(NamedTuple):

@@ -25,6 +25,7 @@ _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 # Attributes of the runtime's base classes that are no dunders; a test compares them.
 _RUNTIME_ATTRIBUTES = frozenset({"_SyncStub__owned", "_Stub__owned", "_is_protocol"})
+_TAKEN = _RUNTIME_ATTRIBUTES.union(keyword.kwlist)
 
 
 class Symbols:
@@ -75,10 +76,8 @@ def is_attribute(name: str) -> bool:
 
     Not if it is a keyword, a dunder (Python's own), or would be mangled (`__private`).
     """
-    return not (
-        keyword.iskeyword(name)
-        or (name.startswith("__") and (not name.endswith("__") or _DUNDER.fullmatch(name)))
-        or name in _RUNTIME_ATTRIBUTES
+    return name not in _TAKEN and not (
+        name.startswith("__") and (not name.endswith("__") or _DUNDER.fullmatch(name))
     )
 
 
@@ -95,4 +94,5 @@ def constant(service: str) -> str:
 
 def is_proto_name(name: str) -> bool:
     """Whether a compiler of protos lets this name through: identifiers with dots between them."""
-    return _PROTO_NAME.fullmatch(name) is not None
+    # The first is most names, in a fraction of the time.
+    return (name.isascii() and name.isidentifier()) or _PROTO_NAME.fullmatch(name) is not None

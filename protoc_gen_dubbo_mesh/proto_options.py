@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from google.protobuf.message import DecodeError
+
+from .request import OPTIONS_FILE
 from .settings import NOTHING, Calling, Identity, Retry
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor_pb2 import MethodDescriptorProto, ServiceDescriptorProto
+    from collections.abc import Iterable
+
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.message import Message
 
     from dubbo_mesh.v1 import options_pb2
 
-OPTIONS_FILE = "dubbo_mesh/v1/options.proto"
+    from .request_pb2 import MethodDescriptorProto, ServiceDescriptorProto
+
+_Said = TypeVar("_Said", bound="Message")
 
 
 class ServiceSaid(NamedTuple):
@@ -29,9 +35,12 @@ def of_service(service: ServiceDescriptorProto) -> ServiceSaid:
     Raises:
         ValueError: it says something that cannot be.
     """
-    said = _extension(service.options, "service")
-    if said is None:
+    pieces = service.options.mesh
+    if not pieces:
         return ServiceSaid()
+    from dubbo_mesh.v1 import options_pb2
+
+    said = _parsed(options_pb2.ServiceOptions, pieces)
     identity = Identity(*(_scalar(said, name) for name in Identity._fields))
     defaults = _calling(said.defaults)
     defaults.envoy_headers(idempotent=False)
@@ -44,15 +53,20 @@ def of_method(method: MethodDescriptorProto) -> Calling:
     Raises:
         ValueError: it says something that cannot be.
     """
-    said = _extension(method.options, "method")
-    return NOTHING if said is None else _calling(said)
-
-
-def _extension(options: Any, name: str) -> Any:
+    pieces = method.options.mesh
+    if not pieces:
+        return NOTHING
     from dubbo_mesh.v1 import options_pb2
 
-    extension = getattr(options_pb2, name)
-    return options.Extensions[extension] if options.HasExtension(extension) else None
+    return _calling(_parsed(options_pb2.MethodOptions, pieces))
+
+
+def _parsed(kind: type[_Said], pieces: Iterable[bytes]) -> _Said:
+    """The option that pieces of it make, which merge when they are put together."""
+    try:
+        return kind.FromString(b"".join(pieces))
+    except DecodeError as error:
+        raise ValueError(f"its option is none of {OPTIONS_FILE}") from error
 
 
 def _calling(said: options_pb2.MethodOptions) -> Calling:

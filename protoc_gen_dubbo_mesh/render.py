@@ -1,4 +1,4 @@
-"""From the model to text, by the templates."""
+"""From the model to text, by the templates; each line is laid out as soon as it is put together."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import zlib
 from typing import TYPE_CHECKING, Any, cast
 
-from . import sinks
-from .template_runtime import Environment
+from . import layout, sinks
+from .template_runtime import Context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
     from .model import Module
 
 FILTERS: Mapping[str, Callable[..., str]] = {
-    "arguments": sinks.arguments,
-    "comment": sinks.comment,
-    "docstring": sinks.docstring,
-    "literal": sinks.literal,
+    filter.__name__: filter for filter in (sinks.arguments, sinks.comment, sinks.docstring, sinks.literal)
 }
 
 _SUFFIX = ".j2"
@@ -28,11 +25,15 @@ class Renderer:
     """Renders modules by `templates/module.py.j2`."""
 
     def __init__(self) -> None:
-        self._environment = Environment(_roots(), FILTERS)
+        self._template = _roots()["module.py.j2"]
 
     def render(self, module: Module) -> str:
-        """The module's text, each statement on one line."""
-        return self._environment.render("module.py.j2", module=module, **module.names._asdict())
+        """The module's text, as Black would have it."""
+        variables = {"module": module, **module.names._asdict()}
+        try:
+            return self._template(Context(variables, layout.fit, layout.line))
+        except layout.UnsureError:
+            return layout.by_black(self._template(Context(variables, layout.join, str)))
 
 
 def read_templates() -> dict[str, str]:
@@ -57,7 +58,7 @@ def digest(sources: Mapping[str, str]) -> int:
     return value
 
 
-def _roots() -> Mapping[str, Any]:
+def _roots() -> Mapping[str, Callable[[Context], str]]:
     """The compiled templates: as kept, unless the templates have been changed since."""
     from . import compiled_templates
 
@@ -68,4 +69,4 @@ def _roots() -> Mapping[str, Any]:
 
     namespace: dict[str, Any] = {}
     exec(compile_templates(sources), namespace)  # noqa: S102 - our own templates, compiled
-    return cast("Mapping[str, Any]", namespace["ROOTS"])
+    return cast("Mapping[str, Callable[[Context], str]]", namespace["ROOTS"])

@@ -1,21 +1,33 @@
-"""What protoc asks for: the bytes on standard input, parsed and looked through."""
+"""What protoc asks for: read from standard input a file at a time, since all of them may be large."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
 
-from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from .errors import GenerationError
+from .messages import MessageIndex
+from .request_pb2 import FileDescriptorProto
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
+    from typing import BinaryIO
 
-    from google.protobuf.descriptor_pb2 import FileDescriptorProto
+OPTIONS_FILE = "dubbo_mesh/v1/options.proto"
 
-_OUR_OPTIONS = "dubbo_mesh/v1/options.proto"
+# Numbers of CodeGeneratorRequest's fields, from google/protobuf/compiler/plugin.proto.
+_FILE_TO_GENERATE = 1
+_PARAMETER = 2
+_PROTO_FILE = 15
+
+# Of protobuf's wire format (https://protobuf.dev/programming-guides/encoding).
+_VARINT = 0
+_LENGTH_DELIMITED = 2
+_FIXED_SIZES = {1: 8, 5: 4}
+_LONGEST_VARINT = 10 * 7  # bits
+_LARGEST = 2**31 - 1  # bytes in a message
 
 
 class MalformedRequestError(Exception):
@@ -27,67 +39,84 @@ class Request(NamedTuple):
 
     Attributes:
         parameter: the plugin's parameters as one string.
-        generate: the files to generate from.
-        files: all files by name, those that `generate` imports included.
-        has_mesh_options: whether any of them may use our options.
+        generate: the files to generate from, those of them that have services. Whoever is done with one
+            takes it out: together they are most of what a run keeps in memory.
+        messages: those of all files, whatever `generate` imports included.
+        has_mesh_options: whether any of the files may use our options.
     """
 
     parameter: str
-    generate: tuple[FileDescriptorProto, ...]
-    files: Mapping[str, FileDescriptorProto]
+    generate: deque[FileDescriptorProto]
+    messages: MessageIndex
     has_mesh_options: bool
 
 
-def parse(data: bytes) -> CodeGeneratorRequest:
+def read(stream: BinaryIO) -> Request:
     """Reads a request.
 
     Raises:
-        MalformedRequestError: `data` is none.
-    """
-    if _OUR_OPTIONS.encode() in data:
-        # Registers our options, so that they are parsed with the rest.
-        import_module("dubbo_mesh.v1.options_pb2")
-    try:
-        return CodeGeneratorRequest.FromString(data)
-    except (DecodeError, UnicodeDecodeError) as error:
-        raise MalformedRequestError("standard input is not a CodeGeneratorRequest") from error
-
-
-def examine(message: CodeGeneratorRequest) -> Request:
-    """Looks through a request.
-
-    Raises:
-        MalformedRequestError: it asks for nothing.
+        MalformedRequestError: there is none, or it asks for nothing.
         GenerationError: it asks for a file that it does not hold.
     """
-    files = {file.name: file for file in message.proto_file}
-    names = message.file_to_generate
+    names: list[str] = []
+    parameter = ""
+    messages = MessageIndex()
+    with_services: dict[str, FileDescriptorProto] = {}
+    try:
+        for number, value in _fields(stream):
+            if number == _PROTO_FILE:
+                file = FileDescriptorProto.FromString(value)
+                messages.add(file)
+                if file.service:
+                    with_services[file.name] = file
+            elif number == _FILE_TO_GENERATE:
+                names.append(value.decode())
+            elif number == _PARAMETER:
+                parameter = value.decode()
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise MalformedRequestError("standard input is not a CodeGeneratorRequest") from error
     if not names:
         raise MalformedRequestError("standard input asks for no file")
     for name in names:
-        if name not in files:
+        if name not in messages.files:
             raise GenerationError(f"the request asks for {name!r} but does not hold it")
-    generate = tuple(files[name] for name in names)
-    return Request(message.parameter, generate, files, _OUR_OPTIONS in files)
+    generate = deque(with_services[name] for name in names if name in with_services)
+    return Request(parameter, generate, messages, OPTIONS_FILE in messages.files)
 
 
-def is_all_text(request: CodeGeneratorRequest) -> bool:
-    """Whether all strings of a request are text.
+def _fields(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The length-delimited fields of a serialized message, one by one, by their numbers."""
+    while beginning := stream.read(1):
+        tag = _varint(stream, beginning)
+        number, kind = tag >> 3, tag & 7
+        if not number:
+            raise DecodeError("a field of number 0")
+        if kind == _LENGTH_DELIMITED:
+            yield number, _exactly(stream, _varint(stream, stream.read(1)))
+        elif kind == _VARINT:
+            _varint(stream, stream.read(1))
+        elif kind in _FIXED_SIZES:
+            _exactly(stream, _FIXED_SIZES[kind])
+        else:
+            raise DecodeError(f"a field of wire type {kind}")
 
-    protobuf lets others through in descriptors, as bytes or as errors on reading, and whoever meets one
-    fails. To look for them first would take longer than all the rest.
-    """
 
-    def is_text(message: Message) -> bool:
-        for field, value in message.ListFields():
-            values: Any = [value] if isinstance(value, bytes | str | Message | int | float) else value
-            if field.type == field.TYPE_STRING and not all(isinstance(one, str) for one in values):
-                return False
-            if field.type == field.TYPE_MESSAGE and not all(map(is_text, values)):
-                return False
-        return True
+def _varint(stream: BinaryIO, byte: bytes) -> int:
+    """The number that begins with `byte`."""
+    number = shift = 0
+    while byte >= b"\x80" and shift < _LONGEST_VARINT:
+        number |= (byte[0] & 0x7F) << shift
+        shift += 7
+        byte = stream.read(1)
+    if not byte or shift == _LONGEST_VARINT:
+        raise DecodeError("a number without an end")
+    return number | byte[0] << shift
 
-    try:
-        return is_text(request)
-    except UnicodeDecodeError:
-        return False
+
+def _exactly(stream: BinaryIO, size: int) -> bytes:
+    if size > _LARGEST:
+        raise DecodeError(f"a field of {size} bytes")
+    value = stream.read(size)
+    if len(value) < size:
+        raise DecodeError("a field is cut short")
+    return value

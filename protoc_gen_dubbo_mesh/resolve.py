@@ -6,22 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from .comments import SERVICE, where
 from .errors import GenerationError
+from .request_pb2 import MethodOptions
 from .settings import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodDescriptorProto, MethodOptions
-
     from .comments import Path
     from .config import Config
     from .options import Options
+    from .request_pb2 import FileDescriptorProto, MethodDescriptorProto
     from .service_config import ServiceConfig
     from .settings import Calling, Identity
 
 _EXTENSION = 53110  # of dubbo_mesh/v1/options.proto
 _SERVICE_OPTIONS = 3  # ServiceDescriptorProto.options
 _METHOD_OPTIONS = 4  # MethodDescriptorProto.options
+_IDEMPOTENT = frozenset({MethodOptions.NO_SIDE_EFFECTS, MethodOptions.IDEMPOTENT})
 
 
 class Resolver:
@@ -106,7 +107,7 @@ class ResolvedService:
             GenerationError: they say something that cannot be, each alone or all together.
         """
         resolver = self._resolver
-        idempotent = _is_idempotent(method.options)
+        idempotent = method.options.idempotency_level in _IDEMPOTENT
         if resolver.says_nothing and not idempotent:
             return {}
         config, grpc_config = resolver.said_outside(self.full_name, method.name)
@@ -121,10 +122,6 @@ class ResolvedService:
         except ValueError as error:
             message = f"rpc {self.full_name}.{method.name}: {error}"
             raise _wrong(self._file, message, path, _METHOD_OPTIONS) from error
-
-
-def _is_idempotent(options: MethodOptions) -> bool:
-    return options.idempotency_level in {options.NO_SIDE_EFFECTS, options.IDEMPOTENT}
 
 
 def _wrong(file: FileDescriptorProto, message: str, path: Sequence[int], options: int) -> GenerationError:

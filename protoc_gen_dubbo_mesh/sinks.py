@@ -16,6 +16,7 @@ from typing import cast
 
 from .errors import printable
 
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")  # ASCII that needs no escape: no quote, no backslash
 _QUOTES = re.compile('"{3,}')
 
 
@@ -44,8 +45,9 @@ def literal(text: str) -> Code:
 
     A double quote is written as a hex escape: Black prefers single quotes to an escaped double one.
     """
-    escaped = text.encode("unicode_escape").decode("ascii").replace('"', "\\x22")
-    return Code(f'"{escaped}"')
+    if not _PLAIN.fullmatch(text):
+        text = text.encode("unicode_escape").decode("ascii").replace('"', "\\x22")
+    return Code(f'"{text}"')
 
 
 def arguments(pairs: tuple[tuple[Code, object], ...]) -> Code:
@@ -70,15 +72,19 @@ def docstring(text: str, indent: int = 0) -> Code:
     if "\n" not in text:
         body = _escaped(text[:-1]) + "\\x22" if text.endswith('"') else _escaped(text)
         return Code(f'{margin}"""{body}"""')
-    first, *rest = _escaped(text).split("\n")
-    body = "\n".join([first, *(margin + line if line else "" for line in rest)])
+    body = _escaped(text).replace("\n", f"\n{margin}")
+    while margin and f"\n{margin}\n" in body:
+        body = body.replace(f"\n{margin}\n", "\n\n")
     return Code(f'{margin}"""{body}\n{margin}"""')
 
 
+@lru_cache(2**12)
 def _escaped(text: str) -> str:
     escaped = text.replace("\\", "\\\\")
     if '"""' in escaped:
         escaped = _QUOTES.sub(lambda quotes: '\\"' * len(quotes[0]), escaped)
     if escaped.startswith('"'):
         escaped = "\\" + escaped
+    if escaped.replace("\n", "").isprintable():
+        return escaped
     return "\n".join(map(printable, escaped.split("\n")))

@@ -6,7 +6,9 @@ works as well and only takes longer.
 
 from __future__ import annotations
 
+import ast
 import re
+from itertools import groupby
 from pathlib import Path
 
 import jinja2
@@ -19,13 +21,10 @@ _HEADER = """\
 # pyright: basic
 from typing import Any
 
+from protoc_gen_dubbo_mesh.sinks import {filters}
 from protoc_gen_dubbo_mesh.sinks import code as escape
-from protoc_gen_dubbo_mesh.template_runtime import (
-    TemplateRuntimeError, Undefined, internalcode, missing
-)
 
 DIGEST = {digest}
-environment: Any = None
 """
 
 
@@ -40,16 +39,183 @@ def compile_templates(sources: dict[str, str]) -> str:
     )
     environment.filters.clear()
     environment.filters.update(FILTERS)
-    parts = [_HEADER.format(digest=digest(sources))]
+    parts = [_HEADER.format(digest=digest(sources), filters=", ".join(sorted(FILTERS)))]
     roots: list[str] = []
     for name, source in sorted(sources.items()):
+        _check_tags(name, source)
         python = environment.compile(source, name, name, raw=True)
-        start, end = python.index("def root("), python.index("\nblocks = ")
-        root = "root_" + re.sub(r"\W", "_", name)
-        parts.append(python[start:end].replace("def root(", f"def {root}(", 1))
-        roots.append(f"    {name!r}: {root},\n")
+        [root] = (part for part in ast.parse(python).body if isinstance(part, ast.FunctionDef))
+        root.name = _root(name)
+        parts.append(ast.unparse(_Simplifier().visit(root)) + "\n")
+        roots.append(f"    {name!r}: {root.name},\n")
     parts.append("ROOTS: dict[str, Any] = {\n" + "".join(roots) + "}\n")
     return "\n".join(parts)
+
+
+def _check_tags(name: str, source: str) -> None:
+    """Refuses a tag that shares its line: lines are laid out by their text as it stands."""
+    for number, line in enumerate(source.splitlines(), 1):
+        if "{%" in line and not _TAG.fullmatch(line):
+            raise ValueError(f"{name}:{number}: a tag needs a line of its own")
+
+
+def _root(template: str) -> str:
+    """The name of the function that a template becomes."""
+    return "root_" + re.sub(r"\W", "_", template)
+
+
+_TAG = re.compile(r" *\{%((?!%\}).)*%\}")
+_UNUSED = {"undefined", "concat", "cond_expr_undefined", "_loop_vars"}
+
+
+class _Simplifier(ast.NodeTransformer):
+    """Takes from jinja2's code what it does for templates in general and ours do not need.
+
+    A name was looked up, and is defined, when the function began; an attribute is an attribute, and never an
+    item; filters are the functions of `sinks`, and included templates the functions beside this one; a
+    template's text is wanted whole, and not piece by piece.
+    """
+
+    def __init__(self) -> None:
+        self._filters: dict[str, str] = {}  # what jinja2's code calls them, and what they are
+        self._included = ""  # the function of the template that is to be included next
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        """Makes `undefined(name='x') if x is missing else x` an `x`."""
+        self.generic_visit(node)
+        match node:
+            case ast.IfExp(test=ast.Compare(comparators=[ast.Name(id="missing")]), orelse=name):
+                return name
+            case _:
+                return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Makes `environment.getattr(x, 'name')` an `x.name`, and `escape(t_1(x))` a `docstring(x)`."""
+        self.generic_visit(node)
+        match node:
+            case ast.Call(func=ast.Attribute(attr="getattr"), args=[value, ast.Constant(value=str(name))]):
+                return ast.Attribute(value, name, ast.Load())
+            case ast.Call(
+                func=ast.Name(id="escape"), args=[ast.Call(func=ast.Name(id=name), args=arguments)]
+            ):
+                return ast.Call(ast.Name(self._filters[name], ast.Load()), arguments, [])
+            case _:
+                return node
+
+    def visit_Try(self, node: ast.Try) -> None:
+        """Drops `try: t_1 = environment.filters['docstring']`, and what is done if there is none.
+
+        And `try: for event in gen: …`, which goes through what an included template yields.
+        """
+        match node.body:
+            case [ast.Assign([ast.Name(id=name)], ast.Subscript(slice=ast.Constant(value=str(filter_name))))]:
+                self._filters[name] = filter_name
+            case [ast.For(iter=ast.Name(id="gen"))]:
+                pass
+            case _:
+                raise ValueError(f"jinja2 has code for something new: {ast.unparse(node)}")
+
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt | None:
+        """Drops what is not used; makes `gen = …` a call of the template that is included."""
+        match node:
+            case ast.Assign([ast.Name(id=name)]) if name in _UNUSED:
+                return None
+            case ast.Assign(value=ast.Name(id="missing")):
+                return None  # the variables of a loop, behind it
+            case ast.Assign([ast.Name(id="template")], ast.Call(args=[ast.Constant(value=str(name)), *_])):
+                self._included = _root(name)
+                return None
+            case ast.Assign([ast.Name(id="gen")], ast.Call(args=[ast.Call(args=[_, _, variables])])):
+                context = f"context.within({ast.unparse(variables)})"
+                return ast.parse(f"text.append({self._included}({context}))").body[0]
+            case _:
+                self.generic_visit(node)
+                return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        self.generic_visit(node)
+        node.args = ast.arguments([], [ast.arg("context")], None, [], [], None, [])
+        before = ast.parse("text = []; fit = context.fit; line = context.line").body
+        after = ast.parse("return ''.join(text)").body
+        node.body = [*before, *_gathered(node.body), *after]
+        return node
+
+    def visit_If(self, node: ast.If) -> ast.If | None:
+        if isinstance(node.test, ast.Constant):
+            return None  # `if 0: yield None`, which makes each function a generator
+        self.generic_visit(node)
+        node.body, node.orelse = _gathered(node.body), _gathered(node.orelse)
+        return node
+
+    def visit_For(self, node: ast.For) -> ast.For:
+        self.generic_visit(node)
+        node.body = _gathered(node.body)
+        return node
+
+
+def _gathered(statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Makes `yield a`, `yield b` a `text += (a, b)`, and drops what does nothing."""
+    gathered: list[ast.stmt] = []
+    working = [statement for statement in statements if not isinstance(statement, ast.Pass)]
+    for is_text, group in groupby(working, key=lambda statement: _yielded(statement) is not None):
+        if is_text:
+            pieces = _laid_out([text for text in map(_yielded, group) if text is not None])
+            target = ast.Name("text", ast.Store())
+            gathered.append(ast.AugAssign(target, ast.Add(), ast.Tuple(pieces, ast.Load())))
+        else:
+            gathered += group
+    return gathered
+
+
+_UNKNOWN = "\0"  # stands for a piece of text that is known only when the template is rendered
+# A statement with several items in its only brackets, which stand behind a name.
+_FITTING = re.compile(r"( *)([^][()=]*[\w\0][\[(])([^][()]*, [^][()]*)([\])][^][()]*)")
+
+
+def _laid_out(pieces: list[ast.expr]) -> list[ast.expr]:
+    """Hands each line to `layout`, but those known already; its items by themselves where it has such."""
+    text = "".join([str(piece.value) if isinstance(piece, ast.Constant) else _UNKNOWN for piece in pieces])
+    unknown = iter([piece for piece in pieces if not isinstance(piece, ast.Constant)])
+
+    def joined(text: str) -> ast.expr:
+        parts = [
+            next(unknown) if part == _UNKNOWN else ast.Constant(part)
+            for part in re.findall(f"{_UNKNOWN}|[^{_UNKNOWN}]+", text)
+        ]
+        # Not an f-string, which takes twice as long over a subclass of str, as `Code` is.
+        join = ast.Attribute(ast.Constant(""), "join", ast.Load())
+        return parts[0] if len(parts) == 1 else ast.Call(join, [ast.Tuple(parts, ast.Load())], [])
+
+    laid_out: list[ast.expr] = []
+    known = ""
+    for line in re.findall(r"[^\n]*\n|[^\n]+", text):
+        if _UNKNOWN not in line:
+            known += line
+            continue
+        statement = line.removesuffix("\n")
+        fitting = _FITTING.fullmatch(statement)
+        if fitting:
+            margin, head, items, tail = fitting.groups()
+            arguments = [ast.Constant(margin), joined(head)]
+            arguments += [ast.Tuple([joined(item) for item in items.split(", ")], ast.Load()), joined(tail)]
+        else:
+            arguments = [joined(statement)]
+        match arguments:
+            case [ast.Call(func=ast.Name(id="docstring")) as call]:
+                pass  # which is as Black has it
+            case _:
+                call = ast.Call(ast.Name("fit" if fitting else "line", ast.Load()), arguments, [])
+        laid_out += [ast.Constant(known), call] if known else [call]
+        known = line[len(statement) :]
+    return [*laid_out, ast.Constant(known)] if known else laid_out
+
+
+def _yielded(statement: ast.stmt) -> ast.expr | None:
+    match statement:
+        case ast.Expr(value=ast.Yield(value=value)):
+            return value
+        case _:
+            return None
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -61,10 +62,10 @@ def produce(settings: Settings, sources: Sources, into: Path, work: Path, progre
         others = {file.name for file in files} - set(sources.files)
         installed = message_modules(others if are_redirected(settings.options) else ())
         try:
-            result = plugin.run(request.SerializeToString(), installed)
+            result = plugin.run(BytesIO(request.SerializeToString()), installed)
         except MalformedRequestError as error:
             raise GenerationError(str(error)) from error
-        response = CodeGeneratorResponse.FromString(result.response)
+        response = CodeGeneratorResponse.FromString(b"".join(result.response))
     if response.error:
         raise GenerationError(with_path(response.error, sources))
     for file in response.file:

@@ -9,7 +9,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..command_line import proto_path
 from ..errors import GenerationError
 from .settings import shown
 
@@ -17,6 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from .settings import Settings
+
+
+def proto_path() -> Path:
+    """The directory that holds `dubbo_mesh/v1/options.proto`, for protoc's `-I`."""
+    import dubbo_mesh
+
+    return Path(dubbo_mesh.__path__[0]).parent
 
 
 class Sources(NamedTuple):

@@ -6,13 +6,14 @@ import importlib.resources
 import subprocess
 import sys
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from protoc_gen_dubbo_mesh.command_line import proto_path
+from protoc_gen_dubbo_mesh.generate.sources import proto_path
 from protoc_gen_dubbo_mesh.plugin import run
 
 GRPC_TOOLS_PROTOS = str(importlib.resources.files("grpc_tools") / "_proto")
@@ -48,8 +49,8 @@ def request(files: FileDescriptorSet, generate: Sequence[str], parameter: str = 
 
 def generate(files: FileDescriptorSet, names: Sequence[str], parameter: str = "") -> Generated:
     """Runs the plugin in this process."""
-    result = run(request(files, names, parameter))
-    response = CodeGeneratorResponse.FromString(result.response)
+    result = run(BytesIO(request(files, names, parameter)))
+    response = CodeGeneratorResponse.FromString(b"".join(result.response))
     return Generated({file.name: file.content for file in response.file}, response.error, result.warnings)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from protoc_gen_dubbo_mesh import __version__, options
-from protoc_gen_dubbo_mesh.command_line import proto_path
+from protoc_gen_dubbo_mesh.generate.sources import proto_path
 from tests.generator.compiling import GRPC_TOOLS_PROTOS, request
 from tests.generator.goldens import GOLDEN, Case
 
@@ -174,7 +174,7 @@ def test_a_run_loads_nothing_it_does_not_need(module: str) -> None:
     """Starting is most of what a run over one small file costs."""
     case = Case(GOLDEN / "shapes")
     program = (
-        "import sys; from protoc_gen_dubbo_mesh.plugin import run; run(sys.stdin.buffer.read()); "
+        "import sys; from protoc_gen_dubbo_mesh.plugin import run; run(sys.stdin.buffer); "
         f"sys.exit({module!r} in sys.modules)"
     )
     assert (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import random
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +116,9 @@ def requests(draw: st.DrawFn, names: st.SearchStrategy[str], file_names: st.Sear
 
 def answer(data: bytes) -> CodeGeneratorResponse:
     """The plugin's answer; every exception but the one for malformed input is a bug."""
-    result = run(data)
+    result = run(BytesIO(data))
     assert all(warning.isprintable() for warning in result.warnings)
-    response = CodeGeneratorResponse.FromString(result.response)
+    response = CodeGeneratorResponse.FromString(b"".join(result.response))
     assert response.error.isprintable()
     assert not (response.error and response.file)
     return response

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import protoc_gen_dubbo_mesh
-from protoc_gen_dubbo_mesh import compiled_templates, render, sinks
+from protoc_gen_dubbo_mesh import compiled_templates, layout, render, sinks
 from protoc_gen_dubbo_mesh.template_compiler import compile_templates
-from protoc_gen_dubbo_mesh.template_runtime import Environment
+from protoc_gen_dubbo_mesh.template_runtime import Context
 from tests.generator.compiling import descriptors, generate
 
 PACKAGE = Path(protoc_gen_dubbo_mesh.__file__).parent
@@ -43,7 +43,8 @@ def test_templates_are_found_in_a_wheel_too(tmp_path: Path, monkeypatch: pytest.
 def rendered(template: str, **variables: object) -> str:
     namespace: dict[str, Any] = {}
     exec(compile_templates({"test.j2": template}), namespace)
-    return Environment(namespace["ROOTS"], render.FILTERS).render("test.j2", **variables)
+    text: str = namespace["ROOTS"]["test.j2"](Context(variables, layout.fit, layout.line))
+    return text
 
 
 def test_what_is_no_code_comes_out_as_a_literal() -> None:
@@ -63,3 +64,9 @@ def test_an_undefined_name_is_an_error() -> None:
 def test_an_undefined_attribute_is_an_error() -> None:
     with pytest.raises(AttributeError):
         rendered("{{ value.missing }}", value=sinks.Code("x"))
+
+
+@pytest.mark.parametrize("line", ["a {% if b %}", "{% if b %} a", "{% if b %}{% endif %}"])
+def test_a_tag_that_shares_its_line_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match=r"^test.j2:2: a tag needs a line of its own$"):
+        rendered(f"\n{line}\n{{% endif %}}\n")
