@@ -54,9 +54,10 @@ def write(suite: str, lines: list[str]) -> None:
 EXPLANATION = """\
 # Results
 
-Ratios of interleaved pairs in one run, their medians and quartiles. CPU time of whole processes for
-generating, importing and serving; of the calling process for calling. Absolute figures are medians, and
-worth little on another machine. `make bench` writes this file, a section for each of its suites.
+Ratios of what was run in turn, in pairs or in rounds of all that is compared; their medians and quartiles.
+CPU time of whole processes for generating, importing and serving; of the calling process for calling.
+Absolute figures are medians, and worth little on another machine. `make bench` writes this file, a section
+for each of its suites. What is in parentheses has no budget, and is there to compare with.
 """
 
 

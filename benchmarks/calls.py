@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from contextvars import Context, copy_context
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
 import dubbo_mesh.aio
-from benchmarks.measuring import Row, cpu_pairs, cpu_pairs_async, python, row
+from benchmarks.measuring import Comparison, Row, Run, compare, python, row
 from dubbo_mesh._request import Serving, serving
 
 PATH = "/bench.Echo/call"
+PLAIN_PATH = "/bench.Plain/call"
 ECHO = dubbo_mesh.Service("bench.Echo", dubbo_mesh.Method(PATH, StringValue, StringValue), app="echo")
 MESSAGE = StringValue(value="hello")
 
@@ -42,9 +43,10 @@ TRACING = (
     ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
 )
 
-CALLS = 400
-ROUNDS = 40
-CONCURRENT = 64
+CALLS = 64  # one after the other, or at once
+ROUNDS = 600
+SERVERS = 12
+ROUNDS_OF_A_SERVER = 20
 
 
 class EchoStub(dubbo_mesh.Stub["EchoAsyncStub"]):
@@ -126,21 +128,23 @@ def plain_handlers(behavior: Callable[..., Any]) -> dict[str, Any]:
 def register_plain(server: Any, behavior: Callable[..., Any]) -> None:
     """As protoc's generated code does."""
     handlers = plain_handlers(behavior)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Echo", handlers),))
-    server.add_registered_method_handlers("bench.Echo", handlers)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Plain", handlers),))
+    server.add_registered_method_handlers("bench.Plain", handlers)
 
 
 def serve(kind: str) -> None:
-    """The other end, as a process of its own: prints its port, and ends with its standard input."""
-    if kind.startswith("aio"):
-        asyncio.run(serve_async(kind))
+    """The other end, as a process of its own: prints its port, and ends with its standard input.
+
+    It serves our handlers and plain ones side by side: two processes of the same program may differ by a
+    quarter in what they take for a call.
+    """
+    if kind == "aio":
+        asyncio.run(serve_async())
         return
     interceptors: list[grpc.ServerInterceptor] = [SetsContext()] if kind == "interceptor" else []
     server = grpc.server(ThreadPoolExecutor(4), interceptors=interceptors)
-    if kind == "ours":
-        dubbo_mesh.add_servicer(Echo(), server, ECHO)
-    else:
-        register_plain(server, Echo().call)
+    dubbo_mesh.add_servicer(Echo(), server, ECHO)
+    register_plain(server, Echo().call)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
@@ -148,12 +152,10 @@ def serve(kind: str) -> None:
     server.stop(None)
 
 
-async def serve_async(kind: str) -> None:
+async def serve_async() -> None:
     server = grpc.aio.server()
-    if kind == "aio-ours":
-        dubbo_mesh.add_servicer(AsyncEcho(), server, ECHO)
-    else:
-        register_plain(server, AsyncEcho().call)
+    dubbo_mesh.add_servicer(AsyncEcho(), server, ECHO)
+    register_plain(server, AsyncEcho().call)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(port, flush=True)
@@ -174,18 +176,18 @@ def provider(kind: str) -> Generator[tuple[str, int]]:
 
 
 def cpu_of(pid: int) -> float:
-    """CPU seconds that a process has taken so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """CPU seconds that the threads of a process have taken so far."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
-def plain_call(channel: Any) -> Any:
+def plain_call(channel: Any, path: str = PLAIN_PATH) -> Any:
     return channel.unary_unary(
-        PATH, StringValue.SerializeToString, StringValue.FromString, _registered_method=True
+        path, StringValue.SerializeToString, StringValue.FromString, _registered_method=True
     )
 
 
-def repeatedly(call: Callable[..., Any], **arguments: Any) -> Callable[[], None]:
+def repeatedly(call: Callable[..., Any], **arguments: Any) -> Run:
     def run() -> None:
         for _ in range(CALLS):
             call(MESSAGE, **arguments)
@@ -193,134 +195,143 @@ def repeatedly(call: Callable[..., Any], **arguments: Any) -> Callable[[], None]
     return run
 
 
-def concurrently(call: Callable[..., Any], **arguments: Any) -> Callable[[], None]:
+def concurrently(call: Any, **arguments: Any) -> Run:
     def run() -> None:
-        for _ in range(CALLS // CONCURRENT):
-            for future in [call.future(MESSAGE, **arguments) for _ in range(CONCURRENT)]:  # type: ignore[attr-defined]
-                future.result()
+        for future in [call.future(MESSAGE, **arguments) for _ in range(CALLS)]:
+            future.result()
 
     return run
 
 
-def measure_sync(address: str) -> Iterator[Row]:
-    with grpc.insecure_channel(address) as channel:
-        plain = plain_call(channel)
-        intercepted = plain_call(grpc.intercept_channel(channel, AddsMetadata()))
-        bare, six = EchoStub(channel).call, EchoStub(channel, envoy=SIX_HEADERS).call
+def repeatedly_async(call: Callable[..., Any], **arguments: Any) -> Run:
+    async def run() -> None:
+        for _ in range(CALLS):
+            await call(MESSAGE, **arguments)
 
-        def compare(what: str, base: Any, other: Any, budget: float | None = None) -> Row:
-            return row(what, cpu_pairs(base, other, ROUNDS), 1e6 / CALLS, "µs", budget)
+    return run
 
-        by_hand = {"timeout": 5.0, "metadata": BY_HAND}
-        yield compare("sync call, no headers", repeatedly(plain), repeatedly(bare), 1.02)
-        yield compare("sync call, six headers", repeatedly(plain, **by_hand), repeatedly(six), 1.02)
-        yield compare(
-            "sync call, six headers, a timeout with each call",
-            repeatedly(plain, **by_hand),
+
+def concurrently_async(call: Callable[..., Any], **arguments: Any) -> Run:
+    async def run() -> None:
+        await asyncio.gather(*[call(MESSAGE, **arguments) for _ in range(CALLS)])
+
+    return run
+
+
+def while_serving(run: Run) -> Run:
+    """`run`, done while a request with tracing headers is being served."""
+    mark = Serving(Inbound())
+
+    def run_within() -> Coroutine[Any, Any, None] | None:
+        context = copy_context()
+        context.run(serving.set, mark)
+        waiting = context.run(run)
+        return None if waiting is None else in_task(waiting, context)
+
+    async def in_task(waiting: Coroutine[Any, Any, None], context: Context) -> None:
+        await asyncio.create_task(waiting, context=context)
+
+    return run_within
+
+
+def clients(
+    kind: str,
+    channel: Any,
+    intercepted: Any,
+    stub: Callable[..., Any],
+    repeatedly: Callable[..., Run],
+    concurrently: Callable[..., Run],
+) -> list[Comparison]:
+    """What our stub's calls are compared with: plain ones, given the same timeout and headers by hand."""
+    plain, again = plain_call(channel), plain_call(channel)
+    bare, six = stub(channel).call, stub(channel, envoy=SIX_HEADERS).call
+    by_hand = {"timeout": 5.0, "metadata": BY_HAND}
+    one = repeatedly(plain)
+    one_by_hand = repeatedly(plain, **by_hand)
+    many_by_hand = concurrently(plain, **by_hand)
+    carried_by_hand = repeatedly(plain, timeout=5.0, metadata=BY_HAND + TRACING)
+    return [
+        Comparison(f"({kind} call, plain against plain)", one, repeatedly(again)),
+        Comparison(f"{kind} call, no headers", one, repeatedly(bare), 1.02),
+        Comparison(
+            f"({kind} call, six headers, plain against plain)", one_by_hand, repeatedly(again, **by_hand)
+        ),
+        Comparison(f"{kind} call, six headers", one_by_hand, repeatedly(six), 1.02),
+        Comparison(
+            f"{kind} call, six headers, a timeout with each call",
+            one_by_hand,
             repeatedly(six, timeout=4.0),
             1.02,
-        )
-        yield compare(
-            "sync call, 64 at once, six headers", concurrently(plain, **by_hand), concurrently(six), 1.02
-        )
-        mark = Serving(Inbound())
+        ),
+        Comparison(
+            f"({kind} call, 64 at once, plain against plain)", many_by_hand, concurrently(again, **by_hand)
+        ),
+        Comparison(f"{kind} call, 64 at once, six headers", many_by_hand, concurrently(six), 1.02),
+        Comparison(
+            f"{kind} call, six headers, two carried", carried_by_hand, while_serving(repeatedly(six)), 1.05
+        ),
+        Comparison(
+            f"({kind} call, six headers by an interceptor)",
+            one_by_hand,
+            repeatedly(plain_call(intercepted), timeout=5.0),
+        ),
+    ]
 
-        def while_serving() -> None:
-            token = serving.set(mark)
-            repeatedly(six)()
-            serving.reset(token)
 
-        carried = {"timeout": 5.0, "metadata": BY_HAND + TRACING}
-        yield compare(
-            "sync call, six headers, two carried", repeatedly(plain, **carried), while_serving, 1.05
-        )
-        yield compare(
-            "(sync, six headers by an interceptor)",
-            repeatedly(plain, **by_hand),
-            repeatedly(intercepted, timeout=5.0),
-        )
+async def measure_sync(address: str) -> list[Row]:
+    with grpc.insecure_channel(address) as channel:
+        intercepted = grpc.intercept_channel(channel, AddsMetadata())
+        compared = clients("sync", channel, intercepted, EchoStub, repeatedly, concurrently)
+        return await compare(compared, ROUNDS, 1e6 / CALLS, "µs")
 
 
 async def measure_async(address: str) -> list[Row]:
-    rows: list[Row] = []
-    intercepting = grpc.aio.insecure_channel(address, interceptors=[AddsMetadataAsync()])
-    async with grpc.aio.insecure_channel(address) as channel, intercepting:
-        plain = plain_call(channel)
-        bare, six = EchoAsyncStub(channel).call, EchoAsyncStub(channel, envoy=SIX_HEADERS).call
-
-        def one_by_one(call: Any, **arguments: Any) -> Any:
-            async def run() -> None:
-                for _ in range(CALLS):
-                    await call(MESSAGE, **arguments)
-
-            return run
-
-        def at_once(call: Any, **arguments: Any) -> Any:
-            async def run() -> None:
-                for _ in range(CALLS // CONCURRENT):
-                    await asyncio.gather(*[call(MESSAGE, **arguments) for _ in range(CONCURRENT)])
-
-            return run
-
-        async def compare(what: str, base: Any, other: Any, budget: float | None = None) -> None:
-            pairs = await cpu_pairs_async(base, other, ROUNDS)
-            rows.append(row(what, pairs, 1e6 / CALLS, "µs", budget))
-
-        by_hand = {"timeout": 5.0, "metadata": BY_HAND}
-        carried = {"timeout": 5.0, "metadata": BY_HAND + TRACING}
-        await compare("aio call, no headers", one_by_one(plain), one_by_one(bare), 1.02)
-        await compare("aio call, six headers", one_by_one(plain, **by_hand), one_by_one(six), 1.02)
-        await compare("aio call, 64 at once, six headers", at_once(plain, **by_hand), at_once(six), 1.02)
-        mark = Serving(Inbound())
-
-        async def while_serving() -> None:
-            token = serving.set(mark)
-            await one_by_one(six)()
-            serving.reset(token)
-
-        await compare("aio call, six headers, two carried", one_by_one(plain, **carried), while_serving, 1.05)
-        await compare(
-            "(aio, six headers by an interceptor)",
-            one_by_one(plain, **by_hand),
-            one_by_one(plain_call(intercepting), timeout=5.0),
-        )
-    return rows
+    intercepted = grpc.aio.insecure_channel(address, interceptors=[AddsMetadataAsync()])
+    async with grpc.aio.insecure_channel(address) as channel, intercepted:
+        compared = clients("aio", channel, intercepted, EchoAsyncStub, repeatedly_async, concurrently_async)
+        return await compare(compared, ROUNDS, 1e6 / CALLS, "µs")
 
 
-def measure_servers(base: str, other: str, what: str, budget: float | None) -> Row:
-    """CPU that two servers take for the same calls."""
-    many = 5 * CALLS  # the kernel counts CPU in hundredths of seconds
+async def measure_server(kind: str) -> list[Row]:
+    """CPU that a server takes for calls of its plain handler and of ours."""
+    with provider(kind) as (address, pid), grpc.insecure_channel(address) as channel:
+        plain, again, ours = plain_call(channel), plain_call(channel), plain_call(channel, PATH)
+        one, many = repeatedly(plain), concurrently(plain)
+        compared = [
+            Comparison(f"(server, {kind} handler, plain against plain)", one, repeatedly(again)),
+            Comparison(f"server, {kind} handler", one, repeatedly(ours), 1.03),
+            Comparison(
+                f"(server, {kind} handler, 64 at once, plain against plain)", many, concurrently(again)
+            ),
+            Comparison(f"server, {kind} handler, 64 at once", many, concurrently(ours), 1.03),
+        ]
+        return await compare(compared, ROUNDS, 1e6 / CALLS, "µs", lambda: cpu_of(pid))
+
+
+def measure_interceptor() -> Row:
+    """CPU that a server with an interceptor takes over one without, each anew for each pair."""
     pairs: list[tuple[float, float]] = []
-    with ExitStack() as stack:
-        ends: list[tuple[Any, int]] = []
-        for kind in (base, other):
-            address, pid = stack.enter_context(provider(kind))
-            ends.append((plain_call(stack.enter_context(grpc.insecure_channel(address))), pid))
-
-        def spend(which: int, calls: int) -> float:
-            call, pid = ends[which]
-            before = cpu_of(pid)
-            for _ in range(calls):
-                call(MESSAGE)
-            return cpu_of(pid) - before
-
-        for which in (0, 1):
-            spend(which, CALLS)
-        for number in range(ROUNDS // 2):
-            taken = {which: spend(which, many) for which in ((0, 1) if number % 2 else (1, 0))}
-            pairs.append((taken[0], taken[1]))
-    return row(what, pairs, 1e6 / many, "µs", budget)
+    for _ in range(SERVERS):
+        taken: list[float] = []
+        for kind in ("sync", "interceptor"):
+            with provider(kind) as (address, pid), grpc.insecure_channel(address) as channel:
+                run = repeatedly(plain_call(channel))
+                run()
+                before = cpu_of(pid)
+                for _ in range(ROUNDS_OF_A_SERVER):
+                    run()
+                taken.append(cpu_of(pid) - before)
+        pairs.append((taken[0], taken[1]))
+    return row("(server, context by an interceptor)", pairs, 1e6 / CALLS / ROUNDS_OF_A_SERVER, "µs")
 
 
-def measure() -> list[Row]:
-    rows: list[Row] = []
-    with provider("plain") as (address, _):
-        rows.extend(measure_sync(address))
-        rows.extend(asyncio.run(measure_async(address)))
-    rows.append(measure_servers("plain", "ours", "server, sync handler", 1.03))
-    rows.append(measure_servers("aio-plain", "aio-ours", "server, aio handler", 1.03))
-    rows.append(measure_servers("plain", "interceptor", "(server, context by an interceptor)", None))
-    return rows
+def measure() -> Iterator[Row]:
+    with provider("sync") as (address, _):
+        yield from asyncio.run(measure_sync(address))
+        yield from asyncio.run(measure_async(address))
+    yield from asyncio.run(measure_server("sync"))
+    yield from asyncio.run(measure_server("aio"))
+    yield measure_interceptor()
 
 
 if __name__ == "__main__":

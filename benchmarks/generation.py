@@ -141,6 +141,32 @@ def compare(
         yield row(f"{what}: {name}, memory at its peak", peaks, 1, "MiB", peak if ours else None)
 
 
+def compare_protoc(what: str, request: CodeGeneratorRequest, rounds: int) -> Iterator[Row]:
+    """protoc with our plugin and with its own `grpc_python_out`, over protoc with the no-op plugin."""
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        (work / "descriptors").write_bytes(FileDescriptorSet(file=request.proto_file).SerializeToString())
+        (work / "files").write_text("\n".join(request.file_to_generate))
+        (work / "out").mkdir()
+        noop = work / "protoc-gen-noop"
+        noop.write_text(f'#!/bin/sh\nexec "{NOOP[0]}" "{NOOP[1]}"\n')
+        noop.chmod(0o755)
+
+        def protoc(generator: str, *options: str) -> list[str]:
+            out = f"--{generator}_out={work / 'out'}"
+            descriptors = f"--descriptor_set_in={work / 'descriptors'}"
+            return python("-m", "grpc_tools.protoc", *options, descriptors, out, f"@{work / 'files'}")
+
+        base = protoc("noop", f"--plugin={noop}")
+        ours = protoc("dubbo-mesh", f"--plugin={OURS[0]}")
+        for generator, command in {
+            "**protoc-gen-dubbo-mesh**": ours,
+            "grpc_python_out": protoc("grpc_python"),
+        }.items():
+            taken, _ = usage_pairs(base, command, rounds)
+            yield row(f"{what}, protoc and all: {generator}, CPU", taken, 1000, "ms")
+
+
 def google_apis() -> CodeGeneratorRequest:
     """The request for all Google APIs that npm's google-proto-files has, fetched if need be."""
     cache = ROOT / ".cache" / "corpora"
@@ -167,12 +193,17 @@ def growth() -> Row:
 def measure() -> Iterator[Row]:
     greeter = request_for(ROOT / "examples" / "greeter", ["greeter.proto"], [str(ROOT / "runtime")])
     yield from compare("one small file", greeter, 15, 1.5, None)
+    yield from compare_protoc("one small file", greeter, 15)
     corpus = google_apis()
     some = with_services(corpus, 250)
-    yield from compare(f"{services_in(some)} services of Google's", some, 5, 2.0, 1.2)
-    # These take minutes for a run there, and have shown how they grow with 250.
+    some_what = f"{services_in(some)} services of Google's"
+    yield from compare(some_what, some, 7, 2.0, 1.2)
+    yield from compare_protoc(some_what, some, 7)
+    # These take minutes for one run there, and have shown with 250 how they grow.
     slow = ("betterproto2-compiler", "protoc-gen-connectrpc", "protoc-gen-grpc-py")
-    yield from compare(f"all {services_in(corpus)} services of Google's", corpus, 3, 2.0, 1.2, slow)
+    all_what = f"all {services_in(corpus)} services of Google's"
+    yield from compare(all_what, corpus, 11, 2.0, 1.2, slow)
+    yield from compare_protoc(all_what, corpus, 3)
     yield growth()
 
 

@@ -32,7 +32,7 @@ def p50(stub: EchoStub) -> float:
 
 
 def measure() -> Iterator[Row]:
-    with provider("ours") as (address, _), localmesh.Sidecar("provider", ingress=address) as beside:
+    with provider("sync") as (address, _), localmesh.Sidecar("provider", ingress=address) as beside:
         echo = localmesh.MeshService("echo", port=50051, endpoints=[beside.ingress])
         with localmesh.Sidecar("consumer", egress=[echo]) as consumer:
             consumer.wait_healthy("echo", 1)

@@ -1,15 +1,17 @@
-"""Ratios between two ways of doing one thing, taken in interleaved pairs, so that drift hits both alike."""
+"""Ratios between two ways of doing one thing, taken in turn, so that drift hits both alike."""
 
 from __future__ import annotations
 
 import os
+import random
 import statistics
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -56,38 +58,54 @@ def row(
     return Row(what, middle, low, high, f"{base * scale:.4g} {unit}", f"{other * scale:.4g} {unit}", budget)
 
 
-def cpu_pairs(
-    base: Callable[[], object], other: Callable[[], object], rounds: int
-) -> list[tuple[float, float]]:
-    """CPU seconds of this process for each, in turn, the first of a pair alternating."""
-    base()  # to warm up
-    other()
-    pairs: list[tuple[float, float]] = []
-    for number in range(rounds):
-        seconds: dict[int, float] = {}
-        for which in (0, 1) if number % 2 else (1, 0):
-            began = process_time()
-            (base, other)[which]()
-            seconds[which] = process_time() - began
-        pairs.append((seconds[0], seconds[1]))
-    return pairs
+Run = Callable[[], Coroutine[Any, Any, None] | None]
 
 
-async def cpu_pairs_async(
-    base: Callable[[], Awaitable[object]], other: Callable[[], Awaitable[object]], rounds: int
-) -> list[tuple[float, float]]:
-    """As `cpu_pairs`, for coroutines."""
-    await base()
-    await other()
-    pairs: list[tuple[float, float]] = []
-    for number in range(rounds):
-        seconds: dict[int, float] = {}
-        for which in (0, 1) if number % 2 else (1, 0):
-            began = process_time()
-            await (base, other)[which]()
-            seconds[which] = process_time() - began
-        pairs.append((seconds[0], seconds[1]))
-    return pairs
+@dataclass(frozen=True)
+class Comparison:
+    """What to measure against what, for one row; a run that several have in common is the same object."""
+
+    what: str
+    base: Run
+    other: Run
+    budget: float | None = None
+
+
+async def compare(
+    comparisons: Sequence[Comparison],
+    rounds: int,
+    scale: float,
+    unit: str,
+    clock: Callable[[], float] = process_time,
+) -> list[Row]:
+    """Runs all that is compared once in each round, in an order of its own, so that drift hits all alike.
+
+    Args:
+        comparisons: a row for each.
+        rounds: how often, after one to warm up.
+        scale: turns seconds into `unit` for the reader.
+        unit: of the figures.
+        clock: CPU seconds so far; this process's own if not given.
+    """
+    runs = list(dict.fromkeys(run for each in comparisons for run in (each.base, each.other)))
+    seconds: dict[Run, list[float]] = {run: [] for run in runs}
+    for _ in range(rounds + 1):
+        for run in random.sample(runs, len(runs)):
+            began = clock()
+            waiting = run()
+            if waiting is not None:
+                await waiting
+            seconds[run].append(clock() - began)
+    return [
+        row(
+            each.what,
+            list(zip(seconds[each.base], seconds[each.other], strict=True))[1:],
+            scale,
+            unit,
+            each.budget,
+        )
+        for each in comparisons
+    ]
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class State:
 def measure(calls: int = CALLS) -> tuple[State, State]:
     """What the process held after warming up, and what at the end."""
     with (
-        provider("ours") as (address, _),
+        provider("sync") as (address, _),
         grpc.insecure_channel(address) as channel,
         ThreadPoolExecutor(CALLERS) as callers,
     ):
