@@ -10,6 +10,8 @@ import sys
 import tempfile
 import venv
 from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import distributions
 from pathlib import Path
 
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
@@ -101,19 +103,18 @@ def synthetic(services: int) -> CodeGeneratorRequest:
         return request_for(Path(name), [f"f{number}.proto" for number in range(services // 10)], [])
 
 
+@cache
 def peers() -> dict[str, list[str]]:
-    """The command of each peer's plugin, installed in an environment of their own."""
-    if not PEERS.exists():
-        venv.create(PEERS, with_pip=True)
-        command = [
-            str(PEERS / "bin" / "pip"),
-            "install",
-            "--quiet",
-            *PEER_PLUGINS,
-            "ruff",
-        ]  # which betterproto2 runs
-        subprocess.run(command, check=True)
-    return {name: [str(PEERS / "bin" / plugin)] for name, plugin in PEER_PLUGINS.items()}
+    """The command of each peer's plugin, by its name and version, in an environment of their own."""
+    installed = PEERS / "installed"
+    if not installed.exists():
+        venv.create(PEERS, with_pip=True, clear=True)
+        pip = [str(PEERS / "bin" / "pip"), "install", "--quiet"]
+        subprocess.run([*pip, *PEER_PLUGINS, "ruff"], check=True)  # ruff is what betterproto2 formats with
+        installed.touch()
+    [packages] = PEERS.glob("lib/*/site-packages")
+    versions = {name: next(distributions(name=name, path=[str(packages)])).version for name in PEER_PLUGINS}
+    return {f"{name} {versions[name]}": [str(PEERS / "bin" / plugin)] for name, plugin in PEER_PLUGINS.items()}
 
 
 def compare(

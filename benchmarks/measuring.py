@@ -15,6 +15,18 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What was allowed, and whether it was kept to."""
+
+    text: str
+    met: bool
+
+    @property
+    def verdict(self) -> str:
+        return "yes" if self.met else "**no**"
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of RESULTS.md.
 
@@ -22,7 +34,7 @@ class Row:
         what: measured against what.
         ratio: the median over the pairs; `low` and `high` are the quartiles.
         base, other: medians of the two themselves, with their unit.
-        budget: what the ratio may be at most; None where there is no budget.
+        budget: what may be at most, and whether that was met; None where there is no budget.
     """
 
     what: str
@@ -31,12 +43,11 @@ class Row:
     high: float
     base: str
     other: str
-    budget: float | None = None
+    budget: Budget | None = None
 
     def markdown(self) -> str:
         """The row, as RESULTS.md has it."""
-        budget = "" if self.budget is None else f"≤ {self.budget:g}"
-        met = "" if self.budget is None else ("yes" if self.ratio <= self.budget else "**no**")
+        budget, met = ("", "") if self.budget is None else (self.budget.text, self.budget.verdict)
         spread = f"{self.low:.3f}, {self.high:.3f}"
         cells = (self.what, f"{self.ratio:.3f}", spread, self.base, self.other, budget, met)
         return f"| {' | '.join(cells)} |"
@@ -48,13 +59,27 @@ HEADER = (
 
 
 def row(
-    what: str, pairs: Sequence[tuple[float, float]], scale: float, unit: str, budget: float | None = None
+    what: str,
+    pairs: Sequence[tuple[float, float]],
+    scale: float,
+    unit: str,
+    most: float | None = None,
+    most_added: float | None = None,
 ) -> Row:
-    """A row from pairs (base, other); `scale` turns their figures into `unit` for the reader."""
+    """A row from pairs (base, other); `scale` turns their figures into `unit` for the reader.
+
+    Its budget is `most` times the base, or `most_added` of `unit` beside it.
+    """
     ratios = [other / base for base, other in pairs]
-    low, middle, high = statistics.quantiles(ratios, n=4)
+    low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
     base = statistics.median(base for base, _ in pairs)
     other = statistics.median(other for _, other in pairs)
+    budget = None
+    if most is not None:
+        budget = Budget(f"≤ {most:g}", middle <= most)
+    elif most_added is not None:
+        added = statistics.median(other - base for base, other in pairs) * scale
+        budget = Budget(f"+{added:.3g}, ≤ +{most_added:g} {unit}", added <= most_added)
     return Row(what, middle, low, high, f"{base * scale:.4g} {unit}", f"{other * scale:.4g} {unit}", budget)
 
 

@@ -82,12 +82,14 @@ def _locations(file: FileDescriptorProto) -> dict[Path, Location]:
         for path in ((SERVICE, index), *((SERVICE, index, METHOD, rpc) for rpc in range(len(service.method))))
     }
     wanted: dict[bytes, Path] = {**declared, **_HEAD_BEGINNINGS}
+    missing = {*declared.values(), (PACKAGE,)} if file.package else {*declared.values()}
     locations = SourceCodeInfo.FromString(file.source_code_info).location
     found: dict[Path, Location] = {}
     for location in _outside_messages(locations):
         if len(location) > 1 and (path := wanted.get(location[: 2 + location[1]])):
             found.setdefault(path, Location.FromString(location))
-    if not found.keys() >= set(declared.values()):
+            missing.discard(path)
+    if missing:
         paths = {_packed(path): path for path in wanted.values()}
         for parsed in map(Location.FromString, locations):
             if path := paths.get(parsed.path):

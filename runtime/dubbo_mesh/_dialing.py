@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
-from urllib.parse import urlsplit
 
 import grpc
 
@@ -119,6 +118,8 @@ def _dial_address(address: str) -> Dial:
     scheme, separator, _ = address.partition("://")
     scheme = scheme.lower() if separator else ""
     if scheme in _URL_PORTS:
+        from urllib.parse import urlsplit
+
         url = urlsplit(address)
         if not url.hostname or url.path not in ("", "/") or url.query or url.fragment or url.username:
             raise ValueError(f"target {address!r}: a URL to dial is scheme://host:port, and no more")

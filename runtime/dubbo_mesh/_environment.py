@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -156,6 +155,8 @@ def _forwarded_for(value: str, pod_ip: str | None) -> str | None:
                 "DUBBO_MESH_FORWARDED_FOR: 'pod' needs POD_IP; let the pod's spec set it from status.podIP"
             )
         value = pod_ip
+    import ipaddress
+
     try:
         ipaddress.ip_address(value)
     except ValueError:

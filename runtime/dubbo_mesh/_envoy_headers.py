@@ -6,7 +6,6 @@ The names and meanings are Envoy's, of its router filter and its HTTP connection
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, fields
@@ -249,6 +248,8 @@ def _text(name: str, value: str | None) -> str | None:
 def _ip_port(name: str, value: str | None) -> str | None:
     if value is None:
         return None
+    import ipaddress
+
     host, _, _ = check_host_port(name, check_header_value(name, value)).rpartition(":")
     try:
         ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))

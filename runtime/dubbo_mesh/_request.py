@@ -9,10 +9,12 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
-from typing import ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from ._attachments import Metadata, read_attachments
-from ._xfcc import ClientCert, parse_xfcc
+
+if TYPE_CHECKING:
+    from ._xfcc import ClientCert
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -105,6 +107,8 @@ class RequestContext:
         Only as true as the sidecar makes it: Envoy sanitizes or sets the header by its
         `forward_client_cert_details`.
         """
+        from ._xfcc import parse_xfcc
+
         return parse_xfcc(",".join(value for value in self._all("x-forwarded-client-cert")))
 
     @property

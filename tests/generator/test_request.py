@@ -84,6 +84,21 @@ def test_comments_and_lines_of_services_and_rpcs_with_large_numbers(tmp_path: Pa
     assert error.startswith(f"test.proto:{text.count(chr(10)) + 1}: ")
 
 
+def test_comments_of_what_stands_alone_between_messages(tmp_path: Path) -> None:
+    """Rows of messages are skipped, and so may be what stands between them."""
+    messages = ["".join(f"message {row}{number} {{ string a = 1; }}\n" for number in range(50)) for row in "AB"]
+    text = (
+        f'syntax = "proto3";\n{messages[0]}// The package.\npackage test;\n{messages[1]}'
+        "// The service.\nservice S {\n  // The rpc.\n  rpc Do(A1) returns (B1);\n}\n"
+    )
+    [content] = generate_proto(text, tmp_path).files.values()
+    assert [content.count(f'"""{comment}"""') for comment in ("The package.", "The service.", "The rpc.")] == [
+        1,
+        4,
+        4,
+    ]
+
+
 FILE = FileDescriptorProto(name="test.proto", syntax="proto3")
 FILE.service.add(name="Greeter")
 SOUND = CodeGeneratorRequest(file_to_generate=["test.proto"], proto_file=[FILE]).SerializeToString()
