@@ -5,11 +5,12 @@ Every plugin is given the same stored requests on its standard input, as protoc 
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -18,7 +19,7 @@ from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from benchmarks.imports import wide_proto
-from benchmarks.measuring import Row, python, row, usage, usage_pairs
+from benchmarks.measuring import Failure, Row, python, row, usage, usage_pairs
 from tests.corpus.generate import compile_corpus
 from tests.corpus.sources import CORPORA
 
@@ -113,8 +114,11 @@ def peers() -> dict[str, list[str]]:
         subprocess.run([*pip, *PEER_PLUGINS, "ruff"], check=True)  # ruff is what betterproto2 formats with
         installed.touch()
     [packages] = PEERS.glob("lib/*/site-packages")
-    versions = {name: next(distributions(name=name, path=[str(packages)])).version for name in PEER_PLUGINS}
-    return {f"{name} {versions[name]}": [str(PEERS / "bin" / plugin)] for name, plugin in PEER_PLUGINS.items()}
+    commands: dict[str, list[str]] = {}
+    for name, plugin in PEER_PLUGINS.items():
+        [package] = distributions(name=name, path=[str(packages)])
+        commands[f"{name} {package.version}"] = [str(PEERS / "bin" / plugin)]
+    return commands
 
 
 def compare(
@@ -123,23 +127,30 @@ def compare(
     rounds: int,
     cpu: float,
     peak: float | None,
-    without: tuple[str, ...] = (),
-) -> Iterator[Row]:
-    """Ours, then each peer but those in `without`, over the no-op plugin."""
+    slow: Collection[str] = (),
+) -> Iterator[Row | Failure]:
+    """Ours, then each peer, over the no-op plugin; those that are `slow` only once."""
     stored = REQUESTS / what.replace(" ", "-")
     REQUESTS.mkdir(parents=True, exist_ok=True)
     stored.write_bytes(request.SerializeToString())
     for name, command in {"**protoc-gen-dubbo-mesh**": OURS, **peers()}.items():
-        if name in without:
-            continue
         ours = command is OURS
+        is_slow = name.partition(" ")[0] in slow
         try:
-            taken, peaks = usage_pairs(NOOP, command, rounds, str(stored))
+            taken, peaks = usage_pairs(NOOP, command, 1 if is_slow else rounds, str(stored))
         except RuntimeError as error:
-            print(f"{what}: {name} failed: {str(error).splitlines()[-1][:150]}", file=sys.stderr)
+            yield Failure(f"{what}: {name}", str(error).splitlines()[-1][-150:])
             continue
         yield row(f"{what}: {name}, CPU", taken, 1000, "ms", cpu if ours else None)
         yield row(f"{what}: {name}, memory at its peak", peaks, 1, "MiB", peak if ours else None)
+
+
+def noop_in(directory: Path) -> Path:
+    """The no-op plugin as one file, as compilers of protos want it."""
+    plugin = directory / "protoc-gen-noop"
+    plugin.write_text(f'#!/bin/sh\nexec "{NOOP[0]}" "{NOOP[1]}"\n')
+    plugin.chmod(0o755)
+    return plugin
 
 
 def compare_protoc(what: str, request: CodeGeneratorRequest, rounds: int) -> Iterator[Row]:
@@ -149,9 +160,7 @@ def compare_protoc(what: str, request: CodeGeneratorRequest, rounds: int) -> Ite
         (work / "descriptors").write_bytes(FileDescriptorSet(file=request.proto_file).SerializeToString())
         (work / "files").write_text("\n".join(request.file_to_generate))
         (work / "out").mkdir()
-        noop = work / "protoc-gen-noop"
-        noop.write_text(f'#!/bin/sh\nexec "{NOOP[0]}" "{NOOP[1]}"\n')
-        noop.chmod(0o755)
+        noop = noop_in(work)
 
         def protoc(generator: str, *options: str) -> list[str]:
             out = f"--{generator}_out={work / 'out'}"
@@ -166,6 +175,24 @@ def compare_protoc(what: str, request: CodeGeneratorRequest, rounds: int) -> Ite
         }.items():
             taken, _ = usage_pairs(base, command, rounds)
             yield row(f"{what}, protoc and all: {generator}, CPU", taken, 1000, "ms")
+
+
+def compare_buf(directories: int, rounds: int) -> Row:
+    """`buf generate`, which starts the plugin once for each directory: ours over the no-op plugin."""
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        for number in range(directories):
+            proto = work / "protos" / f"p{number}" / "wide.proto"
+            proto.parent.mkdir(parents=True)
+            proto.write_text(wide_proto(10).replace("package bench", f"package p{number}"))
+
+        def buf(plugin: str) -> list[str]:
+            template = {"version": "v2", "plugins": [{"local": plugin, "out": str(work / "out")}]}
+            command = str(Path(sys.executable).with_name("buf"))
+            return [command, "generate", "--template", json.dumps(template), str(work / "protos")]
+
+        taken, _ = usage_pairs(buf(str(noop_in(work))), buf(OURS[0]), rounds)
+        return row(f"{directories} directories by buf: **protoc-gen-dubbo-mesh**, CPU", taken, 1000, "ms")
 
 
 def google_apis() -> CodeGeneratorRequest:
@@ -191,7 +218,7 @@ def growth() -> Row:
     return row("1,000 services over 100, CPU", pairs, 1000, "ms", 11)
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[Row | Failure]:
     greeter = request_for(ROOT / "examples" / "greeter", ["greeter.proto"], [str(ROOT / "runtime")])
     yield from compare("one small file", greeter, 15, 1.5, None)
     yield from compare_protoc("one small file", greeter, 15)
@@ -200,8 +227,8 @@ def measure() -> Iterator[Row]:
     some_what = f"{services_in(some)} services of Google's"
     yield from compare(some_what, some, 7, 2.0, 1.2)
     yield from compare_protoc(some_what, some, 7)
-    # These take minutes for one run there, and have shown with 250 how they grow.
-    slow = ("betterproto2-compiler", "protoc-gen-connectrpc", "protoc-gen-grpc-py")
+    yield compare_buf(64, 7)
+    slow = ("betterproto2-compiler", "protoc-gen-connectrpc", "protoc-gen-grpc-py")  # minutes
     all_what = f"all {services_in(corpus)} services of Google's"
     yield from compare(all_what, corpus, 11, 2.0, 1.2, slow)
     yield from compare_protoc(all_what, corpus, 3)

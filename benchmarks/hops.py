@@ -6,11 +6,11 @@ import statistics
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import grpc
 
-from benchmarks.calls import MESSAGE, EchoStub, provider
+from benchmarks.calls import MESSAGE, EchoStub, cpu_of, provider
 from benchmarks.measuring import Row, row
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
@@ -31,6 +31,13 @@ def p50(stub: EchoStub) -> float:
     return statistics.median(taken)
 
 
+def cpu(stub: EchoStub, envoy: int) -> tuple[float, float]:
+    """CPU seconds that this process takes for a call, and that the Envoy with that process id does."""
+    client, sidecar = process_time(), cpu_of(envoy)
+    p50(stub)
+    return (process_time() - client) / CALLS, (cpu_of(envoy) - sidecar) / CALLS
+
+
 def measure() -> Iterator[Row]:
     with provider("sync") as (address, _), localmesh.Sidecar("provider", ingress=address) as beside:
         echo = localmesh.MeshService("echo", port=50051, endpoints=[beside.ingress])
@@ -46,8 +53,10 @@ def measure() -> Iterator[Row]:
                 for stub in stubs:
                     p50(stub)
                 rounds = [[p50(stub) for stub in stubs] for _ in range(ROUNDS)]
+                spent = [cpu(stubs[1], beside.process.pid) for _ in range(ROUNDS)]
     for hops, what in ((1, "one Envoy over direct, p50"), (2, "two Envoys over direct, p50")):
         yield row(what, [(each[0], each[hops]) for each in rounds], 1e6, "µs")
+    yield row("one Envoy's CPU for a call over the client's", spent, 1e6, "µs")
 
 
 if __name__ == "__main__":

@@ -45,12 +45,30 @@ class Row:
     other: str
     budget: Budget | None = None
 
+    @property
+    def is_over(self) -> bool:
+        return self.budget is not None and not self.budget.met
+
     def markdown(self) -> str:
         """The row, as RESULTS.md has it."""
         budget, met = ("", "") if self.budget is None else (self.budget.text, self.budget.verdict)
         spread = f"{self.low:.3f}, {self.high:.3f}"
         cells = (self.what, f"{self.ratio:.3f}", spread, self.base, self.other, budget, met)
         return f"| {' | '.join(cells)} |"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """In place of a row: what could not be measured, and why."""
+
+    what: str
+    why: str
+    is_over = False
+
+    def markdown(self) -> str:
+        """As RESULTS.md has it."""
+        why = self.why.replace("|", "\\|")
+        return f"| {self.what} | failed: {why} |  |  |  |  |  |"
 
 
 HEADER = (
@@ -79,8 +97,12 @@ def row(
         budget = Budget(f"≤ {most:g}", middle <= most)
     elif most_added is not None:
         added = statistics.median(other - base for base, other in pairs) * scale
-        budget = Budget(f"+{added:.3g}, ≤ +{most_added:g} {unit}", added <= most_added)
-    return Row(what, middle, low, high, f"{base * scale:.4g} {unit}", f"{other * scale:.4g} {unit}", budget)
+        budget = Budget(f"{added:+.3g}, ≤ +{most_added:g} {unit}".rstrip(), added <= most_added)
+    return Row(what, middle, low, high, shown(base * scale, unit), shown(other * scale, unit), budget)
+
+
+def shown(figure: float, unit: str) -> str:
+    return f"{figure:.4g} {unit}".rstrip()
 
 
 Run = Callable[[], Coroutine[Any, Any, None] | None]
@@ -166,8 +188,9 @@ def usage_pairs(
     base: Sequence[str], other: Sequence[str], rounds: int, stdin: str = os.devnull
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
     """Pairs of CPU seconds, and pairs of peaks in MiB, of two commands run in turn."""
-    usage(base, stdin)  # to warm up: bytecode, file cache
-    usage(other, stdin)
+    if rounds > 1:  # one alone is of a command that takes minutes
+        usage(base, stdin)  # to warm up: bytecode, file cache
+        usage(other, stdin)
     cpu: list[tuple[float, float]] = []
     peak: list[tuple[float, float]] = []
     for number in range(rounds):

@@ -17,5 +17,6 @@ actions = (
 )
 _, status, spent = os.wait4(os.posix_spawnp(COMMAND[0], COMMAND, os.environ, file_actions=actions), 0)
 if status:
-    sys.exit(f"{' '.join(COMMAND)}: {os.pread(said, 2000, 0).decode()[-500:]}")
+    end = os.pread(said, 500, max(0, os.fstat(said).st_size - 500)).decode(errors="replace")
+    sys.exit(f"{' '.join(COMMAND)}: {end}")
 print(spent.ru_utime + spent.ru_stime, spent.ru_maxrss / 1024)
