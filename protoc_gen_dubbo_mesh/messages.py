@@ -24,7 +24,8 @@ class MessageIndex:
         self.files.add(file.name)
         prefix = f".{file.package}." if file.package else "."
         home = (file.name, len(prefix))
-        self._homes.update(dict.fromkeys([prefix + message.name for message in file.message_type], home))
+        for message in file.message_type:
+            self._homes[prefix + message.name] = home
 
     def find(self, type_name: str) -> tuple[str, str] | None:
         """The file that defines `.package.Outer.Inner`, and its name there, `Outer.Inner`."""
