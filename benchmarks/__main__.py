@@ -58,7 +58,8 @@ EXPLANATION = """\
 Ratios of what was run in turn, in pairs or in rounds of all that is compared; their medians and quartiles.
 CPU time of whole processes for generating, importing and serving; of the calling process for calling.
 Absolute figures are medians, and worth little on another machine. `make bench` writes this file, a section
-for each of its suites. What is in parentheses has no budget, and is there to compare with.
+for each of its suites. What is in parentheses has no budget, and is there to compare with; what takes minutes
+(some peers, a million calls) was run once.
 """
 
 
