@@ -177,8 +177,8 @@ def compare_protoc(what: str, request: CodeGeneratorRequest, rounds: int) -> Ite
             yield row(f"{what}, protoc and all: {generator}, CPU", taken, 1000, "ms")
 
 
-def compare_buf(directories: int, rounds: int) -> Row:
-    """`buf generate`, which starts the plugin once for each directory: ours over the no-op plugin."""
+def compare_buf(directories: int, rounds: int) -> Iterator[Row]:
+    """`buf generate`, which starts the plugin once for each directory unless it is told otherwise."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         for number in range(directories):
@@ -186,13 +186,17 @@ def compare_buf(directories: int, rounds: int) -> Row:
             proto.parent.mkdir(parents=True)
             proto.write_text(wide_proto(10).replace("package bench", f"package p{number}"))
 
-        def buf(plugin: str) -> list[str]:
-            template = {"version": "v2", "plugins": [{"local": plugin, "out": str(work / "out")}]}
+        def buf(plugin: str, strategy: str = "directory") -> list[str]:
+            chosen = {"local": plugin, "out": str(work / "out"), "strategy": strategy}
+            template = json.dumps({"version": "v2", "plugins": [chosen]})
             command = str(Path(sys.executable).with_name("buf"))
-            return [command, "generate", "--template", json.dumps(template), str(work / "protos")]
+            return [command, "generate", "--template", template, str(work / "protos")]
 
+        what = f"{directories} directories by buf"
         taken, _ = usage_pairs(buf(str(noop_in(work))), buf(OURS[0]), rounds)
-        return row(f"{directories} directories by buf: **protoc-gen-dubbo-mesh**, CPU", taken, 1000, "ms")
+        yield row(f"{what}: **protoc-gen-dubbo-mesh**, CPU", taken, 1000, "ms")
+        taken, _ = usage_pairs(buf(OURS[0]), buf(OURS[0], "all"), rounds)
+        yield row(f"{what}: `strategy: all` over buf's default, CPU", taken, 1000, "ms")
 
 
 def google_apis() -> CodeGeneratorRequest:
@@ -227,7 +231,7 @@ def measure() -> Iterator[Row | Failure]:
     some_what = f"{services_in(some)} services of Google's"
     yield from compare(some_what, some, 7, 2.0, 1.2)
     yield from compare_protoc(some_what, some, 7)
-    yield compare_buf(64, 7)
+    yield from compare_buf(64, 7)
     slow = ("betterproto2-compiler", "protoc-gen-connectrpc", "protoc-gen-grpc-py")  # minutes
     all_what = f"all {services_in(corpus)} services of Google's"
     yield from compare(all_what, corpus, 11, 2.0, 1.2, slow)

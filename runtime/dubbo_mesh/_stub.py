@@ -24,7 +24,7 @@ Response = TypeVar("Response")
 AsyncTwin = TypeVar("AsyncTwin")
 Attribute = TypeVar("Attribute")
 
-_truthful: Any = DeadlineCall  # which is a future by its methods, and to grpc's registry
+_WatchedFuture: Any = DeadlineCall  # a future by its methods, and to grpc's registry
 
 CallMetadata = Iterable[tuple[str, str | bytes]]
 
@@ -229,7 +229,7 @@ class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
         started = monotonic()
         call = self._inner.future(request, timeout, headers, credentials, wait_for_ready, compression)
         future: CallFuture[Response]
-        future = call if timeout is None else _truthful(call, started + timeout)
+        future = call if timeout is None else _WatchedFuture(call, started + timeout)
         return future
 
 
@@ -327,7 +327,7 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
             request_iterator, timeout, headers, credentials, wait_for_ready, compression
         )
         future: CallFuture[Response]
-        future = call if timeout is None else _truthful(call, started + timeout)
+        future = call if timeout is None else _WatchedFuture(call, started + timeout)
         return future
 
 

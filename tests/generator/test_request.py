@@ -86,17 +86,14 @@ def test_comments_and_lines_of_services_and_rpcs_with_large_numbers(tmp_path: Pa
 
 def test_comments_of_what_stands_alone_between_messages(tmp_path: Path) -> None:
     """Rows of messages are skipped, and so may be what stands between them."""
-    messages = ["".join(f"message {row}{number} {{ string a = 1; }}\n" for number in range(50)) for row in "AB"]
+    rows = ["".join(f"message {row}{number} {{ string a = 1; }}\n" for number in range(50)) for row in "AB"]
     text = (
-        f'syntax = "proto3";\n{messages[0]}// The package.\npackage test;\n{messages[1]}'
+        f'syntax = "proto3";\n{rows[0]}// The package.\npackage test;\n{rows[1]}'
         "// The service.\nservice S {\n  // The rpc.\n  rpc Do(A1) returns (B1);\n}\n"
     )
     [content] = generate_proto(text, tmp_path).files.values()
-    assert [content.count(f'"""{comment}"""') for comment in ("The package.", "The service.", "The rpc.")] == [
-        1,
-        4,
-        4,
-    ]
+    for comment, times in {"The package.": 1, "The service.": 4, "The rpc.": 4}.items():
+        assert content.count(f'"""{comment}"""') == times
 
 
 FILE = FileDescriptorProto(name="test.proto", syntax="proto3")
