@@ -234,7 +234,7 @@ def measure() -> Iterator[Row | Failure]:
     yield from compare_buf(64, 7)
     slow = ("betterproto2-compiler", "protoc-gen-connectrpc", "protoc-gen-grpc-py")  # minutes
     all_what = f"all {services_in(corpus)} services of Google's"
-    yield from compare(all_what, corpus, 11, 2.0, 1.2, slow)
+    yield from compare(all_what, corpus, 21, 2.0, 1.2, slow)
     yield from compare_protoc(all_what, corpus, 3)
     yield growth()
 
