@@ -158,8 +158,9 @@ def clean(comment: str) -> str:
 
 def where(file: FileDescriptorProto, *paths: Sequence[int]) -> str:
     """`file:line` of the first of `paths` that the compiler recorded; else the file's name alone."""
+    locations = SourceCodeInfo.FromString(file.source_code_info).location
     for path in map(_packed, paths):
-        for location in map(Location.FromString, SourceCodeInfo.FromString(file.source_code_info).location):
+        for location in map(Location.FromString, locations):
             if location.path == path and location.span:
                 return f"{file.name}:{location.span[0] + 1}"
     return file.name

@@ -98,7 +98,7 @@ class _Simplifier(ast.NodeTransformer):
             case ast.Call(
                 func=ast.Name(id="escape"), args=[ast.Call(func=ast.Name(id=name), args=arguments)]
             ):
-                return ast.Call(ast.Name(self._filters[name], ast.Load()), arguments, [])
+                return _call(self._filters[name], *arguments)
             case _:
                 return node
 
@@ -167,47 +167,64 @@ def _gathered(statements: list[ast.stmt]) -> list[ast.stmt]:
     return gathered
 
 
-_UNKNOWN = "\0"  # stands for a piece of text that is known only when the template is rendered
+# Pieces of text that are known only when the template is rendered: for each stands a character of its own.
+_FIRST_UNKNOWN = 0xE000
+_UNKNOWN = "\ue000-\uf8ff"
+_PART = re.compile(f"([{_UNKNOWN}])|[^{_UNKNOWN}]+")
 # A statement with several items in its only brackets, which stand behind a name.
-_FITTING = re.compile(r"( *)([^][()=]*[\w\0][\[(])([^][()]*, [^][()]*)([\])][^][()]*)")
+_FITTING = re.compile(rf"( *)([^][()=]*[\w{_UNKNOWN}][\[(])([^][()]*, [^][()]*)([\])][^][()]*)")
 
 
 def _laid_out(pieces: list[ast.expr]) -> list[ast.expr]:
     """Hands each line to `layout`, but those known already; its items by themselves where it has such."""
-    text = "".join([str(piece.value) if isinstance(piece, ast.Constant) else _UNKNOWN for piece in pieces])
-    unknown = iter([piece for piece in pieces if not isinstance(piece, ast.Constant)])
+    text = "".join(
+        [
+            str(piece.value) if isinstance(piece, ast.Constant) else chr(_FIRST_UNKNOWN + number)
+            for number, piece in enumerate(pieces)
+        ]
+    )
 
     def joined(text: str) -> ast.expr:
         parts = [
-            next(unknown) if part == _UNKNOWN else ast.Constant(part)
-            for part in re.findall(f"{_UNKNOWN}|[^{_UNKNOWN}]+", text)
+            pieces[ord(part[1]) - _FIRST_UNKNOWN] if part[1] else ast.Constant(part[0])
+            for part in _PART.finditer(text)
         ]
         # Not an f-string, which takes twice as long over a subclass of str, as `Code` is.
         join = ast.Attribute(ast.Constant(""), "join", ast.Load())
         return parts[0] if len(parts) == 1 else ast.Call(join, [ast.Tuple(parts, ast.Load())], [])
 
     laid_out: list[ast.expr] = []
+    piece: ast.expr
     known = ""
     for line in re.findall(r"[^\n]*\n|[^\n]+", text):
-        if _UNKNOWN not in line:
+        if all(part[1] is None for part in _PART.finditer(line)):
             known += line
             continue
         statement = line.removesuffix("\n")
         fitting = _FITTING.fullmatch(statement)
         if fitting:
             margin, head, items, tail = fitting.groups()
-            arguments = [ast.Constant(margin), joined(head)]
-            arguments += [ast.Tuple([joined(item) for item in items.split(", ")], ast.Load()), joined(tail)]
+            several = ast.Tuple([joined(item) for item in items.split(", ")], ast.Load())
+            piece = _call("fit", ast.Constant(margin), joined(head), several, joined(tail))
         else:
-            arguments = [joined(statement)]
-        match arguments:
-            case [ast.Call(func=ast.Name(id="docstring")) as call]:
-                pass  # which is as Black has it
-            case _:
-                call = ast.Call(ast.Name("fit" if fitting else "line", ast.Load()), arguments, [])
-        laid_out += [ast.Constant(known), call] if known else [call]
+            whole = joined(statement)
+            piece = whole if _is_docstring(whole) else _call("line", whole)
+        laid_out += [ast.Constant(known), piece] if known else [piece]
         known = line[len(statement) :]
     return [*laid_out, ast.Constant(known)] if known else laid_out
+
+
+def _call(function: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(function, ast.Load()), list(arguments), [])
+
+
+def _is_docstring(piece: ast.expr) -> bool:
+    """Whether it is one by itself, which is as Black has it already."""
+    match piece:
+        case ast.Call(func=ast.Name(id="docstring")):
+            return True
+        case _:
+            return False
 
 
 def _yielded(statement: ast.stmt) -> ast.expr | None:
