@@ -115,7 +115,7 @@ class Comparison:
     what: str
     base: Run
     other: Run
-    budget: float | None = None
+    most: float | None = None
 
 
 async def compare(
@@ -149,7 +149,7 @@ async def compare(
             list(zip(seconds[each.base], seconds[each.other], strict=True))[1:],
             scale,
             unit,
-            each.budget,
+            each.most,
         )
         for each in comparisons
     ]
