@@ -19,7 +19,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 import dubbo_mesh
 import dubbo_mesh.aio
 from benchmarks.measuring import Comparison, Row, Run, compare, python, row
-from dubbo_mesh._request import Serving, serving
+from dubbo_mesh._context.request import Serving, serving
 
 PATH = "/bench.Echo/call"
 PLAIN_PATH = "/bench.Plain/call"

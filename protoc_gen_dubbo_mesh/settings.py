@@ -34,7 +34,7 @@ class Identity(NamedTuple):
         """
         if self == NOWHERE:
             return self
-        from dubbo_mesh._names import check_header_value, check_label, check_port
+        from dubbo_mesh._contract.validation import check_header_value, check_label, check_port
 
         if self.app is not None:
             check_label(f"{subject}app", self.app)
@@ -111,7 +111,7 @@ class Calling(NamedTuple):
         }
         said = {name: value for name, value in arguments.items() if value is not None}
         if said:
-            from dubbo_mesh._envoy_headers import EnvoyHeaders
+            from dubbo_mesh._contract.envoy_headers import EnvoyHeaders
 
             EnvoyHeaders(**said)
         return said

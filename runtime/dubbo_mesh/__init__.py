@@ -8,78 +8,78 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import aio as aio
-    from ._attachments import attachments as attachments
-    from ._attachments import read_attachments as read_attachments
-    from ._channels import channel as channel
-    from ._deprecated import deprecated as deprecated
-    from ._environment import Environment as Environment
-    from ._envoy_headers import EnvoyHeaders as EnvoyHeaders
-    from ._error_details import DebugInfo as DebugInfo
-    from ._error_details import ErrorDetails as ErrorDetails
-    from ._error_details import error_details as error_details
-    from ._errors import ConfigurationError as ConfigurationError
-    from ._health_checks import HealthCheck as HealthCheck
-    from ._registration import add_servicer as add_servicer
-    from ._request import RequestContext as RequestContext
-    from ._request import bind_request as bind_request
-    from ._request import current_request as current_request
-    from ._request import ignore_deadline as ignore_deadline
-    from ._server import Server as Server
-    from ._server import serve as serve
-    from ._service import Method as Method
-    from ._service import Service as Service
-    from ._service import require_api as require_api
-    from ._servicer import Servicer as Servicer
-    from ._servicer import unimplemented as unimplemented
-    from ._sidecar import Sidecar as Sidecar
-    from ._sidecar import SidecarError as SidecarError
-    from ._stub import StreamStream as StreamStream
-    from ._stub import StreamUnary as StreamUnary
-    from ._stub import Stub as Stub
-    from ._stub import SyncStub as SyncStub
-    from ._stub import UnaryStream as UnaryStream
-    from ._stub import UnaryUnary as UnaryUnary
-    from ._stub import rpc as rpc
-    from ._target import Target as Target
-    from ._xfcc import ClientCert as ClientCert
+    from ._addressing.environment import Environment as Environment
+    from ._calling.channels import channel as channel
+    from ._calling.stub import StreamStream as StreamStream
+    from ._calling.stub import StreamUnary as StreamUnary
+    from ._calling.stub import Stub as Stub
+    from ._calling.stub import SyncStub as SyncStub
+    from ._calling.stub import UnaryStream as UnaryStream
+    from ._calling.stub import UnaryUnary as UnaryUnary
+    from ._calling.stub import rpc as rpc
+    from ._context.attachments import attachments as attachments
+    from ._context.attachments import read_attachments as read_attachments
+    from ._context.client_cert import ClientCert as ClientCert
+    from ._context.error_details import DebugInfo as DebugInfo
+    from ._context.error_details import ErrorDetails as ErrorDetails
+    from ._context.error_details import error_details as error_details
+    from ._context.request import RequestContext as RequestContext
+    from ._context.request import bind_request as bind_request
+    from ._context.request import current_request as current_request
+    from ._context.request import ignore_deadline as ignore_deadline
+    from ._contract.deprecated import deprecated as deprecated
+    from ._contract.envoy_headers import EnvoyHeaders as EnvoyHeaders
+    from ._contract.errors import ConfigurationError as ConfigurationError
+    from ._contract.service import Method as Method
+    from ._contract.service import Service as Service
+    from ._contract.service import require_api as require_api
+    from ._contract.target import Target as Target
+    from ._health.checks import HealthCheck as HealthCheck
+    from ._serving.registration import add_servicer as add_servicer
+    from ._serving.server import Server as Server
+    from ._serving.server import serve as serve
+    from ._serving.servicer import Servicer as Servicer
+    from ._serving.servicer import unimplemented as unimplemented
+    from ._sidecar.admin import Sidecar as Sidecar
+    from ._sidecar.admin import SidecarError as SidecarError
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ClientCert": "._xfcc",
-    "ConfigurationError": "._errors",
-    "DebugInfo": "._error_details",
-    "Environment": "._environment",
-    "EnvoyHeaders": "._envoy_headers",
-    "ErrorDetails": "._error_details",
-    "HealthCheck": "._health_checks",
-    "Method": "._service",
-    "RequestContext": "._request",
-    "Server": "._server",
-    "Service": "._service",
-    "Servicer": "._servicer",
-    "Sidecar": "._sidecar",
-    "SidecarError": "._sidecar",
-    "StreamStream": "._stub",
-    "StreamUnary": "._stub",
-    "Stub": "._stub",
-    "SyncStub": "._stub",
-    "Target": "._target",
-    "UnaryStream": "._stub",
-    "UnaryUnary": "._stub",
-    "add_servicer": "._registration",
-    "attachments": "._attachments",
-    "bind_request": "._request",
-    "channel": "._channels",
-    "current_request": "._request",
-    "deprecated": "._deprecated",
-    "error_details": "._error_details",
-    "ignore_deadline": "._request",
-    "read_attachments": "._attachments",
-    "require_api": "._service",
-    "rpc": "._stub",
-    "serve": "._server",
-    "unimplemented": "._servicer",
+    "ClientCert": "._context.client_cert",
+    "ConfigurationError": "._contract.errors",
+    "DebugInfo": "._context.error_details",
+    "Environment": "._addressing.environment",
+    "EnvoyHeaders": "._contract.envoy_headers",
+    "ErrorDetails": "._context.error_details",
+    "HealthCheck": "._health.checks",
+    "Method": "._contract.service",
+    "RequestContext": "._context.request",
+    "Server": "._serving.server",
+    "Service": "._contract.service",
+    "Servicer": "._serving.servicer",
+    "Sidecar": "._sidecar.admin",
+    "SidecarError": "._sidecar.admin",
+    "StreamStream": "._calling.stub",
+    "StreamUnary": "._calling.stub",
+    "Stub": "._calling.stub",
+    "SyncStub": "._calling.stub",
+    "Target": "._contract.target",
+    "UnaryStream": "._calling.stub",
+    "UnaryUnary": "._calling.stub",
+    "add_servicer": "._serving.registration",
+    "attachments": "._context.attachments",
+    "bind_request": "._context.request",
+    "channel": "._calling.channels",
+    "current_request": "._context.request",
+    "deprecated": "._contract.deprecated",
+    "error_details": "._context.error_details",
+    "ignore_deadline": "._context.request",
+    "read_attachments": "._context.attachments",
+    "require_api": "._contract.service",
+    "rpc": "._calling.stub",
+    "serve": "._serving.server",
+    "unimplemented": "._serving.servicer",
 }
 
 

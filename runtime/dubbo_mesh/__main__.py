@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     said = parser.parse_args(arguments)
 
-    from ._doctor import examine, render
+    from ._doctor.command import examine, render
 
     findings = examine(said.targets, said.server, said.timeout)
     print(render(findings, as_json=said.json))

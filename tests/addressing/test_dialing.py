@@ -95,7 +95,7 @@ def test_what_is_no_address_is_refused_when_the_stub_is_made(call: Call, target:
 
 
 def test_a_url_without_a_port_has_its_schemes(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dubbo_mesh._dialing import dial
+    from dubbo_mesh._addressing.dialing import dial
 
     environment = Environment()
     assert dial("http://example.test", environment).address == "example.test:80"

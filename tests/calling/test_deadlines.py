@@ -171,7 +171,7 @@ class TestEnvoyEnforcesTheDeadline:
     @pytest.mark.parametrize("way", [*SYNC_WAYS, *ASYNC_WAYS])
     def test_in_every_way_of_calling(self, bench: Bench, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
         # Envoy comes first for certain, so that it is we who tell the truth.
-        monkeypatch.setattr("dubbo_mesh._deadline._TOLERANCE", 0.2)
+        monkeypatch.setattr("dubbo_mesh._calling.deadline._TOLERANCE", 0.2)
         code, details = end(bench, way, "begin hang", app="early", sidecar=bench.strict, timeout=0.3)
         assert code is grpc.StatusCode.DEADLINE_EXCEEDED
         assert "Deadline Exceeded" in str(details)

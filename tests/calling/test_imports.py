@@ -35,9 +35,9 @@ loaded = [name for name in sys.modules if name not in before]
 print(*loaded)
 """
 USED_LATER_IF_AT_ALL = (
-    "dubbo_mesh._health",
-    "dubbo_mesh._server",
-    "dubbo_mesh._xfcc",
+    "dubbo_mesh._health.service",
+    "dubbo_mesh._serving.server",
+    "dubbo_mesh._context.client_cert",
     "grpc_health",
     "http",
     "importlib.metadata",
@@ -56,5 +56,5 @@ def test_a_client_loads_only_what_it_uses() -> None:
         root = Path(__file__).parents[2]
         said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)
     loaded = said.stdout.split()
-    assert "dubbo_mesh._stub" in loaded
+    assert "dubbo_mesh._calling.stub" in loaded
     assert [name for name in loaded if name.startswith(USED_LATER_IF_AT_ALL)] == []

@@ -6,7 +6,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from dubbo_mesh import Environment, EnvoyHeaders, Method, Service
-from dubbo_mesh._calling import CallPlan, plans
+from dubbo_mesh._calling.plan import CallPlan, plans
 
 TIMEOUT = "x-envoy-upstream-rq-timeout-ms"
 PER_TRY = "x-envoy-upstream-rq-per-try-timeout-ms"

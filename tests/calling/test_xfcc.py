@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dubbo_mesh import ClientCert
-from dubbo_mesh._xfcc import parse_xfcc
+from dubbo_mesh._context.client_cert import parse_xfcc
 
 # From Envoy's documentation of the header, and from a mesh of Istio's.
 EXAMPLES = {

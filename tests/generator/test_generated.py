@@ -146,7 +146,7 @@ def test_marking_what_is_deprecated_needs_nothing_installed() -> None:
     """grpcio brings typing_extensions from 1.75 on only."""
     program = (
         "import sys; sys.modules['typing_extensions'] = None\n"
-        "from dubbo_mesh._deprecated import deprecated\n"
+        "from dubbo_mesh._contract.deprecated import deprecated\n"
         "assert deprecated('gone')(type('C', (), {})).__deprecated__ == 'gone'"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -14,7 +14,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 import dubbo_mesh
 import dubbo_mesh.aio
 from dubbo_mesh import EnvoyHeaders, Target
-from dubbo_mesh.aio._metadata import LazyMetadata
+from dubbo_mesh._calling.aio_metadata import LazyMetadata
 from tests.addressing.conftest import Mesh
 from tests.calling.echo import EchoAsyncStub, EchoStub
 

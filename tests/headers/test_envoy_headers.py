@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import dubbo_mesh
 from dubbo_mesh import EnvoyHeaders
-from dubbo_mesh._calling import CallPlan
-from dubbo_mesh._envoy_headers import LONGEST_SECONDS, RETRY_GRPC_ON, RETRY_ON
+from dubbo_mesh._calling.plan import CallPlan
+from dubbo_mesh._contract.envoy_headers import LONGEST_SECONDS, RETRY_GRPC_ON, RETRY_ON
 
 FIELDS = [each.name for each in fields(EnvoyHeaders)]
 DURATIONS = ["timeout", "per_try_timeout", "stream_duration"]

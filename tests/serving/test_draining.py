@@ -16,7 +16,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 import dubbo_mesh
 import dubbo_mesh.aio
 import localmesh
-from dubbo_mesh._draining import LEAVING, Draining, Handlers
+from dubbo_mesh._serving.draining import LEAVING, Draining, Handlers
 from tests.calling.echo import EchoStub
 from tests.serving.conftest import Kind, LoopThread, Running
 from tests.serving.providers import OWN, AsyncProvider, Provider

@@ -125,7 +125,7 @@ def test_unless_it_is_required(make: Serve) -> None:
 def test_nobody_waits_for_a_sidecar_that_only_a_default_tells_of(
     make: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dubbo_mesh._environment.DEFAULT_ADMIN", nowhere())
+    monkeypatch.setattr("dubbo_mesh._addressing.environment.DEFAULT_ADMIN", nowhere())
     began = time.monotonic()
     make(sidecar=None).start()
     assert time.monotonic() - began < 5
@@ -211,7 +211,7 @@ def test_a_sidecar_that_refuses_is_told_again(make: Serve, admin: FakeAdmin) -> 
 
 
 def test_a_sidecar_that_restarts_is_told_again(make: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dubbo_mesh._sidecar_link.LOOK", 0.05)
+    monkeypatch.setattr("dubbo_mesh._sidecar.link.LOOK", 0.05)
     with localmesh.ReservedPort() as port:
         with FakeAdmin(port.number) as admin:
             running = make(sidecar=admin.address, require_sidecar=True, probes="127.0.0.1:0").start()
@@ -224,7 +224,7 @@ def test_a_sidecar_that_restarts_is_told_again(make: Serve, monkeypatch: pytest.
 
 
 def test_what_somebody_else_told_the_sidecar_stands(make: Serve, admin: FakeAdmin, monkeypatch: Any) -> None:
-    monkeypatch.setattr("dubbo_mesh._sidecar_link.LOOK", 0.05)
+    monkeypatch.setattr("dubbo_mesh._sidecar.link.LOOK", 0.05)
     make(sidecar=admin.address).start()
     localmesh.wait_until(admin.told, what="it is told")
     admin.answers["/ready"] = fake_admin.DRAINING  # by an operator, say

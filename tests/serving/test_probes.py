@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import localmesh
-from dubbo_mesh._probes import LARGEST_HEAD, MOST_CONNECTIONS, Probes
+from dubbo_mesh._serving.probes import LARGEST_HEAD, MOST_CONNECTIONS, Probes
 from tests.serving.conftest import Running, probe
 
 Serve = Callable[..., Running]
@@ -134,7 +134,7 @@ def test_a_connection_is_kept_for_the_next_probe(probes: Probes) -> None:
 
 
 def test_slow_peers_hold_up_nobody_and_are_dropped(probes: Probes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dubbo_mesh._probes.PATIENCE", 0.5)
+    monkeypatch.setattr("dubbo_mesh._serving.probes.PATIENCE", 0.5)
     slow = [connect(probes) for _ in range(MOST_CONNECTIONS // 2)]
     over = threading.Event()
 
@@ -196,7 +196,7 @@ def test_one_that_makes_room_may_have_something_to_say(answers: dict[str, bool])
 def test_a_peer_that_never_reads_holds_nothing_for_long(
     probes: Probes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dubbo_mesh._probes.PATIENCE", 0.5)
+    monkeypatch.setattr("dubbo_mesh._serving.probes.PATIENCE", 0.5)
     with connect(probes) as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         peer.settimeout(0.2)
@@ -285,7 +285,7 @@ def test_probes_nobody_asked_for_give_way(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        monkeypatch.setattr("dubbo_mesh._environment.DEFAULT_PROBES", address)
+        monkeypatch.setattr("dubbo_mesh._addressing.environment.DEFAULT_PROBES", address)
         running = make(probes=None).start()
         assert running.server.probes_port is None
         assert f"cannot listen on {address} for Kubernetes probes" in caplog.text

@@ -8,36 +8,36 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
-    from ._channels import channel as channel
-    from ._server import Server as Server
-    from ._server import serve as serve
-    from ._servicer import Servicer as Servicer
-    from ._servicer import unimplemented as unimplemented
-    from ._servicer import unimplemented_stream as unimplemented_stream
-    from ._sidecar import Sidecar as Sidecar
-    from ._stub import StreamStream as StreamStream
-    from ._stub import StreamUnary as StreamUnary
-    from ._stub import Stub as Stub
-    from ._stub import UnaryStream as UnaryStream
-    from ._stub import UnaryUnary as UnaryUnary
+    from .._calling.aio_channels import channel as channel
+    from .._calling.aio_stub import StreamStream as StreamStream
+    from .._calling.aio_stub import StreamUnary as StreamUnary
+    from .._calling.aio_stub import Stub as Stub
+    from .._calling.aio_stub import UnaryStream as UnaryStream
+    from .._calling.aio_stub import UnaryUnary as UnaryUnary
+    from .._serving.aio_server import Server as Server
+    from .._serving.aio_server import serve as serve
+    from .._serving.aio_servicer import Servicer as Servicer
+    from .._serving.aio_servicer import unimplemented as unimplemented
+    from .._serving.aio_servicer import unimplemented_stream as unimplemented_stream
+    from .._sidecar.aio_admin import Sidecar as Sidecar
 
     ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
     """The context that handlers are given; grpc's own."""
 
 _HOMES = {
-    "Server": "._server",
-    "Servicer": "._servicer",
+    "Server": ".._serving.aio_server",
+    "Servicer": ".._serving.aio_servicer",
     "ServicerContext": "grpc.aio",
-    "Sidecar": "._sidecar",
-    "StreamStream": "._stub",
-    "StreamUnary": "._stub",
-    "Stub": "._stub",
-    "UnaryStream": "._stub",
-    "UnaryUnary": "._stub",
-    "channel": "._channels",
-    "serve": "._server",
-    "unimplemented": "._servicer",
-    "unimplemented_stream": "._servicer",
+    "Sidecar": ".._sidecar.aio_admin",
+    "StreamStream": ".._calling.aio_stub",
+    "StreamUnary": ".._calling.aio_stub",
+    "Stub": ".._calling.aio_stub",
+    "UnaryStream": ".._calling.aio_stub",
+    "UnaryUnary": ".._calling.aio_stub",
+    "channel": ".._calling.aio_channels",
+    "serve": ".._serving.aio_server",
+    "unimplemented": ".._serving.aio_servicer",
+    "unimplemented_stream": ".._serving.aio_servicer",
 }
 
 

@@ -1,0 +1,1 @@
+"""How a call is made: its deadline and headers, and the stubs and channels it goes through."""

@@ -1,0 +1,1 @@
+"""What generated modules and the plugin share with this runtime. Imports nothing above it."""

@@ -1,0 +1,302 @@
+"""Envoy's request headers, typed.
+
+The names and meanings are Envoy's, of its router filter and its HTTP connection manager
+(docs: `configuration/http/http_filters/router_filter` and `configuration/http/http_conn_man/headers`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any
+
+from .validation import check_header_value, check_host_port
+
+TIMEOUT_HEADER = "x-envoy-upstream-rq-timeout-ms"
+
+RETRY_ON = (
+    "5xx",
+    "gateway-error",
+    "reset",
+    "reset-before-request",
+    "connect-failure",
+    "envoy-ratelimited",
+    "retriable-4xx",
+    "refused-stream",
+    "retriable-status-codes",
+    "retriable-headers",
+    "http3-post-connect-failure",
+)
+"""The policies that `x-envoy-retry-on` takes."""
+
+RETRY_GRPC_ON = ("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable")
+"""The policies that `x-envoy-retry-grpc-on` takes."""
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+LONGEST_SECONDS = 10**9  # some thirty years; in milliseconds still an int64, which is what Envoy parses
+
+Duration = float | timedelta
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class EnvoyHeaders:
+    """What a caller asks of the sidecar for one request; nothing that is not said is sent.
+
+    Durations are seconds or a `timedelta`, and go to Envoy in whole milliseconds.
+    Envoy obeys only requests that it holds to be internal, and drops the router's headers of
+    all others silently: see `DUBBO_MESH_FORWARDED_FOR` and `python -m dubbo_mesh doctor`.
+
+    Raises:
+        ValueError: a value cannot be sent, or Envoy would ignore it; the message names the field.
+    """
+
+    timeout: float | None
+    inherit_timeout: bool | None
+    per_try_timeout: float | None
+    max_retries: int | None
+    retry_on: tuple[str, ...] | None
+    retry_grpc_on: tuple[str, ...] | None
+    retriable_status_codes: tuple[int, ...] | None
+    retriable_header_names: tuple[str, ...] | None
+    hedge_on_per_try_timeout: bool | None
+    upstream_alt_stat_name: str | None
+    timeout_alt_response: bool | None
+    stream_duration: float | None
+    decorator_operation: str | None
+    force_trace: bool | None
+    client_trace_id: str | None
+    original_dst_host: str | None
+
+    def __init__(
+        self,
+        *,
+        timeout: Duration | None = None,
+        inherit_timeout: bool | None = None,
+        per_try_timeout: Duration | None = None,
+        max_retries: int | None = None,
+        retry_on: str | Iterable[str] | None = None,
+        retry_grpc_on: str | Iterable[str] | None = None,
+        retriable_status_codes: Iterable[int] | None = None,
+        retriable_header_names: str | Iterable[str] | None = None,
+        hedge_on_per_try_timeout: bool | None = None,
+        upstream_alt_stat_name: str | None = None,
+        timeout_alt_response: bool | None = None,
+        stream_duration: Duration | None = None,
+        decorator_operation: str | None = None,
+        force_trace: bool | None = None,
+        client_trace_id: str | None = None,
+        original_dst_host: str | None = None,
+    ) -> None:
+        """Checks and stores what is asked for.
+
+        Args:
+            timeout: of the whole request, retries included; 0 is none (`x-envoy-upstream-rq-timeout-ms`).
+                It is the call's gRPC deadline too, where the call itself names none.
+            inherit_timeout: leave Envoy's timeout to its route: no header, whatever the deadline.
+            per_try_timeout: of each attempt (`x-envoy-upstream-rq-per-try-timeout-ms`), below `timeout`.
+            max_retries: attempts after the first (`x-envoy-max-retries`). Does nothing without one of the
+                retry policies below or the route's own.
+            retry_on: policies of `RETRY_ON` (`x-envoy-retry-on`).
+            retry_grpc_on: policies of `RETRY_GRPC_ON` (`x-envoy-retry-grpc-on`).
+            retriable_status_codes: HTTP codes (`x-envoy-retriable-status-codes`); implies that policy.
+            retriable_header_names: response headers (`x-envoy-retriable-header-names`); implies that policy.
+            hedge_on_per_try_timeout: race a further attempt instead of resetting one that is late
+                (`x-envoy-hedge-on-per-try-timeout`).
+            upstream_alt_stat_name: count the request in `cluster.<cluster>.<name>.` too
+                (`x-envoy-upstream-alt-stat-name`).
+            timeout_alt_response: answer a timeout with 204 in place of 504
+                (`x-envoy-upstream-rq-timeout-alt-response`).
+            stream_duration: the longest a stream may last (`x-envoy-upstream-stream-duration-ms`).
+            decorator_operation: the span's operation name (`x-envoy-decorator-operation`).
+            force_trace: trace this request for certain (`x-envoy-force-trace`).
+            client_trace_id: joined to the request id in traces (`x-client-trace-id`).
+            original_dst_host: `ip:port` for an original-destination cluster (`x-envoy-original-dst-host`).
+        """
+        put = object.__setattr__
+        whole = _seconds("timeout", timeout)
+        per_try = _seconds("per_try_timeout", per_try_timeout)
+        if _would_be_ignored(per_try, whole):
+            raise ValueError(
+                f"per_try_timeout {per_try:g} s is not below timeout {whole:g} s: Envoy would ignore it"
+            )
+        put(self, "timeout", whole)
+        put(self, "inherit_timeout", _flag("inherit_timeout", inherit_timeout))
+        put(self, "per_try_timeout", per_try)
+        put(self, "max_retries", _count("max_retries", max_retries))
+        put(self, "retry_on", _policies("retry_on", retry_on, RETRY_ON))
+        put(self, "retry_grpc_on", _policies("retry_grpc_on", retry_grpc_on, RETRY_GRPC_ON))
+        put(self, "retriable_status_codes", _status_codes(retriable_status_codes))
+        put(self, "retriable_header_names", _header_names(retriable_header_names))
+        put(
+            self,
+            "hedge_on_per_try_timeout",
+            _flag("hedge_on_per_try_timeout", hedge_on_per_try_timeout),
+        )
+        put(self, "upstream_alt_stat_name", _text("upstream_alt_stat_name", upstream_alt_stat_name))
+        put(self, "timeout_alt_response", _flag("timeout_alt_response", timeout_alt_response))
+        put(self, "stream_duration", _seconds("stream_duration", stream_duration))
+        put(self, "decorator_operation", _text("decorator_operation", decorator_operation))
+        put(self, "force_trace", _flag("force_trace", force_trace))
+        put(self, "client_trace_id", _text("client_trace_id", client_trace_id))
+        put(self, "original_dst_host", _ip_port("original_dst_host", original_dst_host))
+
+    def to_metadata(self) -> tuple[tuple[str, str], ...]:
+        """The headers as gRPC metadata, in a fixed order; empty where nothing is asked for."""
+        headers = self._headers_but_timeout()
+        if self.timeout is not None and not self.inherit_timeout:
+            headers.insert(0, (TIMEOUT_HEADER, milliseconds(self.timeout)))
+        return tuple(headers)
+
+    def __or__(self, other: EnvoyHeaders) -> EnvoyHeaders:
+        """Merges: a field that `other` says wins over the same field here.
+
+        A per-try timeout from here that is not below `other`'s timeout is dropped: Envoy would ignore it.
+        """
+        if not isinstance(other, EnvoyHeaders):
+            return NotImplemented
+        merged = self.said() | other.said()
+        if other.per_try_timeout is None and _would_be_ignored(self.per_try_timeout, other.timeout):
+            del merged["per_try_timeout"]
+        return EnvoyHeaders(**merged)
+
+    def said(self) -> dict[str, Any]:
+        """The fields that say something, by name."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+
+    def __repr__(self) -> str:
+        return f"EnvoyHeaders({', '.join(f'{name}={value!r}' for name, value in self.said().items())})"
+
+    def _headers_but_timeout(self) -> list[tuple[str, str]]:
+        retry_on = list(self.retry_on or ())
+        for implied, given in (
+            ("retriable-status-codes", self.retriable_status_codes),
+            ("retriable-headers", self.retriable_header_names),
+        ):
+            if given and implied not in retry_on:
+                retry_on.append(implied)
+        headers: list[tuple[str, str]] = []
+
+        def add(header: str, value: str | None) -> None:
+            if value:
+                headers.append((header, value))
+
+        add("x-envoy-upstream-rq-per-try-timeout-ms", milliseconds(self.per_try_timeout))
+        add("x-envoy-max-retries", None if self.max_retries is None else str(self.max_retries))
+        add("x-envoy-retry-on", ",".join(retry_on))
+        add("x-envoy-retry-grpc-on", ",".join(self.retry_grpc_on or ()))
+        add("x-envoy-retriable-status-codes", ",".join(map(str, self.retriable_status_codes or ())))
+        add("x-envoy-retriable-header-names", ",".join(self.retriable_header_names or ()))
+        add("x-envoy-hedge-on-per-try-timeout", _true_false(self.hedge_on_per_try_timeout))
+        add("x-envoy-upstream-alt-stat-name", self.upstream_alt_stat_name)
+        add("x-envoy-upstream-rq-timeout-alt-response", "1" if self.timeout_alt_response else None)
+        add("x-envoy-upstream-stream-duration-ms", milliseconds(self.stream_duration))
+        add("x-envoy-decorator-operation", self.decorator_operation)
+        add("x-envoy-force-trace", "true" if self.force_trace else None)
+        add("x-client-trace-id", self.client_trace_id)
+        add("x-envoy-original-dst-host", self.original_dst_host)
+        return headers
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Whole milliseconds for Envoy, '' for None; never rounded down to 0, which means none at all."""
+    if seconds is None:
+        return ""
+    return str(max(1, round(seconds * 1000)) if seconds else 0)
+
+
+def _true_false(value: bool | None) -> str:
+    return "" if value is None else str(value).lower()
+
+
+def _seconds(name: str, value: Duration | None) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name} {value!r} is not a duration: seconds or a timedelta")  # noqa: TRY004 - the contract's class for every bad value
+    if not 0 <= value <= LONGEST_SECONDS:  # nor is NaN
+        raise ValueError(f"{name} {value!r} is not a duration: 0 to {LONGEST_SECONDS} seconds")
+    return float(value)
+
+
+def _would_be_ignored(per_try: float | None, whole: float | None) -> bool:
+    """Whether Envoy would ignore a per-try timeout beside that whole one: by the milliseconds it is told."""
+    return bool(whole) and per_try is not None and int(milliseconds(per_try)) >= int(milliseconds(whole))
+
+
+def _flag(name: str, value: bool | None) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise ValueError(f"{name} {value!r} is neither True nor False")
+    return value
+
+
+def _count(name: str, value: int | None) -> int | None:
+    if value is not None and (
+        isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31
+    ):
+        raise ValueError(f"{name} {value!r} is not a count: a whole number, 0 or more")
+    return value
+
+
+def _text(name: str, value: str | None) -> str | None:
+    return None if value is None else check_header_value(name, value)
+
+
+def _ip_port(name: str, value: str | None) -> str | None:
+    if value is None:
+        return None
+    import ipaddress
+
+    host, _, _ = check_host_port(name, check_header_value(name, value)).rpartition(":")
+    try:
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        raise ValueError(f"{name} {value!r} is not of the form ip:port: Envoy would ignore it") from None
+    return value
+
+
+def _items(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
+    """A list, or its spelling in a header: names between commas; without repetitions."""
+    items = value.split(",") if isinstance(value, str) else _listed(name, value)
+    return tuple(dict.fromkeys(item.strip() if isinstance(item, str) else item for item in items))
+
+
+def _listed(name: str, value: Iterable[Any]) -> tuple[Any, ...]:
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        items = tuple(value)
+        if all(isinstance(item, Hashable) for item in items):
+            return items
+    raise ValueError(f"{name} {value!r} is not a list")
+
+
+def _policies(name: str, value: str | Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    policies = _items(name, value)
+    for policy in policies:
+        if policy not in known:
+            raise ValueError(f"{name} {policy!r} is no policy of Envoy's: {', '.join(known)}")
+    return policies
+
+
+def _status_codes(value: Iterable[int] | None) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    codes = tuple(dict.fromkeys(_listed("retriable_status_codes", value)))
+    for code in codes:
+        if not isinstance(code, int) or isinstance(code, bool) or not 100 <= code <= 599:
+            raise ValueError(f"retriable_status_codes {code!r} is not an HTTP status code: 100 to 599")
+    return codes
+
+
+def _header_names(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = _items("retriable_header_names", value)
+    for name in names:
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"retriable_header_names {name!r} is not the name of a header")
+    return names

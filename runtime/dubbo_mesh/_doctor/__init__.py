@@ -1,0 +1,1 @@
+"""What `python -m dubbo_mesh doctor` looks at."""
