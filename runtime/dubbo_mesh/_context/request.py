@@ -159,14 +159,20 @@ class Serving:
 
     Attributes:
         bounded: whether outgoing calls end at the request's deadline at the latest.
+        ended: whether the request has been answered.
     """
 
-    __slots__ = ("_context", "_request", "bounded")
+    __slots__ = ("_context", "_request", "bounded", "ended")
 
     def __init__(self, context: ServicerContext) -> None:
         self._context = context
         self._request: RequestContext | None = None
         self.bounded = True
+        self.ended = False
+
+    def end(self) -> None:
+        """Notes that the request has been answered: what outlives it no longer acts on its behalf."""
+        self.ended = True
 
     @property
     def request(self) -> RequestContext:

@@ -6,6 +6,7 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HOST_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\],=@]+):(?P<port>[0-9]{1,5})")
 _PRINTABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _LONGEST_DNS_NAME = 253
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def check_label(what: str, value: str) -> str:
@@ -68,3 +69,12 @@ def check_header_value(what: str, value: str) -> str:
     if not isinstance(value, str) or not _PRINTABLE.fullmatch(value):
         raise ValueError(f"{what} {value!r} cannot be a header's value: printable ASCII, not empty")
     return value
+
+
+def printable(text: str, limit: int = 128) -> str:
+    """`text` from a peer, made safe for a log line or a status message.
+
+    Whatever is not printable ASCII is escaped, and what is longer than `limit` characters is cut short.
+    """
+    shown = _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
