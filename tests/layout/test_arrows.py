@@ -1,0 +1,249 @@
+"""The layout's arrows: which package may import which, checked against the imports in the code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.layout.imports import Import, imports_of, modules
+
+ROOT = Path(__file__).parents[2]
+RUNTIME = "dubbo_mesh"
+PLUGIN = "protoc_gen_dubbo_mesh"
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "_contract": set(),
+    "_addressing": {"_contract"},
+    "_context": {"_contract", "_addressing"},
+    "_calling": {"_contract", "_addressing", "_context"},
+    "_health": {"_contract"},
+    "_sidecar": {"_contract", "_addressing"},
+    "_serving": {"_contract", "_addressing", "_context", "_calling", "_health", "_sidecar"},
+    "_doctor": {"_contract", "_addressing", "_context", "_calling", "_health", "_sidecar", "_serving"},
+    "v1": set(),
+}
+"""The packages of the runtime, and which others each of them may import."""
+
+PUBLIC_FACES = {RUNTIME, f"{RUNTIME}.aio"}
+"""Names only, loaded lazily from all packages. None of these imports a face."""
+
+COMMAND = f"{RUNTIME}.__main__"
+"""The command line. It may import everything, and nothing imports it."""
+
+THIRD_PARTIES = {"google", "grpc", "typing_extensions"}
+"""What the runtime depends on: protobuf, grpcio, and what grpcio itself depends on."""
+
+OPTIONAL_IMPORTS: set[tuple[str, str]] = {
+    # The extra `reflection` installs it; a server asks for it by `reflection=True`.
+    (f"{RUNTIME}._serving.options", "grpc_reflection.v1alpha"),
+}
+
+ASYNC_TWINS_IMPORTED_ELSEWHERE = {
+    # One function adds sync and async servicers; the base class tells it which of them it was given.
+    (f"{RUNTIME}._serving.registration", f"{RUNTIME}._serving.aio_servicer"),
+}
+
+TWINS_IMPORTED_BY_SHARED_CODE: set[tuple[str, str]] = {
+    # As above.
+    (f"{RUNTIME}._serving.registration", f"{RUNTIME}._serving.aio_servicer"),
+}
+
+# Violations that remain to be mended; the lists end up empty.
+NOT_YET_DOWNWARD = {(f"{RUNTIME}._health.service", f"{RUNTIME}._serving.workers")}
+NOT_YET_FREE_OF_TWINS = {
+    (f"{RUNTIME}._serving.lifecycle", f"{RUNTIME}._sidecar.admin"),
+    (f"{RUNTIME}._serving.options", f"{RUNTIME}._sidecar.admin"),
+    (f"{RUNTIME}._sidecar.link", f"{RUNTIME}._sidecar.admin"),
+}
+NOT_YET_INDEPENDENT = {
+    (f"{RUNTIME}._doctor.command", "grpc_health.v1"),
+    (f"{RUNTIME}._health.messages", "grpc_health.v1.health_pb2"),
+}
+
+
+def is_face(module: str) -> bool:
+    return module in PUBLIC_FACES or module == COMMAND
+
+
+def package_of(module: str) -> str:
+    """The runtime's package that a module belongs to: `_calling` for `dubbo_mesh._calling.plan`."""
+    return module.split(".")[1]
+
+
+def is_async_twin(module: str) -> bool:
+    return module.rpartition(".")[2].startswith("aio_")
+
+
+def twins(names: Iterable[str]) -> set[str]:
+    """The modules `aio_x`, and each `x` that stands beside one."""
+    of_asyncio = {name for name in names if is_async_twin(name)}
+    return of_asyncio | ({name.replace(".aio_", ".") for name in of_asyncio} & set(names))
+
+
+def upward(found: Iterable[Import]) -> Iterator[Import]:
+    """Imports within the runtime that the table does not allow."""
+    for each in found:
+        if is_face(each.importer) or each.imported.partition(".")[0] != RUNTIME:
+            continue
+        if is_face(each.imported):
+            yield each
+            continue
+        importer, imported = package_of(each.importer), package_of(each.imported)
+        if imported != importer and imported not in MAY_IMPORT[importer]:
+            yield each
+
+
+def stray_async(found: Iterable[Import]) -> Iterator[Import]:
+    """Imports of async twins by modules that are not: what is written for threads would load asyncio."""
+    for each in found:
+        if is_async_twin(each.imported) and not is_async_twin(each.importer) and not is_face(each.importer):
+            yield each
+
+
+def twins_in_shared_code(found: Iterable[Import], names: Iterable[str]) -> Iterator[Import]:
+    """Imports of a twin, sync or async, by code that both twins share.
+
+    The doctor is a sync program of its own: it shares nothing with anybody.
+    """
+    pairs = twins(names)
+    for each in found:
+        if each.importer in pairs or is_face(each.importer) or package_of(each.importer) == "_doctor":
+            continue
+        if each.imported in pairs:
+            yield each
+
+
+def foreign(found: Iterable[Import]) -> Iterator[Import]:
+    """Imports of what is neither the runtime's, nor Python's, nor a dependency's."""
+    known = {*sys.stdlib_module_names, *THIRD_PARTIES, RUNTIME}
+    return (each for each in found if each.imported.partition(".")[0] not in known)
+
+
+def beyond_the_contract(found: Iterable[Import]) -> Iterator[Import]:
+    """The plugin's imports from the runtime that are neither public nor part of the contract between them."""
+    for each in found:
+        if each.imported.partition(".")[0] != RUNTIME or each.imported in PUBLIC_FACES:
+            continue
+        if package_of(each.imported) not in ("_contract", "v1"):
+            yield each
+
+
+def stated(violations: Iterable[Import], *allowed: set[tuple[str, str]]) -> list[str]:
+    """The violations, for people, without those that are allowed."""
+    known = set[tuple[str, str]]().union(*allowed)
+    return [
+        f"{each.importer}, line {each.line}, imports {each.imported}"
+        for each in violations
+        if (each.importer, each.imported) not in known
+    ]
+
+
+@pytest.fixture(scope="module")
+def runtime() -> dict[str, Path]:
+    return modules(ROOT / "runtime", RUNTIME)
+
+
+@pytest.fixture(scope="module")
+def found(runtime: dict[str, Path]) -> list[Import]:
+    return imports_of(runtime)
+
+
+class TestTheTable:
+    def test_names_all_packages(self, runtime: dict[str, Path]) -> None:
+        packages = {name for name, path in runtime.items() if path.name == "__init__.py"}
+        assert packages - PUBLIC_FACES == {f"{RUNTIME}.{name}" for name in MAY_IMPORT}
+        beside_them = {name for name in runtime if name.count(".") < 2 and name not in packages}
+        assert beside_them == {COMMAND}
+
+    def test_has_no_cycle(self) -> None:
+        for name, below in MAY_IMPORT.items():
+            for other in below:
+                assert MAY_IMPORT[other] < below, f"{name} may import {other}, but not all that {other} may"
+
+
+class TestTheRuntime:
+    def test_imports_downward_only(self, found: list[Import]) -> None:
+        assert stated(upward(found), NOT_YET_DOWNWARD) == []
+
+    def test_keeps_async_twins_to_asyncio(self, found: list[Import]) -> None:
+        assert stated(stray_async(found), ASYNC_TWINS_IMPORTED_ELSEWHERE) == []
+
+    def test_decides_in_code_that_knows_neither_twin(
+        self, found: list[Import], runtime: dict[str, Path]
+    ) -> None:
+        violations = twins_in_shared_code(found, runtime)
+        assert stated(violations, TWINS_IMPORTED_BY_SHARED_CODE, NOT_YET_FREE_OF_TWINS) == []
+
+    def test_depends_on_grpcio_and_protobuf_only(self, found: list[Import]) -> None:
+        assert stated(foreign(found), OPTIONAL_IMPORTS, NOT_YET_INDEPENDENT) == []
+
+
+def test_the_plugin_imports_public_names_and_the_contract_only() -> None:
+    found = imports_of(modules(ROOT, PLUGIN))
+    assert any(each.imported.startswith(f"{RUNTIME}._contract") for each in found)
+    assert stated(beyond_the_contract(found)) == []
+
+
+class TestWhatIsPlanted:
+    """A check that finds nothing must be one that would."""
+
+    WAYS = (
+        "from .._serving.workers import Workers",
+        "from .._serving import workers",
+        "from dubbo_mesh._serving.workers import Workers",
+        "import dubbo_mesh._serving.workers as workers",
+        "def late():\n    from .._serving.workers import Workers",
+        "if TYPE_CHECKING:\n    from .._serving.workers import Workers",
+        "importlib.import_module('dubbo_mesh._serving.workers')",
+        "import_module('.._serving.workers', __package__)",
+    )
+
+    @staticmethod
+    def plant(root: Path, importer: str, source: str) -> list[Import]:
+        """The imports of a small runtime in which `importer` has this source."""
+        for name in (importer, "_serving/workers", "_serving/aio_server", "_serving/server", "_serving/core"):
+            path = root / RUNTIME / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            (path.parent / "__init__.py").touch()
+        (root / RUNTIME / "__init__.py").touch()
+        (root / RUNTIME / f"{importer}.py").write_text(source)
+        return imports_of(modules(root, RUNTIME))
+
+    @pytest.mark.parametrize("source", WAYS)
+    def test_upward(self, tmp_path: Path, source: str) -> None:
+        (planted,) = upward(self.plant(tmp_path, "_health/service", source))
+        assert planted[:2] == ("dubbo_mesh._health.service", "dubbo_mesh._serving.workers")
+
+    @pytest.mark.parametrize("source", WAYS)
+    def test_downward_is_allowed(self, tmp_path: Path, source: str) -> None:
+        assert list(upward(self.plant(tmp_path, "_doctor/server", source))) == []
+
+    @pytest.mark.parametrize(
+        "source", ["import dubbo_mesh", "from .. import Target", "from ..aio import Stub"]
+    )
+    def test_the_public_face(self, tmp_path: Path, source: str) -> None:
+        assert len(list(upward(self.plant(tmp_path, "_serving/core", source)))) == 1
+
+    def test_an_async_twin(self, tmp_path: Path) -> None:
+        planted = self.plant(tmp_path, "_serving/workers", "def late():\n    from . import aio_server")
+        assert len(list(stray_async(planted))) == 1
+
+    @pytest.mark.parametrize("twin", ["server", "aio_server"])
+    def test_a_twin_in_shared_code(self, tmp_path: Path, twin: str) -> None:
+        planted = self.plant(tmp_path, "_serving/core", f"from .{twin} import Server")
+        assert len(list(twins_in_shared_code(planted, modules(tmp_path, RUNTIME)))) == 1
+
+    def test_a_dependency(self, tmp_path: Path) -> None:
+        planted = self.plant(tmp_path, "_serving/core", "def late():\n    import yaml, json, google.protobuf")
+        assert [each.imported for each in foreign(planted)] == ["yaml"]
+
+    def test_a_private_name_in_the_plugin(self, tmp_path: Path) -> None:
+        path = tmp_path / PLUGIN / "build.py"
+        path.parent.mkdir()
+        path.write_text("import dubbo_mesh.v1\nfrom dubbo_mesh._calling import plan")
+        planted = imports_of(modules(tmp_path, PLUGIN))
+        assert [each.imported for each in beyond_the_contract(planted)] == ["dubbo_mesh._calling"]
