@@ -85,7 +85,7 @@ class _ModuleBuilder:
         own = [self._own_names(service.name, shadowed) for service in file.service]
         self._imports = Imports(self._symbols, shadowed, self._module.rpartition(".")[0], self._options)
         imported = self._import_libraries()
-        self._message_of = self._import_messages()
+        messages, self._message_of = self._import_messages()
         if self._imports.loads:
             imported = imported._replace(import_module=self._imports.load_function())
         self._names = imported
@@ -96,6 +96,7 @@ class _ModuleBuilder:
             comment=self._comments.of_file(),
             imports=self._imports.blocks(),
             loads=tuple(self._imports.loads),
+            messages=messages,
             names=imported,
             services=services,
             sync=self._options.api != "async",
@@ -150,17 +151,25 @@ class _ModuleBuilder:
             import_module=unused,
         )
 
-    def _import_messages(self) -> dict[str, Message]:
-        """Imports the modules of all messages that the rpcs use; returns how to refer to each."""
+    def _import_messages(self) -> tuple[Code, dict[str, Message]]:
+        """Imports the `_pb2` modules of this file and of all messages that the rpcs use.
+
+        Returns:
+            What the file's own module is bound to, and how to refer to each message by its full name.
+        """
         homes: dict[str, tuple[str, str]] = {}
-        files: dict[str, str] = {}
+        own = modules.module_of(self._file.name, PB2)
+        files = {own: self._file.name}
         for service in self._rpcs:
             for path, method in service:
                 for type_name in (method.input_type, method.output_type):
                     if type_name not in homes:
                         homes[type_name] = self._find(type_name, files, path)
         bound = self._imports.generated(files)
-        return {type_name: self._message(bound[module], name) for type_name, (module, name) in homes.items()}
+        messages = {
+            type_name: self._message(bound[module], name) for type_name, (module, name) in homes.items()
+        }
+        return bound[own].name, messages
 
     def _find(self, type_name: str, files: dict[str, str], path: Path) -> tuple[str, str]:
         """The module of a message and its name there; notes in `files` which proto the module comes from."""

@@ -6,7 +6,7 @@ from typing import Any
 from protoc_gen_dubbo_mesh.sinks import arguments, comment, docstring, literal
 from protoc_gen_dubbo_mesh.sinks import code as escape
 
-DIGEST = 1492428556
+DIGEST = 3986678040
 
 def root_async_servicer_py_j2(context):
     text = []
@@ -92,7 +92,7 @@ def root_module_py_j2(context):
         text += (line(''.join((escape(l_1_name), ' = ', escape(l_1_import_module), '(', escape(l_1_arguments), ')'))), '\n')
     if l_0_module.loads:
         text += ('\n',)
-    text += (fit('', ''.join((escape(l_0_mesh), '.require_api(')), ('1', '__name__'), ')'), '\n')
+    text += (fit('', ''.join((escape(l_0_mesh), '.require_api(')), ('2', '__name__'), ')'), '\n')
     for l_1_service in l_0_module.services:
         text += ('\n\n',)
         text.append(root_service_py_j2(context.within({'service': l_1_service})))
@@ -135,6 +135,7 @@ def root_service_py_j2(context):
     resolve = context.resolve_or_missing
     l_0_service = resolve('service')
     l_0_mesh = resolve('mesh')
+    l_0_module = resolve('module')
     text += (line(''.join((escape(l_0_service.constant), ' = ', escape(l_0_mesh), '.Service('))), '\n', line(''.join(('    ', escape(l_0_service.full_name), ','))), '\n')
     for l_1_rpc in l_0_service.rpcs:
         text += (line(''.join(('    ', escape(l_0_mesh), '.Method('))), '\n', line(''.join(('        ', escape(l_1_rpc.path), ','))), '\n', line(''.join(('        ', escape(l_1_rpc.request.value), ','))), '\n', line(''.join(('        ', escape(l_1_rpc.response.value), ','))), '\n')
@@ -149,7 +150,7 @@ def root_service_py_j2(context):
         text += ('    ),\n',)
     for l_1_name, l_1_value in l_0_service.identity:
         text += (line(''.join(('    ', escape(l_1_name), '=', escape(l_1_value), ','))), '\n')
-    text += (')\n',)
+    text += (line(''.join(('    descriptor=', escape(l_0_module.messages), '.DESCRIPTOR,'))), '\n)\n')
     return ''.join(text)
 
 def root_servicer_py_j2(context):

@@ -107,6 +107,7 @@ class Module(NamedTuple):
         source: the proto it comes from.
         imports: import statements, in blocks.
         loads: modules that no import statement can name, loaded by `importlib`: name, then arguments.
+        messages: the name of protoc's `_pb2` module of the same proto.
         sync, aio: which of the twins to write; at least one.
     """
 
@@ -115,6 +116,7 @@ class Module(NamedTuple):
     comment: str
     imports: tuple[tuple[Code, ...], ...]
     loads: tuple[tuple[Code, Code], ...]
+    messages: Code
     names: Names
     services: tuple[Service, ...]
     sync: bool

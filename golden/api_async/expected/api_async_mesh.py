@@ -9,7 +9,7 @@ import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _GREETER = dubbo_mesh.Service(
@@ -31,6 +31,7 @@ _GREETER = dubbo_mesh.Service(
         api_async_pb2.Request,
         api_async_pb2.Reply,
     ),
+    descriptor=api_async_pb2.DESCRIPTOR,
 )
 
 

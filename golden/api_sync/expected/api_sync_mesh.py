@@ -8,7 +8,7 @@ import api_sync_pb2
 import dubbo_mesh
 import grpc
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _GREETER = dubbo_mesh.Service(
@@ -30,6 +30,7 @@ _GREETER = dubbo_mesh.Service(
         api_sync_pb2.Request,
         api_sync_pb2.Reply,
     ),
+    descriptor=api_sync_pb2.DESCRIPTOR,
 )
 
 

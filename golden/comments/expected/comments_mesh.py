@@ -13,7 +13,7 @@ import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _QUOTES = dubbo_mesh.Service(
@@ -63,6 +63,7 @@ _QUOTES = dubbo_mesh.Service(
         comments_pb2.Message,
         comments_pb2.Message,
     ),
+    descriptor=comments_pb2.DESCRIPTOR,
 )
 
 
@@ -283,6 +284,7 @@ _JINJA = dubbo_mesh.Service(
         comments_pb2.Message,
         comments_pb2.Message,
     ),
+    descriptor=comments_pb2.DESCRIPTOR,
 )
 
 
@@ -372,6 +374,7 @@ _UNICODE = dubbo_mesh.Service(
         comments_pb2.Message,
         comments_pb2.Message,
     ),
+    descriptor=comments_pb2.DESCRIPTOR,
 )
 
 

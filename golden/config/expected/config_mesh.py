@@ -7,7 +7,7 @@ import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _EXACT = dubbo_mesh.Service(
@@ -65,6 +65,7 @@ _EXACT = dubbo_mesh.Service(
     port=50052,
     version="9",
     group="blue",
+    descriptor=config_pb2.DESCRIPTOR,
 )
 
 
@@ -144,6 +145,7 @@ _BY_GLOB = dubbo_mesh.Service(
     app="short-glob",
     namespace="long-glob",
     port=50052,
+    descriptor=config_pb2.DESCRIPTOR,
 )
 
 

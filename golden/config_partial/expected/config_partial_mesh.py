@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import config_partial_pb2
 import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _HERE = dubbo_mesh.Service(
     "golden.config_partial.Here",
     app="here",
+    descriptor=config_partial_pb2.DESCRIPTOR,
 )
 
 

@@ -9,7 +9,7 @@ import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _WHOLE = dubbo_mesh.Service(
@@ -19,6 +19,7 @@ _WHOLE = dubbo_mesh.Service(
         deprecated_file_pb2.Message,
         deprecated_file_pb2.Message,
     ),
+    descriptor=deprecated_file_pb2.DESCRIPTOR,
 )
 
 

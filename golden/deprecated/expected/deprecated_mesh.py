@@ -11,7 +11,7 @@ import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _OLD = dubbo_mesh.Service(
@@ -21,6 +21,7 @@ _OLD = dubbo_mesh.Service(
         deprecated_pb2.Message,
         deprecated_pb2.Message,
     ),
+    descriptor=deprecated_pb2.DESCRIPTOR,
 )
 
 
@@ -92,6 +93,7 @@ _PARTLY = dubbo_mesh.Service(
         client_streaming=True,
         server_streaming=True,
     ),
+    descriptor=deprecated_pb2.DESCRIPTOR,
 )
 
 

@@ -11,7 +11,7 @@ import dubbo_mesh.aio
 import edition_2024_pb2
 import grpc
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _EDITION = dubbo_mesh.Service(
@@ -22,6 +22,7 @@ _EDITION = dubbo_mesh.Service(
         edition_2024_pb2.Message,
     ),
     app="demo",
+    descriptor=edition_2024_pb2.DESCRIPTOR,
 )
 
 

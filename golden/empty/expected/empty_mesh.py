@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dubbo_mesh
 import dubbo_mesh.aio
+import empty_pb2
 import grpc
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _EMPTY = dubbo_mesh.Service(
     "golden.empty.Empty",
+    descriptor=empty_pb2.DESCRIPTOR,
 )
 
 

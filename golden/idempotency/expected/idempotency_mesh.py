@@ -7,7 +7,7 @@ import dubbo_mesh.aio
 import grpc
 import idempotency_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _IDEMPOTENCY = dubbo_mesh.Service(
@@ -59,6 +59,7 @@ _IDEMPOTENCY = dubbo_mesh.Service(
         idempotency_pb2.Message,
         envoy=dubbo_mesh.EnvoyHeaders(retry_grpc_on=("cancelled",)),
     ),
+    descriptor=idempotency_pb2.DESCRIPTOR,
 )
 
 

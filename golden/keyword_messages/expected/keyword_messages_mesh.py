@@ -10,7 +10,7 @@ import dubbo_mesh.aio
 import grpc
 import keyword_messages_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _KEYWORD_MESSAGES = dubbo_mesh.Service(
@@ -31,6 +31,7 @@ _KEYWORD_MESSAGES = dubbo_mesh.Service(
         keyword_messages_pb2.Outer,
         keyword_messages_pb2.Outer,
     ),
+    descriptor=keyword_messages_pb2.DESCRIPTOR,
 )
 
 

@@ -9,7 +9,7 @@ import dubbo_mesh.aio
 import grpc
 import keywords_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _KEYWORDS = dubbo_mesh.Service(
@@ -53,6 +53,7 @@ _KEYWORDS = dubbo_mesh.Service(
         keywords_pb2.Message,
         keywords_pb2.Message,
     ),
+    descriptor=keywords_pb2.DESCRIPTOR,
 )
 
 
@@ -192,6 +193,7 @@ _IMPORT = dubbo_mesh.Service(
         keywords_pb2.Message,
         attribute="lambda_",
     ),
+    descriptor=keywords_pb2.DESCRIPTOR,
 )
 
 

@@ -11,7 +11,7 @@ import dubbo_mesh.aio
 import grpc
 import long_names_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _SOMEWHAT_LONGER_THAN_USUAL_GREETER_SERVICE = dubbo_mesh.Service(
@@ -46,6 +46,7 @@ _SOMEWHAT_LONGER_THAN_USUAL_GREETER_SERVICE = dubbo_mesh.Service(
             upstream_alt_stat_name="a-name-for-statistics-that-takes-more-than-a-line-all-by-itself-if-it-is-indented",
         ),
     ),
+    descriptor=long_names_pb2.DESCRIPTOR,
 )
 
 
@@ -172,6 +173,7 @@ _THIS_NAME_IS_SO_VERY_LONG_THAT_HARDLY_ANY_STATEMENT_WITH_IT_FITS_ON_ONE_LINE_OF
         long_names_pb2.ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumnsMessage.ThisNameIsSoVeryLongThatHardlyAnyStatementWithItFitsOnOneLineOfEightyEightColumnsInner,
         server_streaming=True,
     ),
+    descriptor=long_names_pb2.DESCRIPTOR,
 )
 
 

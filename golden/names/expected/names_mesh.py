@@ -7,7 +7,7 @@ import dubbo_mesh.aio
 import grpc
 import names_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _FOO = dubbo_mesh.Service(
@@ -17,6 +17,7 @@ _FOO = dubbo_mesh.Service(
         names_pb2.Message,
         names_pb2.Message,
     ),
+    descriptor=names_pb2.DESCRIPTOR,
 )
 
 
@@ -72,6 +73,7 @@ _FOO_ASYNC = dubbo_mesh.Service(
         names_pb2.Message,
         names_pb2.Message,
     ),
+    descriptor=names_pb2.DESCRIPTOR,
 )
 
 
@@ -115,6 +117,7 @@ def add_FooAsyncServicer_to_server(
 
 _FOO_STUB = dubbo_mesh.Service(
     "golden.names.FooStub",
+    descriptor=names_pb2.DESCRIPTOR,
 )
 
 
@@ -144,6 +147,7 @@ def add_FooStubServicer_to_server(
 
 _FOO_ = dubbo_mesh.Service(
     "golden.names.FOO",
+    descriptor=names_pb2.DESCRIPTOR,
 )
 
 
@@ -180,6 +184,7 @@ def add_FOOServicer_to_server(
 
 _FOO__ = dubbo_mesh.Service(
     "golden.names.foo",
+    descriptor=names_pb2.DESCRIPTOR,
 )
 
 
@@ -208,6 +213,7 @@ def add_fooServicer_to_server(
 
 _FOO___ = dubbo_mesh.Service(
     "golden.names._foo",
+    descriptor=names_pb2.DESCRIPTOR,
 )
 
 
@@ -270,6 +276,7 @@ _FOO____ = dubbo_mesh.Service(
         names_pb2.Message,
         attribute="__class___",
     ),
+    descriptor=names_pb2.DESCRIPTOR,
 )
 
 
@@ -406,6 +413,7 @@ _CASE = dubbo_mesh.Service(
         names_pb2.Message,
         names_pb2.Message,
     ),
+    descriptor=names_pb2.DESCRIPTOR,
 )
 
 
@@ -490,6 +498,7 @@ def add_CaseServicer_to_server(
 
 _SERVICE = dubbo_mesh.Service(
     "golden.names.___",
+    descriptor=names_pb2.DESCRIPTOR,
 )
 
 

@@ -7,7 +7,7 @@ import dubbo_mesh.aio
 import grpc
 import no_package_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _NO_PACKAGE = dubbo_mesh.Service(
@@ -17,6 +17,7 @@ _NO_PACKAGE = dubbo_mesh.Service(
         no_package_pb2.NoPackageMessage,
         no_package_pb2.NoPackageMessage,
     ),
+    descriptor=no_package_pb2.DESCRIPTOR,
 )
 
 

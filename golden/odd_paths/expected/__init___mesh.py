@@ -7,7 +7,7 @@ import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _INIT = dubbo_mesh.Service(
@@ -17,6 +17,7 @@ _INIT = dubbo_mesh.Service(
         __init___pb2.InitMessage,
         __init___pb2.InitMessage,
     ),
+    descriptor=__init___pb2.DESCRIPTOR,
 )
 
 

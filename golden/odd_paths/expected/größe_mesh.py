@@ -7,7 +7,7 @@ import dubbo_mesh.aio
 import grpc
 import größe_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _UNICODE = dubbo_mesh.Service(
@@ -17,6 +17,7 @@ _UNICODE = dubbo_mesh.Service(
         größe_pb2.Size,
         größe_pb2.Size,
     ),
+    descriptor=größe_pb2.DESCRIPTOR,
 )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
+import parameters_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _SAID = dubbo_mesh.Service(
@@ -16,6 +17,7 @@ _SAID = dubbo_mesh.Service(
     port=50051,
     version="1.0.0",
     group="blue",
+    descriptor=parameters_pb2.DESCRIPTOR,
 )
 
 
@@ -49,6 +51,7 @@ _UNSAID = dubbo_mesh.Service(
     port=50051,
     version="1.0.0",
     group="blue",
+    descriptor=parameters_pb2.DESCRIPTOR,
 )
 
 

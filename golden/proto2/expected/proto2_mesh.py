@@ -7,7 +7,7 @@ import dubbo_mesh.aio
 import grpc
 import proto2_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _PROTO2 = dubbo_mesh.Service(
@@ -17,6 +17,7 @@ _PROTO2 = dubbo_mesh.Service(
         proto2_pb2.Request,
         proto2_pb2.Request.Result,
     ),
+    descriptor=proto2_pb2.DESCRIPTOR,
 )
 
 

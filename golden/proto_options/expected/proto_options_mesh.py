@@ -7,7 +7,7 @@ import dubbo_mesh.aio
 import grpc
 import proto_options_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _EVERYTHING = dubbo_mesh.Service(
@@ -90,6 +90,7 @@ _EVERYTHING = dubbo_mesh.Service(
     port=50051,
     version="1.2.0",
     group="blue",
+    descriptor=proto_options_pb2.DESCRIPTOR,
 )
 
 

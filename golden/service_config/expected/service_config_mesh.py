@@ -7,7 +7,7 @@ import dubbo_mesh.aio
 import grpc
 import service_config_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _CONFIGURED = dubbo_mesh.Service(
@@ -38,6 +38,7 @@ _CONFIGURED = dubbo_mesh.Service(
             retry_grpc_on=("unavailable", "resource-exhausted"),
         ),
     ),
+    descriptor=service_config_pb2.DESCRIPTOR,
 )
 
 
@@ -133,6 +134,7 @@ _OTHER = dubbo_mesh.Service(
         service_config_pb2.Message,
         envoy=dubbo_mesh.EnvoyHeaders(timeout=30.0),
     ),
+    descriptor=service_config_pb2.DESCRIPTOR,
 )
 
 

@@ -11,7 +11,7 @@ import dubbo_mesh.aio as dubbo_mesh_aio
 import grpc as grpc_
 import shadows_pb2 as shadows_pb2_
 
-dubbo_mesh_.require_api(1, __name__)
+dubbo_mesh_.require_api(2, __name__)
 
 
 _SHADOWS_ = dubbo_mesh_.Service(
@@ -104,6 +104,7 @@ _SHADOWS_ = dubbo_mesh_.Service(
         shadows_pb2_.grpc,
         shadows_pb2_.Iterator,
     ),
+    descriptor=shadows_pb2_.DESCRIPTOR,
 )
 
 

@@ -10,7 +10,7 @@ import dubbo_mesh.aio
 import grpc
 import shapes_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _SHAPES = dubbo_mesh.Service(
@@ -39,6 +39,7 @@ _SHAPES = dubbo_mesh.Service(
         client_streaming=True,
         server_streaming=True,
     ),
+    descriptor=shapes_pb2.DESCRIPTOR,
 )
 
 

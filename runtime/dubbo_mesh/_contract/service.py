@@ -1,9 +1,13 @@
-"""What a generated module knows about its services."""
+"""Descriptions of services: what a generated module tells the runtime.
+
+Generated modules name the version of this API that they were made for (`require_api`). Version 2 added
+`Method.aliases` and `Service.descriptor`; modules of version 1 are still served.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -12,19 +16,24 @@ from .errors import ConfigurationError
 from .target import DEFAULT_PORT, Target
 
 if TYPE_CHECKING:
+    from google.protobuf.descriptor import FileDescriptor
     from google.protobuf.message import Message
 
-API_VERSIONS = range(1, 2)
-"""The versions of the generated-code API that this runtime serves: what generated modules may use of it."""
+API_VERSIONS = range(1, 3)
+"""The API versions of generated modules that this runtime supports."""
 
-_NOTHING_ASKED = EnvoyHeaders()
+_NO_HEADERS = EnvoyHeaders()
 
 
 def require_api(version: int, module: str) -> None:
-    """Called by each generated module: does this runtime serve the API that the module was generated for?
+    """Checks that this runtime supports a generated module; each one calls this when it is imported.
+
+    Args:
+        version: the API version that the module was generated for.
+        module: the module's name.
 
     Raises:
-        ImportError: it does not; the message says what to upgrade.
+        ImportError: this runtime does not support the version. The message says what to upgrade.
     """
     if version in API_VERSIONS:
         return
@@ -32,9 +41,9 @@ def require_api(version: int, module: str) -> None:
     if version > newest:
         remedy = "pip install --upgrade dubbo-mesh"
     else:
-        remedy = "generate the module anew with a current protoc-gen-dubbo-mesh"
+        remedy = "regenerate the module with a current protoc-gen-dubbo-mesh"
     raise ImportError(
-        f"{module} was generated for version {version} of dubbo-mesh's API, but the installed one serves "
+        f"{module} was generated for API version {version} of dubbo-mesh, but the installed version supports "
         f"{API_VERSIONS[0]} to {newest}: {remedy}",
         name=module,
     )
@@ -47,9 +56,11 @@ class Method:
     Attributes:
         path: the HTTP/2 `:path`, `/package.Service/rpc`.
         request_type, response_type: the message classes.
-        attribute: the rpc's name in Python, where that differs from the proto's (`class_` for `class`).
-        client_streaming, server_streaming: its shape.
-        envoy: what the proto, the plugin's configuration or the gRPC service config asks of Envoy for it.
+        attribute: the rpc's name in Python; differs from the proto's where that is a keyword (`class_`).
+        client_streaming, server_streaming: whether requests and responses are streams.
+        envoy: its Envoy headers, as configured in the proto, the plugin's config or a gRPC service config.
+        aliases: further rpc names that servers answer as this one. Empty unless the `aliases` option asks
+            for some: authorization policies match the path, so each alias needs to be covered by them too.
     """
 
     path: str
@@ -58,7 +69,8 @@ class Method:
     attribute: str = ""
     client_streaming: bool = False
     server_streaming: bool = False
-    envoy: EnvoyHeaders = _NOTHING_ASKED
+    envoy: EnvoyHeaders = _NO_HEADERS
+    aliases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.attribute:
@@ -72,15 +84,17 @@ class Method:
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
 class Service:
-    """A service, with its identity in the mesh as far as the proto and the plugin's configuration tell it.
+    """A service and its identity in the mesh, as configured in the proto or for the plugin.
 
     Attributes:
         name: the full name in protobuf, `package.Service`; Dubbo's interface.
-        app: the application that provides it: its Kubernetes Service. None where nothing said it.
-        namespace: that Service's namespace; None for the pod's own.
-        port: that Service's port.
-        version, group: Dubbo's; None where not configured.
-        methods: its rpcs by their names in the proto.
+        app: the application that provides it: the name of its Kubernetes Service. None means unset.
+        namespace: the namespace of that Kubernetes Service. None means the caller's own.
+        port: the port of that Kubernetes Service.
+        version, group: Dubbo's version and group. None means unset.
+        methods: its rpcs, by their names in the proto.
+        descriptor: the proto file that defines it, for server reflection. None in modules that were
+            generated for API version 1.
     """
 
     name: str
@@ -90,6 +104,7 @@ class Service:
     version: str | None
     group: str | None
     methods: Mapping[str, Method]
+    descriptor: FileDescriptor | None = field(repr=False)
 
     def __init__(
         self,
@@ -100,8 +115,9 @@ class Service:
         port: int = DEFAULT_PORT,
         version: str | None = None,
         group: str | None = None,
+        descriptor: FileDescriptor | None = None,
     ) -> None:
-        """Stores what the generated module says; the plugin has checked it."""
+        """Stores the arguments as they are: the plugin has checked them."""
         put = object.__setattr__
         put(self, "name", name)
         put(self, "app", app)
@@ -110,6 +126,7 @@ class Service:
         put(self, "version", version)
         put(self, "group", group)
         put(self, "methods", MappingProxyType({method.name: method for method in methods}))
+        put(self, "descriptor", descriptor)
 
     @property
     def key(self) -> str:
@@ -119,10 +136,10 @@ class Service:
         return f"{group}{self.name}{version}"
 
     def target(self) -> Target:
-        """Where the service is in the mesh.
+        """The service's address in the mesh.
 
         Raises:
-            ConfigurationError: nothing says which app provides it.
+            ConfigurationError: `app` is unset.
         """
         if self.app is None:
             raise ConfigurationError(

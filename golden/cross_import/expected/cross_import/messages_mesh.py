@@ -7,7 +7,7 @@ import dubbo_mesh.aio
 import grpc
 from cross_import import messages_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _OTHER = dubbo_mesh.Service(
@@ -17,6 +17,7 @@ _OTHER = dubbo_mesh.Service(
         messages_pb2.There,
         messages_pb2.There,
     ),
+    descriptor=messages_pb2.DESCRIPTOR,
 )
 
 

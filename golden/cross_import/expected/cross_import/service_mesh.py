@@ -8,7 +8,7 @@ import grpc
 from cross_import import defined_pb2, messages_pb2, service_pb2
 from google.protobuf import any_pb2, empty_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _CROSSING = dubbo_mesh.Service(
@@ -33,6 +33,7 @@ _CROSSING = dubbo_mesh.Service(
         any_pb2.Any,
         any_pb2.Any,
     ),
+    descriptor=service_pb2.DESCRIPTOR,
 )
 
 

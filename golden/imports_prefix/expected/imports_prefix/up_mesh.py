@@ -7,7 +7,7 @@ import dubbo_mesh.aio
 import grpc
 from gen.api.imports_prefix import up_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _UPPER = dubbo_mesh.Service(
@@ -17,6 +17,7 @@ _UPPER = dubbo_mesh.Service(
         up_pb2.Up,
         up_pb2.Up,
     ),
+    descriptor=up_pb2.DESCRIPTOR,
 )
 
 

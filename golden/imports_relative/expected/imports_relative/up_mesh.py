@@ -8,7 +8,7 @@ import grpc
 
 from . import up_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _UPPER = dubbo_mesh.Service(
@@ -18,6 +18,7 @@ _UPPER = dubbo_mesh.Service(
         up_pb2.Up,
         up_pb2.Up,
     ),
+    descriptor=up_pb2.DESCRIPTOR,
 )
 
 

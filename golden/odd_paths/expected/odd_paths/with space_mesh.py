@@ -11,7 +11,7 @@ import grpc
 
 with_space_pb2 = importlib.import_module("odd_paths.with space_pb2")
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _IN_SPACE = dubbo_mesh.Service(
@@ -21,6 +21,7 @@ _IN_SPACE = dubbo_mesh.Service(
         with_space_pb2.Space,
         with_space_pb2.Space,
     ),
+    descriptor=with_space_pb2.DESCRIPTOR,
 )
 
 

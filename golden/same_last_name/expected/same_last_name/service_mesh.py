@@ -5,10 +5,11 @@ from __future__ import annotations
 import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
+from same_last_name import service_pb2
 from same_last_name.a import types_pb2 as same_last_name_a_types_pb2
 from same_last_name.b import types_pb2 as same_last_name_b_types_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _SAME_LAST_NAME = dubbo_mesh.Service(
@@ -18,6 +19,7 @@ _SAME_LAST_NAME = dubbo_mesh.Service(
         same_last_name_a_types_pb2.A,
         same_last_name_b_types_pb2.B,
     ),
+    descriptor=service_pb2.DESCRIPTOR,
 )
 
 

@@ -7,7 +7,7 @@ import dubbo_mesh.aio
 import grpc
 from types import shadowed_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _SHADOWED = dubbo_mesh.Service(
@@ -17,6 +17,7 @@ _SHADOWED = dubbo_mesh.Service(
         shadowed_pb2.Message,
         shadowed_pb2.Message,
     ),
+    descriptor=shadowed_pb2.DESCRIPTOR,
 )
 
 

@@ -14,7 +14,7 @@ from odd_paths.k8s.io import api_pb2
 class_pb2 = importlib.import_module("odd_paths.1_basic.class_pb2")
 none_pb2 = importlib.import_module("odd_paths.async.none_pb2")
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _ODD = dubbo_mesh.Service(
@@ -31,6 +31,7 @@ _ODD = dubbo_mesh.Service(
         class_pb2.Digit,
         server_streaming=True,
     ),
+    descriptor=class_pb2.DESCRIPTOR,
 )
 
 

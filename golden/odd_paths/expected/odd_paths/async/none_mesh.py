@@ -11,7 +11,7 @@ import grpc
 
 none_pb2 = importlib.import_module("odd_paths.async.none_pb2")
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _IN_KEYWORD = dubbo_mesh.Service(
@@ -21,6 +21,7 @@ _IN_KEYWORD = dubbo_mesh.Service(
         none_pb2.Async,
         none_pb2.Async,
     ),
+    descriptor=none_pb2.DESCRIPTOR,
 )
 
 

@@ -6,11 +6,11 @@ import dubbo_mesh
 import dubbo_mesh.aio
 import grpc
 from gen.api.imports_prefix import up_pb2
-from gen.api.imports_prefix.api.v1 import messages_pb2
+from gen.api.imports_prefix.api.v1 import messages_pb2, service_pb2
 from gen.api.imports_prefix.types import shared_pb2
 from google.protobuf import empty_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _NESTED = dubbo_mesh.Service(
@@ -30,6 +30,7 @@ _NESTED = dubbo_mesh.Service(
         empty_pb2.Empty,
         empty_pb2.Empty,
     ),
+    descriptor=service_pb2.DESCRIPTOR,
 )
 
 

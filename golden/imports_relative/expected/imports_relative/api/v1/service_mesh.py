@@ -7,11 +7,11 @@ import dubbo_mesh.aio
 import grpc
 from google.protobuf import empty_pb2
 
-from . import messages_pb2
+from . import messages_pb2, service_pb2
 from ... import up_pb2
 from ...types import shared_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _NESTED = dubbo_mesh.Service(
@@ -31,6 +31,7 @@ _NESTED = dubbo_mesh.Service(
         empty_pb2.Empty,
         empty_pb2.Empty,
     ),
+    descriptor=service_pb2.DESCRIPTOR,
 )
 
 

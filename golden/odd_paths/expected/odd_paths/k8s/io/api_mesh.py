@@ -7,7 +7,7 @@ import dubbo_mesh.aio
 import grpc
 from odd_paths.k8s.io import api_pb2
 
-dubbo_mesh.require_api(1, __name__)
+dubbo_mesh.require_api(2, __name__)
 
 
 _IN_DOTS = dubbo_mesh.Service(
@@ -17,6 +17,7 @@ _IN_DOTS = dubbo_mesh.Service(
         api_pb2.Api,
         api_pb2.Api,
     ),
+    descriptor=api_pb2.DESCRIPTOR,
 )
 
 
