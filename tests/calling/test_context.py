@@ -386,7 +386,7 @@ class FakeContext:
 def handler_of(servicer: EchoServicer, method: str) -> Callable[..., Any]:
     """The wrapped handler of one rpc, as a server is given it."""
     server = mock.create_autospec(grpc.Server)
-    with mock.patch("dubbo_mesh._health.service.board_of"):
+    with mock.patch("dubbo_mesh._health.registration.board_of"):
         dubbo_mesh.add_servicer(servicer, server, servicer.__mesh__)
     (_, handlers), _ = server.add_registered_method_handlers.call_args
     handler = handlers[method]

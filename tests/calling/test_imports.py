@@ -35,7 +35,7 @@ loaded = [name for name in sys.modules if name not in before]
 print(*loaded)
 """
 USED_LATER_IF_AT_ALL = (
-    "dubbo_mesh._health.service",
+    "dubbo_mesh._health",
     "dubbo_mesh._serving.server",
     "dubbo_mesh._context.client_cert",
     "grpc_health",

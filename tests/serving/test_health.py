@@ -18,7 +18,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 import dubbo_mesh
 import localmesh
-from dubbo_mesh._health.service import Board, board_of
+from dubbo_mesh._health.board import Board
+from dubbo_mesh._health.registration import board_of
 from tests.calling.echo import add_EchoServicer_to_server
 from tests.serving.conftest import Health, Kind, LoopThread, Running
 from tests.serving.providers import AsyncProvider, Provider

@@ -242,7 +242,7 @@ def test_cancelling_an_async_server_drains_it() -> None:
 def test_importing_the_package_loads_nothing_of_this() -> None:
     code = """
 import sys, dubbo_mesh, dubbo_mesh.aio
-private = ("dubbo_mesh._serving.server", "dubbo_mesh._health.service")
+private = ("dubbo_mesh._serving.server", "dubbo_mesh._health")
 heavy = ("grpc", "google.protobuf", "asyncio", "http", *private)
 print([name for name in sys.modules if name.startswith(heavy)])
 """

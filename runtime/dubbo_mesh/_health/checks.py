@@ -12,7 +12,7 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from typing import Any, cast
 
-from .service import WHOLE_SERVER, Board
+from .board import WHOLE_SERVER, Board
 
 _LOGGER = logging.getLogger("dubbo_mesh")
 

@@ -73,10 +73,39 @@ def _message(name: str) -> Any:
 
 
 if TYPE_CHECKING:
-    from grpc_health.v1.health_pb2 import HealthCheckRequest as HealthCheckRequest
-    from grpc_health.v1.health_pb2 import HealthCheckResponse as HealthCheckResponse
+    from collections.abc import MutableMapping
+    from typing import ClassVar
+
+    from google.protobuf.message import Message as _Message
+
+    class HealthCheckRequest(_Message):
+        """Asks about one service; "" for the whole server."""
+
+        service: str
+
+        def __init__(self, *, service: str = "") -> None: ...
+
+    class HealthCheckResponse(_Message):
+        """The status of one service."""
+
+        UNKNOWN: ClassVar[int]
+        SERVING: ClassVar[int]
+        NOT_SERVING: ClassVar[int]
+        SERVICE_UNKNOWN: ClassVar[int]
+        status: int
+
+        def __init__(self, *, status: int = 0) -> None: ...
+
+    class HealthListRequest(_Message):
+        """Asks about all services."""
+
+    class HealthListResponse(_Message):
+        """The statuses of all services, by the names they are reported under."""
+
+        statuses: MutableMapping[str, HealthCheckResponse]
+
 else:
     HealthCheckRequest = _message("HealthCheckRequest")
     HealthCheckResponse = _message("HealthCheckResponse")
-HealthListRequest = _message("HealthListRequest")
-HealthListResponse = _message("HealthListResponse")
+    HealthListRequest = _message("HealthListRequest")
+    HealthListResponse = _message("HealthListResponse")

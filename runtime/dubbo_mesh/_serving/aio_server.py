@@ -14,15 +14,16 @@ from typing import Any, Self, Unpack
 import grpc
 import grpc.aio
 
+from .._health.board import WHOLE_SERVER
 from .._health.checks import HealthCheck
-from .._health.service import WHOLE_SERVER, board_of
+from .._health.registration import board_of
+from .._health.workers import Workers
 from .._sidecar.admin import Sidecar
 from . import options as _serving
 from .draining import Draining, Handlers
 from .lifecycle import LOGGER, Lifecycle
 from .registration import add_servicer
 from .strict_routing import StrictRouting
-from .workers import Workers
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -281,7 +282,7 @@ class Server(grpc.aio.Server):
         Raises:
             KeyError: there is no such service on this server.
         """
-        self._life.board.take(_serving.name_of(service), out=not serving)
+        self._life.board.set_serving(_serving.name_of(service), serving)
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """As `grpc.aio.Server` has it."""

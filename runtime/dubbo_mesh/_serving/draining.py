@@ -20,7 +20,7 @@ from typing import Any, NoReturn, TypeAlias
 import grpc
 import grpc.aio
 
-from .._health.service import HEALTH
+from .._health.board import HEALTH
 
 LEAVING = ("x-envoy-immediate-health-check-fail", "true")
 """The header, as metadata."""

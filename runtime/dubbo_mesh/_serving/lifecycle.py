@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .._contract.errors import ConfigurationError
+from .._health.board import WHOLE_SERVER, Board
 from .._health.checks import Checker, HealthCheck
-from .._health.service import WHOLE_SERVER, Board
 from .._sidecar.admin import Sidecar, SidecarError
 from .._sidecar.link import SidecarLink
 from .draining import Draining

@@ -12,8 +12,8 @@ import grpc.aio
 from .._addressing.environment import Environment
 from .._contract.errors import ConfigurationError
 from .._contract.service import Service
+from .._health.board import HEALTH, Board
 from .._health.checks import HealthCheck, health_checks_of
-from .._health.service import HEALTH, Board
 from .._sidecar.admin import Sidecar
 from .lifecycle import Plan
 

@@ -50,7 +50,9 @@ def add_servicer(servicer: object, server: grpc.Server | grpc.aio.Server, servic
     untyped: Any = server
     untyped.add_registered_method_handlers(service.name, handlers)
 
-    from .._health.service import board_of  # here, so that who only calls does not load the health service
+    from .._health.registration import (
+        board_of,
+    )  # here, so that who only calls does not load the health service
 
     board_of(server).add(service)
 

@@ -14,7 +14,7 @@ import grpc
 import grpc.aio
 
 if TYPE_CHECKING:
-    from .._health.service import Board
+    from .._health.board import Board
 
 _VERSION = "tri-service-version"
 _GROUP = "tri-service-group"

@@ -1,0 +1,156 @@
+"""Which services a server has, and whether each of them takes calls.
+
+A server has one board. Services come onto it as they are added to the server. On `dubbo_mesh.Server` its life
+decides whether they serve; on a server that users start themselves they serve from the beginning.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .._contract.service import Service
+
+WHOLE_SERVER = ""
+"""The name under which health checkers ask for the server as a whole."""
+
+HEALTH = "grpc.health.v1.Health"
+"""The full name of gRPC's health service."""
+
+_log = logging.getLogger(__name__)
+
+
+class Board:
+    """The health of one server. Safe to use from several threads.
+
+    A service serves while the server does, unless its owner has taken it or the whole server out, or a health
+    check of it or of the whole server fails.
+    """
+
+    def __init__(self, *, serving: bool) -> None:
+        """Begins without services.
+
+        Args:
+            serving: whether the server takes calls until `serve` says otherwise.
+        """
+        self._lock = threading.Lock()
+        self._services: dict[str, Service] = {}
+        self._reported: dict[str, str] = {WHOLE_SERVER: WHOLE_SERVER}  # name asked for -> service's full name
+        self._serving = serving
+        self._taken_out: set[str] = set()
+        self._failing: dict[object, str] = {}  # health check -> service
+        self._closed = False
+        self._watchers: set[Callable[[], None]] = set()
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The services, in the order they were added."""
+        with self._lock:
+            return tuple(self._services.values())
+
+    def service(self, name: str) -> Service | None:
+        """The service of that full name."""
+        return self._services.get(name)
+
+    @property
+    def closed(self) -> bool:
+        """Whether watches are to end."""
+        return self._closed
+
+    def add(self, service: Service) -> None:
+        """Reports `service`, under its full name and under its Dubbo service key."""
+        with self._lock:
+            self._services[service.name] = service
+            self._reported[service.name] = service.name
+            self._reported[service.key] = service.name
+        self._tell()
+
+    def serve(self, serving: bool) -> None:
+        """Sets whether the server as a whole takes calls, at this point of its life."""
+        with self._lock:
+            self._serving = serving
+        self._tell()
+
+    def set_serving(self, service: str, serving: bool) -> None:
+        """Takes a service out, or back in, on behalf of its owner.
+
+        Raises:
+            KeyError: there is no such service on this server.
+        """
+        with self._lock:
+            name = self._reported[service]
+            if serving:
+                self._taken_out.discard(name)
+            else:
+                self._taken_out.add(name)
+        self._tell()
+
+    def note(self, check: object, service: str, *, passed: bool) -> None:
+        """Notes what a health check of `service` found.
+
+        Raises:
+            KeyError: there is no such service on this server.
+        """
+        with self._lock:
+            name = self._reported[service]
+            if passed is (check not in self._failing):
+                return
+            if passed:
+                del self._failing[check]
+            else:
+                self._failing[check] = name
+        self._tell()
+
+    def is_serving(self, service: str) -> bool | None:
+        """Whether `service`, by any of the names it is reported under, takes calls; None if it is unknown."""
+        with self._lock:
+            return self._is_serving(service)
+
+    def snapshot(self) -> dict[str, bool]:
+        """Whether each service takes calls, by all the names that are reported."""
+        with self._lock:
+            return {name: bool(self._is_serving(name)) for name in self._reported}
+
+    def close(self) -> None:
+        """Ends all watches, so that they do not hold up the server's graceful stop."""
+        self._closed = True
+        self._tell()
+
+    @contextmanager
+    def watched(self, changed: Callable[[], None]) -> Generator[None, None, None]:
+        """Calls `changed` whenever something may have changed, on any thread; it must not block."""
+        self.watch(changed)
+        try:
+            yield
+        finally:
+            self.unwatch(changed)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Calls `changed` from now on, as `watched` does."""
+        with self._lock:
+            self._watchers.add(changed)
+
+    def unwatch(self, changed: Callable[[], None]) -> None:
+        """No longer calls `changed`."""
+        with self._lock:
+            self._watchers.discard(changed)
+
+    def _is_serving(self, service: str) -> bool | None:
+        name = self._reported.get(service)
+        if name is None:
+            return None
+        against = (*self._taken_out, *self._failing.values())
+        return self._serving and WHOLE_SERVER not in against and name not in against
+
+    def _tell(self) -> None:
+        with self._lock:
+            watchers = tuple(self._watchers)
+        for changed in watchers:
+            try:
+                changed()
+            except Exception:  # noqa: BLE001 - a watcher that fails holds up neither others nor the server
+                _log.warning("a watcher could not be told of a change", exc_info=True)
