@@ -16,7 +16,9 @@ from google.protobuf.wrappers_pb2 import StringValue
 import dubbo_mesh
 import dubbo_mesh.aio
 import localmesh
-from dubbo_mesh._serving.draining import LEAVING, Draining, Handlers
+from dubbo_mesh._serving.draining import LEAVING
+from dubbo_mesh._serving.handlers import Handlers
+from dubbo_mesh._serving.traffic import Traffic
 from tests.calling.echo import EchoStub
 from tests.serving.conftest import Kind, LoopThread, Running
 from tests.serving.providers import OWN, AsyncProvider, Provider
@@ -227,8 +229,8 @@ def test_a_stream_can_look_whether_to_end(kind: Kind, make: Serve) -> None:
 
 def test_finding_a_handler_costs_a_look_up() -> None:
     """No call pays for draining while the server does not drain: streams get the very handler registered."""
-    draining = Draining()
-    handlers = Handlers(draining)
+    traffic = Traffic()
+    handlers = Handlers(traffic, asynchronous=False, strict_routing=False)
 
     def unary(request: Any, context: Any) -> Any:
         return request
@@ -243,7 +245,7 @@ def test_finding_a_handler_costs_a_look_up() -> None:
     assert handlers.service(Details()) is stream  # type: ignore[arg-type]
     Details.method = "/s/unary"
     assert handlers.service(Details()) is handlers.service(Details())  # type: ignore[arg-type]
-    draining.active = True
+    traffic.leaving = True
     Details.method = "/s/stream"
     assert handlers.service(Details()) is not stream  # type: ignore[arg-type]
     Details.method = "/s/nothing"

@@ -17,6 +17,7 @@ import grpc.aio
 from .._context.request import Serving, serving
 from .._contract.service import Method, Service
 from .aio_servicer import Servicer as AsyncServicer
+from .handlers import handlers_of
 
 _log = logging.getLogger("dubbo_mesh")
 
@@ -45,10 +46,14 @@ def add_servicer(servicer: object, server: grpc.Server | grpc.aio.Server, servic
         )
     for name in tuple(handlers):
         handlers.setdefault(name[0].lower() + name[1:], handlers[name])
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.name, handlers),))
-    # As protoc's code does, for the faster way through grpc's core; types-grpcio lacks it.
-    untyped: Any = server
-    untyped.add_registered_method_handlers(service.name, handlers)
+    table = handlers_of(server)
+    if table is not None:
+        table.add(service, handlers)
+    else:
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.name, handlers),))
+        # As protoc's code does, for the faster way through grpc's core; types-grpcio lacks it.
+        untyped: Any = server
+        untyped.add_registered_method_handlers(service.name, handlers)
 
     from .._health.registration import (
         board_of,
