@@ -191,26 +191,6 @@ class TestThreadsOfTheHandlers:
         assert seen["x-request-id"] == "r"
         assert 0 < (seen.remaining or 0) < 11
 
-    def test_the_request_can_be_asked_after_it_has_ended(self) -> None:
-        ended = threading.Event()
-        with ThreadPoolExecutor(1) as pool:
-            futures: list[Any] = []
-
-            def late() -> tuple[str, bool]:
-                assert ended.wait(10)
-                request = dubbo_mesh.current_request()
-                assert request is not None
-                return request_id(), request.deadline is not None
-
-            def handle() -> str:
-                futures.append(pool.submit(dubbo_mesh.bind_request(late)))
-                return ""
-
-            with on_threads(Handler(handle)) as address:
-                ask(address)
-            ended.set()
-            assert futures[0].result() == ("r", True)
-
     def test_ignoring_the_deadline_is_bound_too(self, back: str) -> None:
         with ThreadPoolExecutor(1) as pool, EchoStub(target=back) as stub:
 
@@ -246,30 +226,6 @@ class TestTasks:
 
         with on_aio(AsyncHandler(handle)) as address:
             assert ask(address) == "r r r r"
-
-    def test_a_task_that_outlives_its_request_still_has_it(self) -> None:
-        found: list[str] = []
-        answered = threading.Event()
-        done = threading.Event()
-
-        async def late() -> None:
-            await asyncio.to_thread(answered.wait, 10)
-            request = dubbo_mesh.current_request()
-            assert request is not None
-            found.append(f"{request.request_id} {request.deadline is not None}")
-            done.set()
-
-        tasks: list[asyncio.Task[None]] = []
-
-        async def handle() -> str:
-            tasks.append(asyncio.create_task(late()))
-            return ""
-
-        with on_aio(AsyncHandler(handle)) as address:
-            ask(address)
-            answered.set()
-            assert done.wait(10)
-        assert found == ["r True"]
 
 
 class TestNoLeaks:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import grpc
+import grpc.aio
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
@@ -136,3 +139,74 @@ def test_after_the_deadline_calls_fail_at_once(back: str) -> None:
     with on_threads(Late()) as address, EchoStub(target=address) as stub:
         assert stub.unary.future(StringValue(), timeout=0.2).exception() is not None
     assert codes == [grpc.StatusCode.DEADLINE_EXCEEDED]
+
+
+@contextmanager
+def clock_set_by(seconds: float) -> Generator[None]:
+    """The system's clock, set forward or back."""
+    actual = time.time
+    with mock.patch.object(time, "time", side_effect=lambda: actual() + seconds):
+        yield
+
+
+class Recorder(grpc.UnaryUnaryClientInterceptor):
+    """Notes the timeout that grpc is given, and does not make the call."""
+
+    def __init__(self) -> None:
+        self.timeouts: list[float | None] = []
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        self.timeouts.append(client_call_details.timeout)
+        raise NotCalledError
+
+
+class AsyncRecorder(grpc.aio.UnaryUnaryClientInterceptor):
+    """The same, for asyncio."""
+
+    def __init__(self) -> None:
+        self.timeouts: list[float | None] = []
+
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        self.timeouts.append(client_call_details.timeout)
+        raise NotCalledError
+
+
+class NotCalledError(Exception):
+    """Raised in place of the call."""
+
+
+@pytest.mark.parametrize("seconds", [3600.0, -3600.0], ids=["forward", "back"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_setting_the_clock_does_not_move_the_deadline(kind: str, seconds: float, back: str) -> None:
+    sync_recorder, async_recorder = Recorder(), AsyncRecorder()
+    found: list[tuple[float | None, float | None]] = []
+
+    def look() -> None:
+        request = dubbo_mesh.current_request()
+        assert request is not None
+        before = request.deadline
+        with clock_set_by(seconds):
+            found.append((request.time_remaining(), request.time_remaining()))
+            assert request.deadline == before
+
+    def work() -> StringValue:
+        look()
+        with grpc.insecure_channel(back) as channel:
+            stub = EchoStub(grpc.intercept_channel(channel, sync_recorder))
+            with clock_set_by(seconds), pytest.raises(NotCalledError):
+                stub.unary(StringValue())
+        return StringValue()
+
+    async def async_work() -> StringValue:
+        look()
+        async with grpc.aio.insecure_channel(back, interceptors=[async_recorder]) as channel:
+            with clock_set_by(seconds), pytest.raises(NotCalledError):
+                await EchoAsyncStub(channel).unary(StringValue())
+        return StringValue()
+
+    with front(kind, work, async_work) as stub:
+        stub.unary(StringValue(), timeout=10)
+    timeouts = (async_recorder if kind == "aio" else sync_recorder).timeouts
+    for left in (*found[0], *timeouts):
+        assert left is not None
+        assert 0 < left <= 10 + ROUNDING

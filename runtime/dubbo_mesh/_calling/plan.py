@@ -111,7 +111,7 @@ class CallPlan:
         else:
             headers = self._headers_with(timeout)
         mark = serving.get()
-        if mark is not None:
+        if mark is not None and not mark.ended:
             request = mark.request
             if mark.bounded:
                 remaining = request.time_remaining()

@@ -1,0 +1,163 @@
+"""gRPC receives header values that it refuses to send: the handler's own calls must not fail by them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from unittest import mock
+
+import grpc
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+
+from tests.calling.chain import KINDS, SHAPES, on_threads
+from tests.calling.echo import EchoAsyncStub, EchoStub
+from tests.calling.mesh import Plain, Provider, Seen
+
+Header = tuple[bytes, bytes]
+
+RPCS = {
+    "unary": b"unary",
+    "server stream": b"serverStream",
+    "client stream": b"clientStream",
+    "bidi": b"bidi",
+}
+EVERY_BYTE = tuple(b"a%cz" % byte for byte in range(256))
+
+
+@pytest.fixture(scope="module")
+def back() -> Iterator[str]:
+    with on_threads(Provider(), workers=16) as address:
+        yield address
+
+
+def ask(address: str, shape: str, headers: tuple[Header, ...]) -> list[StringValue]:
+    """Makes one request with these headers, as they are, and returns the responses to it."""
+    host, _, port = address.rpartition(":")
+    config = h2.config.H2Configuration(
+        client_side=True,
+        header_encoding=None,
+        validate_outbound_headers=False,
+        normalize_outbound_headers=False,
+    )
+    connection = h2.connection.H2Connection(config)
+    connection.initiate_connection()
+    connection.send_headers(
+        1,
+        [
+            (b":scheme", b"http"),
+            (b":method", b"POST"),
+            (b":authority", address.encode()),
+            (b":path", b"/test.Echo/" + RPCS[shape]),
+            (b"content-type", b"application/grpc"),
+            (b"te", b"trailers"),
+            *headers,
+        ],
+    )
+    connection.send_data(1, b"\0\0\0\0\0", end_stream=True)
+    received = b""
+    with socket.create_connection((host, int(port)), timeout=10) as peer:
+        peer.sendall(connection.data_to_send())
+        while data := peer.recv(65536):
+            for event in connection.receive_data(data):
+                if isinstance(event, h2.events.DataReceived):
+                    received += event.data
+                    connection.acknowledge_received_data(event.flow_controlled_length, 1)
+                elif isinstance(event, h2.events.TrailersReceived):
+                    assert dict(event.headers)[b"grpc-status"] == b"0", event.headers
+                elif isinstance(event, h2.events.StreamEnded):
+                    return list(messages(received))
+            peer.sendall(connection.data_to_send())
+    raise ConnectionError("the server went away before the response was complete")
+
+
+def messages(received: bytes) -> Iterator[StringValue]:
+    while received:
+        length = int.from_bytes(received[1:5], "big")
+        yield StringValue.FromString(received[5 : 5 + length])
+        received = received[5 + length :]
+
+
+def test_what_grpc_sends_is_printable_ascii(back: str) -> None:
+    # The rule that the runtime goes by, shown by grpcio itself.
+    sent = set[str]()
+    with grpc.insecure_channel(back) as channel:
+        call = Plain(channel).unary
+        for value in (each.decode("latin-1") for each in EVERY_BYTE):
+            try:
+                assert Seen.of(call(StringValue(), metadata=(("x-a", value),), timeout=10))["x-a"] == value
+            except (grpc.RpcError, ValueError):
+                continue
+            sent.add(value)
+    assert sent == {f"a{chr(byte)}z" for byte in range(0x20, 0x7F)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("values", [EVERY_BYTE[:128], EVERY_BYTE[128:]], ids=["0-127", "128-255"])
+def test_every_byte_that_can_travel_does_and_no_other_fails_the_call(
+    kind: str, values: tuple[bytes, ...], back: str
+) -> None:
+    headers = tuple((f"x-{value[1]}".encode(), value) for value in values)
+    carry = ",".join(name.decode() for name, _ in headers)
+
+    def work() -> StringValue:
+        with EchoStub(target=back) as stub:
+            return stub.unary(StringValue(), timeout=10)
+
+    async def async_work() -> StringValue:
+        async with EchoAsyncStub(target=back) as stub:
+            return await stub.unary(StringValue(), timeout=10)
+
+    with mock.patch.dict(os.environ, {"DUBBO_MESH_CARRY": carry}), KINDS[kind](work, async_work) as address:
+        (response,) = ask(address, "unary", headers)
+    seen = Seen.of(response)
+    travelled = {value for name, _ in headers for value in seen.all(name.decode())}
+    assert travelled == {value.decode() for value in values if 0x20 <= value[1] < 0x7F}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", ["traceparent", "tracestate", "x-request-id"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"a\tb",
+        b"caf\xe9",
+        "café".encode(),
+        b"\0",
+        b"a\r\nx-evil: 1",
+        # gRPC sends these, but HTTP/2 does not allow them: nghttp2, and so some Envoys, reset the stream.
+        b" a",
+        b"a ",
+        b" ",
+    ],
+)
+def test_a_tracing_header_that_cannot_travel_is_left_out(
+    kind: str, shape: str, name: str, value: bytes, back: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work() -> StringValue:
+        with EchoStub(target=back) as stub:
+            next(iter(stub.serverStream(StringValue(), timeout=10)))
+            stub.unary.future(StringValue(), timeout=10).result()
+            return stub.unary(StringValue(), timeout=10)
+
+    async def async_work() -> StringValue:
+        async with EchoAsyncStub(target=back) as stub:
+            await anext(aiter(stub.serverStream(StringValue(), timeout=10)))
+            return await stub.unary(StringValue(), timeout=10)
+
+    with caplog.at_level(logging.DEBUG, "dubbo_mesh"), KINDS[kind](work, async_work) as address:
+        responses = ask(address, shape, ((name.encode(), value), (b"b3", b"1")))
+    assert responses
+    for response in responses:
+        assert name not in Seen.of(response)
+        assert Seen.of(response)["b3"] == "1"
+    (noted,) = (each for each in caplog.records if each.name == "dubbo_mesh._context.request")
+    assert noted.levelno == logging.DEBUG
+    assert name in noted.getMessage()
+    assert noted.getMessage().isprintable()
