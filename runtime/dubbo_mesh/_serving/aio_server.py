@@ -20,10 +20,10 @@ from .._health.registration import board_of
 from .._health.workers import Workers
 from .._sidecar.admin import Sidecar
 from . import options as _serving
-from .draining import Draining, Handlers
+from .handlers import Handlers, own
 from .lifecycle import LOGGER, Lifecycle
 from .registration import add_servicer
-from .strict_routing import StrictRouting
+from .traffic import Traffic
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -115,22 +115,20 @@ class Server(grpc.aio.Server):
             grace=grace,
         )
         services = [_serving.service_of(servicer) for servicer in servicers]
-        draining = Draining()
-        self._handlers = Handlers(draining)
+        traffic = Traffic()
+        self._handlers = Handlers(traffic, asynchronous=True, strict_routing=strict_routing)
+        own(self, self._handlers)
         board = board_of(self, serving=False)
-        handlers: list[grpc.GenericRpcHandler] = [self._handlers]
-        if strict_routing:
-            handlers.insert(0, StrictRouting(board, asynchronous=True))
         self._workers = Workers("dubbo-mesh-handler", max_workers)
         self._server = grpc.aio.server(
             self._workers,
-            handlers=handlers,
-            interceptors=list(interceptors),
+            handlers=[self._handlers],
+            interceptors=self._handlers.around(interceptors),
             options=_serving.server_options(options),
             maximum_concurrent_rpcs=maximum_concurrent_rpcs,
             compression=compression,
         )
-        self._life = Lifecycle(plan, board, draining)
+        self._life = Lifecycle(plan, board, traffic)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._address = address
         self._port = port
@@ -155,7 +153,7 @@ class Server(grpc.aio.Server):
     @property
     def draining(self) -> bool:
         """Whether the server has begun to drain. Handlers of long streams should end when it has."""
-        return self._life.draining.active
+        return self._life.traffic.leaving
 
     async def start(self) -> None:
         """Comes up, and returns when the server serves.

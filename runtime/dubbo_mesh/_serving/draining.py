@@ -12,85 +12,34 @@ from __future__ import annotations
 
 import functools
 import inspect
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
 import grpc.aio
 
-from .._health.board import HEALTH
+from .traffic import Traffic
 
 LEAVING = ("x-envoy-immediate-health-check-fail", "true")
 """The header, as metadata."""
 
-_NOT_TRAFFIC = (f"/{HEALTH}/", "/grpc.reflection.")
 _MOST_PREPARED = 1024  # handlers remembered; a proxy that answers any path must not fill the memory
 
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Behavior = Callable[[Any, Any], Any]
 
 
-class Draining:
-    """Whether a server is draining, and when a call last came while it did.
+class Marking:
+    """Marks the responses of a server's handlers while the server is leaving."""
 
-    Attributes:
-        active: whether responses are marked, and calls noted as traffic that has yet to go elsewhere.
-        last_call: when the last such call came, by `time.monotonic`; None if none has.
-    """
-
-    __slots__ = ("active", "last_call")
-
-    def __init__(self) -> None:
-        self.active = False
-        self.last_call: float | None = None
-
-
-class Handlers(grpc.GenericRpcHandler):
-    """All handlers of a server, whose responses are marked while the server is draining.
-
-    grpc's two ways to register become one: methods registered by name come first, as grpc has it, then
-    generic handlers in their order. (An async server waits anew for every method registered by name at each
-    call.)
-    """
-
-    def __init__(self, draining: Draining) -> None:
-        self._draining = draining
-        self._by_path: dict[str, _Handler] = {}
-        self._generic: list[grpc.GenericRpcHandler] = []
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
         self._prepared: dict[str, tuple[_Handler, _Handler]] = {}
 
-    def register(self, service: str, methods: Mapping[str, _Handler]) -> None:
-        """Adds methods by their names."""
-        self._by_path.update({f"/{service}/{name}": handler for name, handler in methods.items()})
-
-    def extend(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
-        """Adds generic handlers, after those that are there.
-
-        Raises:
-            TypeError: one has no `service` method.
-        """
-        added = list(handlers)
-        for handler in added:
-            if not callable(getattr(handler, "service", None)):
-                raise TypeError(f"{handler!r} is no grpc.GenericRpcHandler: it has no service method")
-        self._generic += added
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> _Handler | None:
-        """Finds the handler of a call."""
-        path = handler_call_details.method
-        handler = self._by_path.get(path)
-        if handler is None:
-            for generic in self._generic:
-                handler = generic.service(handler_call_details)
-                if handler is not None:
-                    break
-            else:
-                return None
-        if self._draining.active:
-            if not path.startswith(_NOT_TRAFFIC):
-                self._draining.last_call = time.monotonic()
+    def around(self, path: str, handler: _Handler) -> _Handler:
+        """`handler`, marking its response if the server is leaving."""
+        if self._traffic.leaving:
             return _marked(handler)
         prepared = self._prepared.get(path)
         if prepared is not None and prepared[0] is handler:
@@ -106,7 +55,7 @@ class Handlers(grpc.GenericRpcHandler):
             return handler
         behavior = _behavior(handler)
         watched = _watched_coroutine if inspect.iscoroutinefunction(behavior) else _watched_function
-        return _with_behavior(handler, watched(behavior, self._draining))
+        return _with_behavior(handler, watched(behavior, self._traffic))
 
 
 class _MarkedContext:
@@ -256,22 +205,22 @@ def _marked_async_generator(behavior: _Behavior) -> _Behavior:
     return respond
 
 
-def _watched_function(behavior: _Behavior, draining: Draining) -> _Behavior:
+def _watched_function(behavior: _Behavior, traffic: Traffic) -> _Behavior:
     @functools.wraps(behavior)
     def respond(request: Any, context: Any) -> Any:
         response = behavior(request, context)
-        if draining.active:
+        if traffic.leaving:
             _mark(context)
         return response
 
     return respond
 
 
-def _watched_coroutine(behavior: _Behavior, draining: Draining) -> _Behavior:
+def _watched_coroutine(behavior: _Behavior, traffic: Traffic) -> _Behavior:
     @functools.wraps(behavior)
     async def respond(request: Any, context: Any) -> Any:
         response = await behavior(request, context)
-        if draining.active:
+        if traffic.leaving:
             await _mark_async(context)
         return response
 

@@ -18,8 +18,8 @@ from .._health.board import WHOLE_SERVER, Board
 from .._health.checks import Checker, HealthCheck
 from .._sidecar.admin import Sidecar, SidecarError
 from .._sidecar.link import SidecarLink
-from .draining import Draining
 from .probes import Probes
+from .traffic import Traffic
 
 if TYPE_CHECKING:
     import asyncio
@@ -56,10 +56,10 @@ class _Clock:
 class Lifecycle:
     """One server's way up and down. Its methods may be called on any thread."""
 
-    def __init__(self, plan: Plan, board: Board, draining: Draining) -> None:
+    def __init__(self, plan: Plan, board: Board, traffic: Traffic) -> None:
         self.plan = plan
         self.board = board
-        self.draining = draining
+        self.traffic = traffic
         self.started = False
         self.going_down = False
         self.stopped = threading.Event()
@@ -95,7 +95,7 @@ class Lifecycle:
         """Whether the pod is to get traffic."""
         serving = self.board.is_serving(WHOLE_SERVER)
         sidecar_ready = not self.plan.require_sidecar or (self._link is not None and self._link.sidecar_ready)
-        return self.started and bool(serving) and not self.draining.active and sidecar_ready
+        return self.started and bool(serving) and not self.traffic.leaving and sidecar_ready
 
     def begin(self, stop: Callable[[float], bool], on_drain: Callable[[], None] | None) -> None:
         """Takes over: from now on the server has to go down by this lifecycle.
@@ -221,7 +221,7 @@ class Lifecycle:
             "draining: traffic has %g s to go elsewhere, then calls %g s to end", plan.drain, plan.grace
         )
         self.board.serve(False)
-        self.draining.active = True
+        self.traffic.leaving = True
         LOGGER.info("%s: health NOT_SERVING, readiness false, responses marked", clock)
 
     def _tell_sidecar(self, clock: _Clock) -> None:
@@ -249,7 +249,7 @@ class Lifecycle:
             return
         ends = clock.began + self.plan.drain
         while True:
-            quiet_at = (self.draining.last_call or clock.began) + self.plan.quiet
+            quiet_at = (self.traffic.last_call or clock.began) + self.plan.quiet
             now = time.monotonic()
             remaining = min(quiet_at, ends) - now
             if remaining <= 0:
@@ -260,7 +260,7 @@ class Lifecycle:
                     return
         if now >= quiet_at:
             LOGGER.info("%s: no call for %g s", clock, self.plan.quiet)
-        elif self.draining.last_call is None:
+        elif self.traffic.last_call is None:
             LOGGER.info("%s: the drain time is over", clock)
         else:
             LOGGER.warning("%s: the drain time is over, and calls still come in", clock)

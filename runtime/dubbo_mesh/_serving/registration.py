@@ -17,6 +17,7 @@ import grpc.aio
 from .._context.request import Serving, serving
 from .._contract.service import Method, Service
 from .aio_servicer import Servicer as AsyncServicer
+from .handlers import handlers_of
 
 _log = logging.getLogger("dubbo_mesh")
 
@@ -45,10 +46,14 @@ def add_servicer(servicer: object, server: grpc.Server | grpc.aio.Server, servic
         )
     for name in tuple(handlers):
         handlers.setdefault(name[0].lower() + name[1:], handlers[name])
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.name, handlers),))
-    # As protoc's code does, for the faster way through grpc's core; types-grpcio lacks it.
-    untyped: Any = server
-    untyped.add_registered_method_handlers(service.name, handlers)
+    table = handlers_of(server)
+    if table is not None:
+        table.add(service, handlers)
+    else:
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.name, handlers),))
+        # As protoc's code does, for the faster way through grpc's core; types-grpcio lacks it.
+        untyped: Any = server
+        untyped.add_registered_method_handlers(service.name, handlers)
 
     from .._health.registration import (
         board_of,
@@ -85,8 +90,7 @@ def _wrapped(behavior: _Behavior, servicer: object, method: Method, on_aio: bool
 
 def _sync_unary(behavior: _Behavior) -> _Behavior:
     def handle(request: Any, context: grpc.ServicerContext) -> Any:
-        request_served = Serving(context)
-        mark = serving.set(request_served)
+        mark = serving.set(Serving(context))
         try:
             return behavior(request, context)
         except Exception as error:
@@ -94,15 +98,13 @@ def _sync_unary(behavior: _Behavior) -> _Behavior:
             raise
         finally:
             serving.reset(mark)
-            request_served.end()
 
     return handle
 
 
 def _sync_stream(behavior: _Behavior) -> _Behavior:
     def handle(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        request_served = Serving(context)
-        mark: Serving | None = request_served
+        mark: Serving | None = Serving(context)
 
         def run(step: Callable[..., Any], *args: Any) -> Any:
             # The mark stands only while the handler's own code runs: the generator may be dropped between two
@@ -118,52 +120,39 @@ def _sync_stream(behavior: _Behavior) -> _Behavior:
                 mark = serving.get()  # it differs in a block of ignore_deadline()
                 serving.reset(before)
 
-        try:
-            responses = run(lambda: iter(behavior(request, context)))
-        except BaseException:
-            request_served.end()
-            raise
+        responses = run(lambda: iter(behavior(request, context)))
         try:
             while (response := run(next, responses, _NO_MORE)) is not _NO_MORE:
                 yield response
         finally:
-            try:
-                close = getattr(responses, "close", None)
-                if close is not None:
-                    run(close)
-            finally:
-                request_served.end()
+            close = getattr(responses, "close", None)
+            if close is not None:
+                run(close)
 
     return handle
 
 
 def _async_unary(behavior: _Behavior) -> _Behavior:
     async def handle(request: Any, context: Any) -> Any:
-        request_served = Serving(context)
-        serving.set(request_served)  # the task is this rpc's own: there is nothing to reset
+        serving.set(Serving(context))  # the task is this rpc's own: there is nothing to reset
         try:
             return await behavior(request, context)
         except Exception as error:
             await _refuse_async(context, error)
             raise
-        finally:
-            request_served.end()
 
     return handle
 
 
 def _async_stream(behavior: _Behavior) -> _Behavior:
     async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
-        request_served = Serving(context)
-        serving.set(request_served)
+        serving.set(Serving(context))
         try:
             async for response in behavior(request, context):
                 yield response
         except Exception as error:
             await _refuse_async(context, error)
             raise
-        finally:
-            request_served.end()
 
     return handle
 

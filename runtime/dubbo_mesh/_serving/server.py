@@ -18,10 +18,10 @@ from .._health.registration import board_of
 from .._health.workers import Workers
 from .._sidecar.admin import Sidecar
 from . import options as _serving
-from .draining import Draining, Handlers
+from .handlers import Handlers, own
 from .lifecycle import LOGGER, Lifecycle
 from .registration import add_servicer
-from .strict_routing import StrictRouting
+from .traffic import Traffic
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -131,22 +131,20 @@ class Server(grpc.Server):
             grace=grace,
         )
         services = [_serving.service_of(servicer) for servicer in servicers]
-        draining = Draining()
-        self._handlers = Handlers(draining)
+        traffic = Traffic()
+        self._handlers = Handlers(traffic, asynchronous=False, strict_routing=strict_routing)
+        own(self, self._handlers)
         board = board_of(self, serving=False)
-        handlers: list[grpc.GenericRpcHandler] = [self._handlers]
-        if strict_routing:
-            handlers.insert(0, StrictRouting(board, asynchronous=False))
         self._workers = Workers("dubbo-mesh-handler", max_workers)
         self._server = grpc.server(
             self._workers,
-            handlers=handlers,
-            interceptors=list(interceptors),
+            handlers=[self._handlers],
+            interceptors=self._handlers.around(interceptors),
             options=_serving.server_options(options),
             maximum_concurrent_rpcs=maximum_concurrent_rpcs,
             compression=compression,
         )
-        self._life = Lifecycle(plan, board, draining)
+        self._life = Lifecycle(plan, board, traffic)
         self._address = address
         self._port = port
         self._credentials = credentials
@@ -170,7 +168,7 @@ class Server(grpc.Server):
     @property
     def draining(self) -> bool:
         """Whether the server has begun to drain. Handlers of long streams should end when it has."""
-        return self._life.draining.active
+        return self._life.traffic.leaving
 
     def start(self) -> None:
         """Comes up, and returns when the server serves.

@@ -7,14 +7,14 @@ for another version or group than the provider's is turned away, one that asks f
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
 
 if TYPE_CHECKING:
-    from .._health.board import Board
+    from .._contract.service import Service
 
 _VERSION = "tri-service-version"
 _GROUP = "tri-service-group"
@@ -23,16 +23,16 @@ _GROUP = "tri-service-group"
 class StrictRouting(grpc.GenericRpcHandler):
     """Answers, before any other handler, the calls for a version or group that is not provided here."""
 
-    def __init__(self, board: Board, *, asynchronous: bool) -> None:
-        """Knows the services of `board`, those yet to be added too."""
-        self._board = board
+    def __init__(self, services: Mapping[str, Service], *, asynchronous: bool) -> None:
+        """Knows the services of `services`, by full name, those yet to be added too."""
+        self._services = services
         self._asynchronous = asynchronous
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Finds the handler of a call that is to be turned away; None for others."""
-        service = self._board.service(handler_call_details.method.split("/", 2)[1])
+        service = self._services.get(handler_call_details.method.split("/", 2)[1])
         if service is None:
             return None
         asked = dict(handler_call_details.invocation_metadata or ())

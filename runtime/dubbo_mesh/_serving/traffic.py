@@ -30,7 +30,7 @@ class Traffic:
         self._waiting: list[Callable[[], None]] = []
 
     def release(self, *, refused: bool = False) -> None:
-        """Lets calls that are held go on, or end as UNAVAILABLE if `refused`; does nothing the second time."""
+        """Lets held calls go on, or end as UNAVAILABLE if `refused`. Does nothing the second time."""
         with self._lock:
             if not self.held:
                 return
