@@ -166,7 +166,7 @@ def test_a_request_in_hand_keeps_what_it_says(kind: str) -> None:
     assert request.request_id == "first"
     assert set(REQUEST) <= set(request.metadata)
     assert request.deadline is not None
-    assert 0 <= (request.time_remaining() or 0) <= TIMEOUT
+    assert (request.time_remaining() or 0) < 60
 
 
 @pytest.mark.parametrize("kind", KINDS)

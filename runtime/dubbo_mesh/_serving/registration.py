@@ -90,7 +90,8 @@ def _wrapped(behavior: _Behavior, servicer: object, method: Method, on_aio: bool
 
 def _sync_unary(behavior: _Behavior) -> _Behavior:
     def handle(request: Any, context: grpc.ServicerContext) -> Any:
-        mark = serving.set(Serving(context))
+        served = Serving(context)
+        mark = serving.set(served)
         try:
             return behavior(request, context)
         except Exception as error:
@@ -98,13 +99,15 @@ def _sync_unary(behavior: _Behavior) -> _Behavior:
             raise
         finally:
             serving.reset(mark)
+            served.end()
 
     return handle
 
 
 def _sync_stream(behavior: _Behavior) -> _Behavior:
     def handle(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        mark: Serving | None = Serving(context)
+        served = Serving(context)
+        mark: Serving | None = served
 
         def run(step: Callable[..., Any], *args: Any) -> Any:
             # The mark stands only while the handler's own code runs: the generator may be dropped between two
@@ -120,39 +123,49 @@ def _sync_stream(behavior: _Behavior) -> _Behavior:
                 mark = serving.get()  # it differs in a block of ignore_deadline()
                 serving.reset(before)
 
-        responses = run(lambda: iter(behavior(request, context)))
+        responses: Any = None
         try:
+            responses = run(lambda: iter(behavior(request, context)))
             while (response := run(next, responses, _NO_MORE)) is not _NO_MORE:
                 yield response
         finally:
-            close = getattr(responses, "close", None)
-            if close is not None:
-                run(close)
+            try:
+                close = getattr(responses, "close", None)
+                if close is not None:
+                    run(close)
+            finally:
+                served.end()
 
     return handle
 
 
 def _async_unary(behavior: _Behavior) -> _Behavior:
     async def handle(request: Any, context: Any) -> Any:
-        serving.set(Serving(context))  # the task is this rpc's own: there is nothing to reset
+        served = Serving(context)
+        serving.set(served)  # the task is this rpc's own: there is nothing to reset
         try:
             return await behavior(request, context)
         except Exception as error:
             await _refuse_async(context, error)
             raise
+        finally:
+            served.end()
 
     return handle
 
 
 def _async_stream(behavior: _Behavior) -> _Behavior:
     async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
-        serving.set(Serving(context))
+        served = Serving(context)
+        serving.set(served)
         try:
             async for response in behavior(request, context):
                 yield response
         except Exception as error:
             await _refuse_async(context, error)
             raise
+        finally:
+            served.end()
 
     return handle
 
