@@ -6,7 +6,7 @@ import keyword
 from functools import partial
 from typing import TYPE_CHECKING
 
-from . import modules, names
+from . import aliases, modules, names
 from .comments import METHOD, SERVICE, Comments, where
 from .errors import GenerationError
 from .imports import Imports
@@ -14,7 +14,7 @@ from .model import Handler, Message, Module, Names, Rpc, Service
 from .sinks import Code, literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from .comments import Path
     from .imports import Bound
@@ -202,7 +202,12 @@ class _ModuleBuilder:
     def _service(self, index: int, attributes: list[Code], own: OwnNames) -> Service:
         service = self._file.service[index]
         full_name = self._package + service.name
-        settled = self._resolver.service(self._file, index, full_name)
+        resolved = self._resolver.service(self._file, index, full_name)
+        rpcs = self._rpcs[index]
+        all_aliases: Sequence[tuple[str, ...]] = [()] * len(rpcs)
+        if resolved.aliases:
+            named = [(method.name, path) for path, method in rpcs]
+            all_aliases = aliases.assign(named, resolved.aliases, self._describe)
         stub, servicer, register = map(Code, _known_names(service.name))
         constant, async_stub, async_servicer = own
         return Service(
@@ -215,12 +220,12 @@ class _ModuleBuilder:
             register=register,
             identity=tuple(
                 (Code(field), value)
-                for field, value in settled.identity._asdict().items()
+                for field, value in resolved.identity._asdict().items()
                 if value is not None
             ),
             rpcs=tuple(
-                self._rpc(method, path, attribute, settled)
-                for (path, method), attribute in zip(self._rpcs[index], attributes, strict=True)
+                self._rpc(method, path, attribute, own_aliases, resolved)
+                for (path, method), attribute, own_aliases in zip(rpcs, attributes, all_aliases, strict=True)
             ),
             comment=self._comments.at((SERVICE, index)),
             deprecated=f"service {full_name} is deprecated"
@@ -229,7 +234,12 @@ class _ModuleBuilder:
         )
 
     def _rpc(
-        self, method: MethodDescriptorProto, path: Path, attribute: Code, settled: ResolvedService
+        self,
+        method: MethodDescriptorProto,
+        path: Path,
+        attribute: Code,
+        own_aliases: tuple[str, ...],
+        resolved: ResolvedService,
     ) -> Rpc:
         name = method.name
         options = method.options
@@ -237,7 +247,7 @@ class _ModuleBuilder:
         streams = method.client_streaming, method.server_streaming
         handler = _handler(request, response, streams, self._names.iterator)
         return Rpc(
-            path=literal(f"/{settled.full_name}/{name}"),
+            path=literal(f"/{resolved.full_name}/{name}"),
             attribute=attribute,
             renamed=attribute != name,
             request=request,
@@ -250,10 +260,11 @@ class _ModuleBuilder:
             if any(streams)
             else handler,
             envoy=tuple(
-                [(Code(field), value) for field, value in settled.envoy_headers(method, path).items()]
+                [(Code(field), value) for field, value in resolved.envoy_headers(method, path).items()]
             ),
+            aliases=own_aliases,
             comment=self._comments.at(path),
-            deprecated=f"rpc {settled.full_name}.{name} is deprecated" if options.deprecated else "",
+            deprecated=f"rpc {resolved.full_name}.{name} is deprecated" if options.deprecated else "",
         )
 
 

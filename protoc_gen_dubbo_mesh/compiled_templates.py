@@ -6,7 +6,7 @@ from typing import Any
 from protoc_gen_dubbo_mesh.sinks import arguments, comment, docstring, literal
 from protoc_gen_dubbo_mesh.sinks import code as escape
 
-DIGEST = 3986678040
+DIGEST = 4176738594
 
 def root_async_servicer_py_j2(context):
     text = []
@@ -147,6 +147,8 @@ def root_service_py_j2(context):
             text += ('        server_streaming=True,\n',)
         if l_1_rpc.envoy:
             text += (line(''.join(('        envoy=', escape(l_0_mesh), '.EnvoyHeaders(', arguments(l_1_rpc.envoy), '),'))), '\n')
+        if l_1_rpc.aliases:
+            text += (line(''.join(('        aliases=', escape(l_1_rpc.aliases), ','))), '\n')
         text += ('    ),\n',)
     for l_1_name, l_1_value in l_0_service.identity:
         text += (line(''.join(('    ', escape(l_1_name), '=', escape(l_1_value), ','))), '\n')

@@ -1,63 +1,35 @@
-"""`config=FILE`: TOML that says where services are and how their methods are called.
-
-    [services."org.apache.dubbo.demo.*"]       # an exact name or a glob (fnmatch, case-sensitive)
-    app = "demo"
-    port = 50051
-    defaults = { timeout = "3s" }               # for every method
-
-    [services."org.apache.dubbo.demo.Greeter".methods.sayHello]
-    timeout = 1.5                               # seconds, or "500ms", "3s", "2m", "1h"
-    retry = { attempts = 3, grpc_on = ["unavailable"] }
-
-Field by field an exact name beats a glob, a longer glob a shorter one, and a method's own entry any
-`defaults`. A name that nothing matches is a mistake, unless `partial = true` stands at the top.
-"""
+"""The content of a config file: what applies to which service and method."""
 
 from __future__ import annotations
 
-import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .errors import GenerationError
-from .settings import NOTHING, Calling, Identity, Retry
+from .settings import NO_POLICY, CallPolicy, Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from .config_file import Key, Source
 
 T = TypeVar("T")
-Key = tuple[str, ...]
-
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-_IDENTITY = {"app": "text", "namespace": "text", "port": "whole", "version": "text", "group": "text"}
-_CALLING = {
-    "timeout": "duration",
-    "per_try_timeout": "duration",
-    "retry": "retry",
-    "inherit_timeout": "flag",
-    "hedge_on_per_try_timeout": "flag",
-    "upstream_alt_stat_name": "text",
-    "timeout_alt_response": "flag",
-    "stream_duration": "duration",
-    "decorator_operation": "text",
-}
-_RETRY = {
-    "attempts": "whole",
-    "grpc_on": "policies",
-    "on": "policies",
-    "status_codes": "wholes",
-    "header_names": "texts",
-}
 
 
 class Entry(NamedTuple):
-    """What the config says under one name or glob of services."""
+    """What is configured under one name or glob of services.
+
+    Attributes:
+        identity: where they are found.
+        aliases: the kinds of aliases of their rpcs; None means unset.
+        defaults: for all of their methods.
+        methods: for methods, by name or glob.
+    """
 
     identity: Identity
-    defaults: Calling
-    methods: Mapping[str, Calling]
+    aliases: tuple[str, ...] | None
+    defaults: CallPolicy
+    methods: Mapping[str, CallPolicy]
 
 
 class Config(NamedTuple):
@@ -68,28 +40,41 @@ class Config(NamedTuple):
     source: Source
 
     def identity(self, service: str) -> Identity:
-        """What is said of the provider of `service` (its full name)."""
-        said = Identity()
-        for entry in matching(self.entries, service):
-            said = said.over(entry.identity)
-        return said
+        """Where the provider of `service` (its full name) is found."""
+        identity = Identity()
+        for _, entry in matching(self.entries, service):
+            identity = identity.with_defaults(entry.identity)
+        return identity
 
-    def calling(self, service: str, method: str) -> Calling:
-        """What is said of a method, its service's `defaults` included."""
+    def aliases(self, service: str) -> tuple[str, ...] | None:
+        """The kinds of aliases that the rpcs of `service` have; None means unset."""
+        entries = (entry for _, entry in matching(self.entries, service))
+        return next((entry.aliases for entry in entries if entry.aliases is not None), None)
+
+    def call_policy(self, service: str, method: str) -> CallPolicy:
+        """How a method is called, with its service's `defaults`."""
+        merged = NO_POLICY
+        for _, policy in self._call_policies(service, method):
+            merged = merged.with_defaults(policy)
+        return merged
+
+    def _call_policies(self, service: str, method: str) -> Iterator[tuple[Key, CallPolicy]]:
+        """What applies to a method, by precedence, each with its key in the file."""
         entries = matching(self.entries, service)
-        said = NOTHING
-        for entry in entries:
-            for calling in matching(entry.methods, method):
-                said = said.over(calling)
-        for entry in entries:
-            said = said.over(entry.defaults)
-        return said
+        for pattern, entry in entries:
+            for method_pattern, policy in matching(entry.methods, method):
+                yield ("services", pattern, "methods", method_pattern), policy
+        for pattern, entry in entries:
+            yield ("services", pattern, "defaults"), entry.defaults
 
     def check_names(self, services: Mapping[str, Iterable[str]]) -> None:
-        """Refuses names that match none of `services` (full names, with their methods' names).
+        """Checks that each name in the file matches something.
+
+        Args:
+            services: the services of this run by their full names, with their methods' names.
 
         Raises:
-            GenerationError: the config names something that is not there.
+            GenerationError: a name or glob matches nothing.
         """
         if self.partial:
             return
@@ -113,204 +98,12 @@ class Config(NamedTuple):
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether a name in the config, exact or a glob, means `name`."""
+    """Whether `pattern`, an exact name or a glob, matches `name`."""
     return pattern == name or fnmatchcase(name, pattern)
 
 
-def matching(entries: Mapping[str, T], name: str) -> list[T]:
-    """The entries for `name`: an exact one, then globs from the longest to the shortest."""
+def matching(entries: Mapping[str, T], name: str) -> list[tuple[str, T]]:
+    """The entries that match `name`, by precedence: an exact one, then globs, the longest first."""
     patterns = [pattern for pattern in entries if matches(pattern, name)]
     patterns.sort(key=lambda pattern: (pattern != name, -len(pattern), pattern))
-    return [entries[pattern] for pattern in patterns]
-
-
-def read(path: str) -> Config:
-    """Reads a config.
-
-    Raises:
-        GenerationError: it cannot be read, is no TOML, or says something unknown or impossible.
-    """
-    import tomllib
-    from pathlib import Path
-
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise GenerationError(f"parameter config={path!r} cannot be read: {reason}") from error
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        message, _, position = str(error).partition(" (at line ")
-        line = f":{position.split(',')[0]}" if position else ""
-        raise GenerationError(f"not TOML: {message}", f"{path}{line.removesuffix(')')}") from error
-    return _Reader(Source(path, text)).config(content)
-
-
-class Source(NamedTuple):
-    """The config's text, to say where in it something stands."""
-
-    path: str
-    text: str
-
-    def where(self, key: Key) -> str:
-        """`file:line` of a key, or of the table around it."""
-        import tomllib
-
-        header: Key = ()
-        best, best_line = 0, 0
-        for number, line in enumerate(self.text.splitlines(), 1):
-            statement = line.strip()
-            is_header = statement.startswith("[")
-            if not is_header:
-                statement = statement.partition("=")[0] + "= 0"
-            try:
-                here = _only_path(tomllib.loads(statement))
-            except tomllib.TOMLDecodeError:
-                continue  # a part of a value over several lines
-            if is_header:
-                header = here
-            else:
-                here = header + here
-            common = _common_length(here, key)
-            if common > best:
-                best, best_line = common, number
-        return f"{self.path}:{best_line}" if best else self.path
-
-
-def _only_path(content: dict[str, Any]) -> Key:
-    path: list[str] = []
-    value: Any = content
-    while _is_table(value) and len(value) == 1:
-        [(key, value)] = value.items()
-        path.append(key)
-    return tuple(path)
-
-
-def _common_length(one: Key, other: Key) -> int:
-    length = 0
-    for mine, yours in zip(one, other, strict=False):
-        if mine != yours:
-            break
-        length += 1
-    return length
-
-
-class _Reader:
-    """Turns the content of the file into a `Config`, refusing whatever has no meaning."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    def config(self, content: dict[str, Any]) -> Config:
-        table = self._table((), content, {"services", "partial"})
-        services = self._table(("services",), table.get("services", {}))
-        partial = self._value(("partial",), "flag", table.get("partial", False))
-        entries = {name: self._entry(("services", name), entry) for name, entry in services.items()}
-        return Config(entries, partial, self._source)
-
-    def _entry(self, key: Key, content: object) -> Entry:
-        table = self._table(key, content, {*_IDENTITY, "defaults", "methods"})
-        identity = Identity(
-            **{
-                name: self._value((*key, name), kind, table[name])
-                for name, kind in _IDENTITY.items()
-                if name in table
-            }
-        )
-        for name, value in identity._asdict().items():
-            if value is not None:
-                self._check((*key, name), Identity(**{name: value}).checked)
-        methods = self._table((*key, "methods"), table.get("methods", {}))
-        return Entry(
-            identity,
-            self._calling((*key, "defaults"), table.get("defaults", {})),
-            {name: self._calling((*key, "methods", name), value) for name, value in methods.items()},
-        )
-
-    def _calling(self, key: Key, content: object) -> Calling:
-        table = self._table(key, content, set(_CALLING))
-        calling = Calling(
-            **{name: self._value((*key, name), _CALLING[name], value) for name, value in table.items()}
-        )
-        self._check(key, lambda: calling.envoy_headers(idempotent=False))
-        return calling
-
-    def _retry(self, key: Key, content: object) -> Retry:
-        table = self._table(key, content, set(_RETRY))
-        return Retry(
-            **{name: self._value((*key, name), _RETRY[name], value) for name, value in table.items()}
-        )
-
-    def _value(self, key: Key, kind: str, value: Any) -> Any:
-        if kind == "retry":
-            return self._retry(key, value)
-        if kind == "duration":
-            return self._duration(key, value)
-        if kind == "text" and isinstance(value, str):
-            return value
-        if kind == "flag" and isinstance(value, bool):
-            return value
-        if kind == "whole" and _is_whole(value):
-            return value
-        if _is_list(value) and value:
-            if kind == "wholes" and all(map(_is_whole, value)):
-                return tuple(value)
-            if kind == "texts" and all(isinstance(item, str) for item in value):
-                return tuple(value)
-            if kind == "policies" and all(isinstance(item, str) for item in value):
-                return tuple(item.lower().replace("_", "-") for item in value)
-        raise self._wrong(key, f"must be {_KINDS[kind]}, not {value!r}")
-
-    def _duration(self, key: Key, value: object) -> float:
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-            return float(value)
-        if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
-            return float(match[1]) * _SECONDS[match[2]]
-        raise self._wrong(key, f'must be a duration: seconds, or "500ms", "3s", "2m", "1h", not {value!r}')
-
-    def _table(self, key: Key, content: object, known: set[str] | None = None) -> dict[str, Any]:
-        if not _is_table(content):
-            raise self._wrong(key, f"must be a table, not {content!r}")
-        for name in content:
-            if known is not None and name not in known:
-                raise GenerationError(
-                    f"unknown key {_dotted((*key, name))}; known here: {', '.join(sorted(known))}",
-                    self._source.where((*key, name)),
-                )
-        return content
-
-    def _check(self, key: Key, check: Callable[[], object]) -> None:
-        try:
-            check()
-        except ValueError as error:
-            raise GenerationError(str(error), self._source.where(key)) from error
-
-    def _wrong(self, key: Key, what: str) -> GenerationError:
-        return GenerationError(f"{_dotted(key)} {what}", self._source.where(key))
-
-
-_KINDS = {
-    "text": "text",
-    "flag": "true or false",
-    "whole": "a whole number, 0 or more",
-    "wholes": "a list of whole numbers, not empty",
-    "texts": "a list of texts, not empty",
-    "policies": "a list of the names of Envoy's retry policies, not empty",
-}
-
-
-def _is_table(value: object) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict)
-
-
-def _is_list(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _dotted(key: Key) -> str:
-    return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else f'"{part}"' for part in key)
+    return [(pattern, entries[pattern]) for pattern in patterns]

@@ -44,7 +44,8 @@ class Rpc(NamedTuple):
         renamed: whether that differs from its name in the proto.
         shape: `UnaryUnary`, `UnaryStream`, `StreamUnary` or `StreamStream`.
         handler, async_handler: its method in the servicers.
-        envoy: the arguments of its `EnvoyHeaders`, where anything is said.
+        envoy: the arguments of its `EnvoyHeaders`, if any are configured.
+        aliases: further names that it is served under.
         comment: the proto's, as text.
         deprecated: what a deprecation warning says; empty if it is not deprecated.
     """
@@ -60,6 +61,7 @@ class Rpc(NamedTuple):
     handler: Handler
     async_handler: Handler
     envoy: tuple[tuple[Code, object], ...]
+    aliases: tuple[str, ...]
     comment: str
     deprecated: str
 

@@ -1,10 +1,11 @@
-"""The plugin's parameters: what stands in `--dubbo-mesh_opt=` or in buf.gen.yaml's `opt`."""
+"""The plugin's parameters: those in `--dubbo-mesh_opt=` or in `opt` of buf.gen.yaml."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
+from . import aliases
 from .errors import GenerationError
 from .settings import Identity
 
@@ -17,12 +18,15 @@ class Options(NamedTuple):
     """The parameters, checked.
 
     Attributes:
-        installed: modules that protoc wrote for others, by their dotted paths: they are where they are
-            installed, whatever is said of imports. No parameter says so, but who runs the plugin on a
-            whole project.
+        identity: where the provider of services is found, unless the proto or the config file sets it.
+        aliases: the kinds of aliases of their rpcs, likewise; None means unset.
+        installed: modules that protoc wrote for other projects, by their dotted paths. They are imported from
+            where they are installed, whatever `imports` and `import_prefix` are. Not a parameter: set by
+            whoever runs the plugin on a whole project.
     """
 
     identity: Identity = Identity()
+    aliases: tuple[str, ...] | None = None
     config: str | None = None
     service_config: str | None = None
     api: str = "both"
@@ -34,12 +38,15 @@ class Options(NamedTuple):
 
 HELP = """\
   app=NAME                the application that provides the services: its Kubernetes Service
-  namespace=NAME          that Service's namespace; not said: the caller's own
-  port=NUMBER             that Service's port, 1-65535; not said: 80
-  version=TEXT            Dubbo's version of the services, matched exactly by providers
-  group=TEXT              Dubbo's group of the services, matched exactly by providers
-  config=FILE             TOML that says all of this, timeouts and retries, per service or glob
-                          and per method; wins over options in the proto
+  namespace=NAME          that Service's namespace; default: the caller's own
+  port=NUMBER             that Service's port, 1-65535; default: 80
+  version=TEXT            Dubbo's version of the services
+  group=TEXT              Dubbo's group of the services
+  aliases=lower-first     serve each rpc under its lower-first name too (sayHello for SayHello), as Dubbo
+                          Java's consumers call it without a generated stub; default: no aliases.
+                          Authorization policies by path must then name both paths
+  config=FILE             TOML that sets all of this, timeouts and retries, per service or glob and
+                          per method; wins over options in the proto
   service_config=FILE     a gRPC service config (JSON): its timeout and retryPolicy become Envoy's
   api=both|sync|async     which stubs and servicers to write; default: both
   imports=absolute|relative
@@ -54,6 +61,7 @@ PARAMETERS = {
     "port",
     "version",
     "group",
+    "aliases",
     "config",
     "service_config",
     "api",
@@ -74,6 +82,7 @@ def parse(parameter: str) -> Options:
     given = _split(parameter)
     options = Options(
         identity=_identity(given),
+        aliases=_aliases(given.get("aliases")),
         config=given.get("config"),
         service_config=given.get("service_config"),
         api=_one_of("api", given.get("api"), APIS),
@@ -122,7 +131,7 @@ def _port(value: str | None) -> int | None:
     if value is None:
         return None
     if not re.fullmatch(r"[0-9]{1,5}", value):
-        raise GenerationError(f"parameter port {value!r} is not a port: a whole number from 1 to 65535")
+        raise GenerationError(f"parameter port must be an integer from 1 to 65535, not {value!r}")
     return int(value)
 
 
@@ -130,7 +139,7 @@ def _one_of(name: str, value: str | None, choices: tuple[str, ...]) -> str:
     if value is None:
         return choices[0]
     if value not in choices:
-        raise GenerationError(f"parameter {name}={value!r} is none of {', '.join(choices)}")
+        raise GenerationError(f"parameter {name} must be one of {', '.join(choices)}, not {value!r}")
     return value
 
 
@@ -139,18 +148,34 @@ def _package(value: str) -> str:
 
     if value and not is_importable(value):
         raise GenerationError(
-            f"parameter import_prefix={value!r} is no Python package that an import can name"
+            f"parameter import_prefix must be a Python package that can be imported by name, not {value!r}"
         )
     return value
 
 
 def _emit(value: str | None) -> tuple[str, ...]:
-    kinds = tuple(value.split("+")) if value else ("python",)
+    kinds = _several("emit", value) if value else ("python",)
     for kind in kinds:
         if kind not in EMITS:
-            raise GenerationError(f"parameter emit={kind!r} is none of {', '.join(EMITS)}")
-        if kinds.count(kind) > 1:
-            raise GenerationError(f"parameter emit names {kind} twice")
+            raise GenerationError(f"parameter emit must be one of {', '.join(EMITS)}, not {kind!r}")
         if kind != "python":
             raise GenerationError(f"parameter emit={kind}: this version writes python only")
     return kinds
+
+
+def _aliases(value: str | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    try:
+        return aliases.checked(_several("aliases", value), "parameter aliases")
+    except ValueError as error:
+        raise GenerationError(str(error)) from error
+
+
+def _several(name: str, value: str) -> tuple[str, ...]:
+    """The values of a parameter that takes several, with `+` between them."""
+    values = tuple(value.split("+"))
+    for one in values:
+        if values.count(one) > 1:
+            raise GenerationError(f"parameter {name} names {one} twice")
+    return values

@@ -72,7 +72,7 @@ def _resolver(asked: Request, chosen: Options, warnings: list[str]) -> Resolver:
     config: Config | None = None
     service_config: ServiceConfig | None = None
     if chosen.config is not None:
-        from . import config as config_file
+        from . import config_file
 
         config = config_file.read(chosen.config)
         config.check_names(_services(asked))

@@ -1,4 +1,4 @@
-"""Who wins when several say something: config, then the proto's option, then parameters, then defaults."""
+"""Precedence of configuration sources: config file, options in the proto, gRPC service config, parameters."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 from .comments import SERVICE, where
 from .errors import GenerationError
 from .request_pb2 import MethodOptions
-from .settings import NOTHING
+from .settings import NO_POLICY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from .comments import Path
     from .config import Config
     from .options import Options
     from .request_pb2 import FileDescriptorProto, MethodDescriptorProto
     from .service_config import ServiceConfig
-    from .settings import Calling, Identity
+    from .settings import CallPolicy, Identity
 
 _EXTENSION = 53110  # of dubbo_mesh/v1/options.proto
 _SERVICE_OPTIONS = 3  # ServiceDescriptorProto.options
@@ -26,11 +26,12 @@ _IDEMPOTENT = frozenset({MethodOptions.NO_SIDE_EFFECTS, MethodOptions.IDEMPOTENT
 
 
 class Resolver:
-    """What is said of the services and rpcs of a run, from all sources.
+    """What is configured for the services and rpcs of one run, from all sources.
 
     Attributes:
+        config: the config file, if there is one.
         has_mesh_options: whether any proto may use our options.
-        says_nothing: whether nothing at all says how methods are called.
+        is_empty: whether no source can configure how rpcs are called.
     """
 
     def __init__(
@@ -41,49 +42,54 @@ class Resolver:
         *,
         has_mesh_options: bool = True,
     ) -> None:
+        self.config = config
         self.has_mesh_options = has_mesh_options
-        self.says_nothing = not (has_mesh_options or config or service_config)
-        self._parameters = options.identity
-        self._config = config
+        self.is_empty = not (has_mesh_options or config or service_config)
+        self._identity = options.identity
+        self._aliases = options.aliases
         self._service_config = service_config
 
     def service(self, file: FileDescriptorProto, index: int, full_name: str) -> ResolvedService:
-        """Settles what is said of a service.
+        """Resolves what is configured for a service.
 
         Raises:
-            GenerationError: its option says something that cannot be.
+            GenerationError: a value in its option is not allowed.
         """
         service = file.service[index]
-        identity = self._parameters
-        defaults = NOTHING
+        identity, aliases = self._identity, self._aliases
+        defaults = NO_POLICY
         if self.has_mesh_options:
             from . import proto_options
 
             try:
-                said = proto_options.of_service(service)
+                option = proto_options.of_service(service)
             except ValueError as error:
-                path = (SERVICE, index)
-                raise _wrong(file, f"service {full_name}: {error}", path, _SERVICE_OPTIONS) from error
-            identity = said.identity.over(identity)
-            defaults = said.defaults
-        if self._config is not None:
-            identity = self._config.identity(full_name).over(identity)
-        return ResolvedService(self, file, full_name, identity, defaults)
+                at = _option(file, (SERVICE, index), _SERVICE_OPTIONS)
+                raise GenerationError(f"service {full_name}: {error}", at) from error
+            identity = option.identity.with_defaults(identity)
+            aliases = aliases if option.aliases is None else option.aliases
+            defaults = option.defaults
+        if self.config is not None:
+            identity = self.config.identity(full_name).with_defaults(identity)
+            configured = self.config.aliases(full_name)
+            aliases = aliases if configured is None else configured
+        return ResolvedService(self, file, full_name, identity, aliases or (), defaults)
 
-    def said_outside(self, service: str, method: str) -> tuple[Calling, Calling]:
-        """What the config and the gRPC service config say of a method."""
+    def external_policy(self, service: str, method: str) -> tuple[CallPolicy, CallPolicy]:
+        """What the config file and the gRPC service config configure for an rpc."""
         return (
-            self._config.calling(service, method) if self._config else NOTHING,
-            self._service_config.calling(service, method) if self._service_config else NOTHING,
+            self.config.call_policy(service, method) if self.config else NO_POLICY,
+            self._service_config.call_policy(service, method) if self._service_config else NO_POLICY,
         )
 
 
 class ResolvedService:
-    """One service with what is said of it.
+    """One service with everything that is configured for it.
 
     Attributes:
         full_name: `package.Service`.
-        identity: where its provider is.
+        identity: where its provider is found.
+        aliases: the kinds of aliases that its rpcs have.
     """
 
     def __init__(
@@ -92,37 +98,40 @@ class ResolvedService:
         file: FileDescriptorProto,
         full_name: str,
         identity: Identity,
-        defaults: Calling,
+        aliases: tuple[str, ...],
+        defaults: CallPolicy,
     ) -> None:
+        self.full_name = full_name
         self.identity = identity
+        self.aliases = aliases
         self._resolver = resolver
         self._file = file
-        self.full_name = full_name
         self._defaults = defaults
 
     def envoy_headers(self, method: MethodDescriptorProto, path: Path) -> Mapping[str, Any]:
         """The arguments of `EnvoyHeaders` for the rpc at `path`.
 
         Raises:
-            GenerationError: they say something that cannot be, each alone or all together.
+            GenerationError: a value is not allowed, by itself or together with the others.
         """
         resolver = self._resolver
         idempotent = method.options.idempotency_level in _IDEMPOTENT
-        if resolver.says_nothing and not idempotent:
+        if resolver.is_empty and not idempotent:
             return {}
-        config, grpc_config = resolver.said_outside(self.full_name, method.name)
+        config, grpc_config = resolver.external_policy(self.full_name, method.name)
+        option = NO_POLICY
         try:
-            option = NOTHING
             if resolver.has_mesh_options:
                 from . import proto_options
 
                 option = proto_options.of_method(method)
-            said = config.over(option).over(self._defaults).over(grpc_config)
-            return said.envoy_headers(idempotent)
+            policy = config.with_defaults(option).with_defaults(self._defaults).with_defaults(grpc_config)
+            return policy.envoy_headers(idempotent)
         except ValueError as error:
             message = f"rpc {self.full_name}.{method.name}: {error}"
-            raise _wrong(self._file, message, path, _METHOD_OPTIONS) from error
+            raise GenerationError(message, _option(self._file, path, _METHOD_OPTIONS)) from error
 
 
-def _wrong(file: FileDescriptorProto, message: str, path: Sequence[int], options: int) -> GenerationError:
-    return GenerationError(message, where(file, (*path, options, _EXTENSION), path))
+def _option(file: FileDescriptorProto, path: Path, options: int) -> str:
+    """`file:line` of our option of the service or rpc at `path`, or of that itself."""
+    return where(file, (*path, options, _EXTENSION), path)

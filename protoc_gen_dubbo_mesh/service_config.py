@@ -1,7 +1,7 @@
 """`service_config=FILE`: a gRPC service config (JSON), whose timeouts and retries become Envoy's.
 
 The format: `grpc/service_config/service_config.proto` in grpc-proto, in protobuf's JSON form. What Envoy's
-headers cannot express is said, once for each kind of thing, and never dropped silently.
+headers cannot express is warned of, once for each kind of thing, and never dropped silently.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from .errors import GenerationError
-from .settings import NOTHING, Calling, Retry
+from .settings import NO_POLICY, CallPolicy, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,24 +54,24 @@ class ServiceConfig(NamedTuple):
     """A gRPC service config.
 
     Attributes:
-        methods: what is said by name: of one method, of a service's or (with empty names) of all.
-        warnings: what of it cannot be said in Envoy's headers.
-        path: the file's.
+        methods: policies by name: of one method, of all methods of a service, or (with empty names) of all.
+        warnings: what Envoy's headers cannot express, a line each.
+        path: the file's path.
     """
 
-    methods: Mapping[Name, Calling]
+    methods: Mapping[Name, CallPolicy]
     warnings: tuple[str, ...]
     path: str
 
-    def calling(self, service: str, method: str) -> Calling:
-        """What is said of a method: the most specific entry, alone, as gRPC has it."""
+    def call_policy(self, service: str, method: str) -> CallPolicy:
+        """How a method is called: by the most specific entry alone, which is gRPC's rule."""
         for name in ((service, method), (service, ""), ("", "")):
             if name in self.methods:
                 return self.methods[name]
-        return NOTHING
+        return NO_POLICY
 
     def unmatched(self, services: Mapping[str, Iterable[str]]) -> list[str]:
-        """A warning for each name that means nothing in `services` (full names, with methods)."""
+        """A warning for each name that matches nothing in `services` (full names, with their methods)."""
         return [
             f"{self.path}: no {service}{'/' if method else ''}{method} in the files of this run"
             for service, method in self.methods
@@ -83,7 +83,7 @@ def read(path: str) -> ServiceConfig:
     """Reads a gRPC service config.
 
     Raises:
-        GenerationError: it cannot be read, is no JSON, or is no service config.
+        GenerationError: it cannot be read, is not JSON, or is not a service config.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -104,41 +104,41 @@ class _Reader:
 
     def config(self, content: object) -> ServiceConfig:
         top = self._object("the service config", content)
-        methods: dict[Name, Calling] = {}
+        methods: dict[Name, CallPolicy] = {}
         for index, entry in enumerate(self._list("methodConfig", top.pop("methodConfig", []))):
             at = f"methodConfig[{index}]"
             method_config = self._object(at, entry)
             names = self._list(f"{at}.name", method_config.pop("name", []))
-            calling = self._calling(at, method_config)
+            policy = self._call_policy(at, method_config)
             for name in names:
                 key = self._name(f"{at}.name", name)
                 if key in methods:
                     raise self._wrong(f"{at}.name", f"repeats {'/'.join(key) or 'the default'}")
-                methods[key] = calling
+                methods[key] = policy
         for field in top:
             self._lose(field)
         return ServiceConfig(methods, self._warnings(), self._path)
 
-    def _calling(self, at: str, entry: dict[str, Any]) -> Calling:
+    def _call_policy(self, at: str, entry: dict[str, Any]) -> CallPolicy:
         timeout = entry.pop("timeout", None)
         retry = entry.pop("retryPolicy", None)
         for key in entry:
             self._lose(f"methodConfig.{key}")
-        calling = Calling(
+        policy = CallPolicy(
             timeout=None if timeout is None else self._seconds(f"{at}.timeout", timeout),
             retry=None if retry is None else self._retry(f"{at}.retryPolicy", retry),
         )
         try:
-            calling.envoy_headers(idempotent=False)
+            policy.envoy_headers(idempotent=False)
         except ValueError as error:
             raise self._wrong(at, str(error)) from error
-        return calling
+        return policy
 
     def _retry(self, at: str, value: object) -> Retry | None:
         policy = self._object(at, value)
         attempts = policy.pop("maxAttempts", None)
         if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 2:
-            raise self._wrong(f"{at}.maxAttempts", f"must be a whole number above 1, not {attempts!r}")
+            raise self._wrong(f"{at}.maxAttempts", f"must be an integer of at least 2, not {attempts!r}")
         codes = self._list(f"{at}.retryableStatusCodes", policy.pop("retryableStatusCodes", []))
         numbers = [self._code(f"{at}.retryableStatusCodes", code) for code in codes]
         if not numbers:
@@ -149,7 +149,7 @@ class _Reader:
         for key in policy:
             self._lose(f"methodConfig.retryPolicy.{key}")
         grpc_on = tuple(_RETRIABLE[number] for number in numbers if number in _RETRIABLE)
-        # Without a code that Envoy knows there is nothing to retry on: no other was asked for.
+        # If Envoy knows none of the codes there is nothing to retry on: no other condition was asked for.
         return Retry(attempts=attempts, grpc_on=grpc_on) if grpc_on else None
 
     def _code(self, at: str, code: object) -> int:
@@ -157,13 +157,13 @@ class _Reader:
             return _CODES.index(code)
         if isinstance(code, int) and not isinstance(code, bool) and 0 <= code < len(_CODES):
             return code
-        raise self._wrong(at, f"holds {code!r}, which is no status code of gRPC's")
+        raise self._wrong(at, f"holds {code!r}, which is not a gRPC status code")
 
     def _name(self, at: str, value: object) -> Name:
         name = self._object(at, value)
         service, method = name.get("service", ""), name.get("method", "")
         if not isinstance(service, str) or not isinstance(method, str):
-            raise self._wrong(at, "holds a service or method that is no text")
+            raise self._wrong(at, "holds a service or method that is not a string")
         if method and not service:
             raise self._wrong(at, f"has the method {method!r} without a service")
         return service, method
@@ -189,7 +189,7 @@ class _Reader:
 
     def _warnings(self) -> tuple[str, ...]:
         return tuple(
-            f"{self._path}: {what} ({times}x) cannot be said in Envoy's headers: not applied"
+            f"{self._path}: {what} ({times}x) cannot be expressed in Envoy's headers: not applied"
             for what, times in self._lost.items()
         )
 

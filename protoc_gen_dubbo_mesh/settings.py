@@ -1,4 +1,8 @@
-"""What can be said of services and methods, whoever says it: config, proto, gRPC config or parameters."""
+"""What can be configured for services and rpcs, whichever source configures it.
+
+The sources are the config file, options in the proto, a gRPC service config and the plugin's parameters.
+In all of these types, None means unset.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,15 @@ from typing import Any, NamedTuple
 
 Duration = float  # seconds
 
-# What Envoy may always try again: the request certainly did not reach the provider.
+# What Envoy may retry for any rpc: the request certainly did not reach the provider.
 SAFE_RETRY_ON = ("connect-failure", "refused-stream")
-# And what it may try again for rpcs that are safe to run twice.
+# What it may also retry for rpcs that are safe to run twice.
 IDEMPOTENT_RETRY_ON = (*SAFE_RETRY_ON, "reset")
 IDEMPOTENT_RETRY_GRPC_ON = ("unavailable",)
 
 
 class Identity(NamedTuple):
-    """Where the provider of a service is found. None: not said."""
+    """Where the provider of a service is found."""
 
     app: str | None = None
     namespace: str | None = None
@@ -22,9 +26,9 @@ class Identity(NamedTuple):
     version: str | None = None
     group: str | None = None
 
-    def over(self, other: Identity) -> Identity:
-        """Both, this one winning field by field."""
-        return Identity(*map(_first, self, other))
+    def with_defaults(self, other: Identity) -> Identity:
+        """This, with the fields of `other` where they are unset."""
+        return Identity(*map(_first_set, self, other))
 
     def checked(self, subject: str = "") -> Identity:
         """This, if it can be the address of a Kubernetes Service and the values of headers.
@@ -32,7 +36,7 @@ class Identity(NamedTuple):
         Raises:
             ValueError: it cannot; the message begins with `subject` and the field's name.
         """
-        if self == NOWHERE:
+        if self == NO_IDENTITY:
             return self
         from dubbo_mesh._contract.validation import check_header_value, check_label, check_port
 
@@ -49,11 +53,18 @@ class Identity(NamedTuple):
         return self
 
 
-NOWHERE = Identity()
+NO_IDENTITY = Identity()
 
 
 class Retry(NamedTuple):
-    """When Envoy tries again. None: not said. `attempts` counts the first try too."""
+    """When Envoy retries.
+
+    Attributes:
+        attempts: the number of attempts, including the first.
+        grpc_on, on: conditions, by Envoy's names.
+        status_codes: HTTP status codes to retry on.
+        header_names: response headers to retry on.
+    """
 
     attempts: int | None = None
     grpc_on: tuple[str, ...] | None = None
@@ -63,12 +74,12 @@ class Retry(NamedTuple):
 
     @property
     def has_conditions(self) -> bool:
-        """Whether anything says when to try again."""
+        """Whether any condition is set."""
         return any((self.grpc_on, self.on, self.status_codes, self.header_names))
 
 
-class Calling(NamedTuple):
-    """How a method is called through Envoy. None: not said. Durations in seconds."""
+class CallPolicy(NamedTuple):
+    """How an rpc is called through Envoy; the fields are those of `dubbo_mesh.v1.MethodOptions`."""
 
     timeout: Duration | None = None
     per_try_timeout: Duration | None = None
@@ -80,23 +91,23 @@ class Calling(NamedTuple):
     stream_duration: Duration | None = None
     decorator_operation: str | None = None
 
-    def over(self, other: Calling) -> Calling:
-        """Both, this one winning field by field, within `retry` too."""
-        if other is NOTHING or self is NOTHING:
-            return self if other is NOTHING else other
-        merged = Calling(*map(_first, self, other))
+    def with_defaults(self, other: CallPolicy) -> CallPolicy:
+        """This, with the fields of `other` where they are unset, those of `retry` one by one."""
+        if other is NO_POLICY or self is NO_POLICY:
+            return self if other is NO_POLICY else other
+        merged = CallPolicy(*map(_first_set, self, other))
         if self.retry is not None and other.retry is not None:
-            return merged._replace(retry=Retry(*map(_first, self.retry, other.retry)))
+            return merged._replace(retry=Retry(*map(_first_set, self.retry, other.retry)))
         return merged
 
     def envoy_headers(self, idempotent: bool) -> dict[str, Any]:
-        """The arguments of `dubbo_mesh.EnvoyHeaders` that say this, in its order.
+        """The arguments of the `dubbo_mesh.EnvoyHeaders` that ask for this, in its order.
 
         Args:
-            idempotent: whether the rpc's `idempotency_level` allows for running it twice.
+            idempotent: whether the rpc's `idempotency_level` allows running it twice.
 
         Raises:
-            ValueError: Envoy would ignore it; the message names the field.
+            ValueError: Envoy would ignore a value; the message names the field.
         """
         arguments: dict[str, Any] = {
             "timeout": self.timeout,
@@ -109,25 +120,25 @@ class Calling(NamedTuple):
             "stream_duration": self.stream_duration,
             "decorator_operation": self.decorator_operation,
         }
-        said = {name: value for name, value in arguments.items() if value is not None}
-        if said:
+        given = {name: value for name, value in arguments.items() if value is not None}
+        if given:
             from dubbo_mesh._contract.envoy_headers import EnvoyHeaders
 
-            EnvoyHeaders(**said)
-        return said
+            EnvoyHeaders(**given)
+        return given
 
 
-NOTHING = Calling()
+NO_POLICY = CallPolicy()
 
 
 def _retry_headers(retry: Retry | None, idempotent: bool) -> dict[str, Any]:
-    """Envoy's conditions; where none are said, only what is safe for the rpc."""
+    """The arguments for Envoy's retries; without conditions, those that are safe for the rpc."""
     if retry is None:
         retry = Retry()
         if not idempotent:
             return {}
     if retry.attempts == 0:
-        raise ValueError("retry.attempts counts the first try too: at least 1")
+        raise ValueError("retry.attempts must be at least 1: it includes the first attempt")
     if retry.attempts == 1:
         return {"max_retries": 0}
     headers: dict[str, Any] = {
@@ -143,5 +154,5 @@ def _retry_headers(retry: Retry | None, idempotent: bool) -> dict[str, Any]:
     return headers
 
 
-def _first(first: Any, second: Any) -> Any:
+def _first_set(first: Any, second: Any) -> Any:
     return second if first is None else first

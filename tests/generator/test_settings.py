@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from protoc_gen_dubbo_mesh import config, options, service_config
+from protoc_gen_dubbo_mesh import config_file, options, service_config
 from protoc_gen_dubbo_mesh.config import Config
 from protoc_gen_dubbo_mesh.errors import GenerationError
-from protoc_gen_dubbo_mesh.settings import NOTHING, Calling, Identity, Retry
+from protoc_gen_dubbo_mesh.settings import NO_POLICY, CallPolicy, Identity, Retry
 from tests.generator.compiling import generate_proto
 
 
 def parse(text: str, tmp_path: Path) -> Config:
     path = tmp_path / "mesh.toml"
     path.write_text(text, encoding="utf-8")
-    return config.read(str(path))
+    return config_file.read(str(path))
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def parse(text: str, tmp_path: Path) -> Config:
 )
 def test_durations(given: str, seconds: float, tmp_path: Path) -> None:
     read = parse(f"[services.S.defaults]\ntimeout = {given}\n", tmp_path)
-    assert read.calling("S", "m").timeout == seconds
+    assert read.call_policy("S", "m").timeout == seconds
 
 
 @pytest.mark.parametrize("given", ["-1", '"-1s"', '"1"', '"1 s"', '"s"', "true", "[]", "nan", "inf"])
@@ -82,10 +82,12 @@ def test_methods_beat_defaults_of_more_exact_services(tmp_path: Path) -> None:
         """,
         tmp_path,
     )
-    assert read.calling("a.B", "getOne") == Calling(timeout=1.0, decorator_operation="b")
-    assert read.calling("a.B", "getAll") == Calling(timeout=2.0, per_try_timeout=0.5, decorator_operation="b")
-    assert read.calling("a.B", "put") == Calling(timeout=9.0, decorator_operation="b")
-    assert read.calling("b.B", "put") is NOTHING
+    assert read.call_policy("a.B", "getOne") == CallPolicy(timeout=1.0, decorator_operation="b")
+    assert read.call_policy("a.B", "getAll") == CallPolicy(
+        timeout=2.0, per_try_timeout=0.5, decorator_operation="b"
+    )
+    assert read.call_policy("a.B", "put") == CallPolicy(timeout=9.0, decorator_operation="b")
+    assert read.call_policy("b.B", "put") is NO_POLICY
 
 
 def test_case_counts_in_globs(tmp_path: Path) -> None:
@@ -105,13 +107,13 @@ def test_case_counts_in_globs(tmp_path: Path) -> None:
     ],
 )
 def test_where(text: str, key: tuple[str, ...], line: int) -> None:
-    assert config.Source("c.toml", text).where(key) == (f"c.toml:{line}" if line else "c.toml")
+    assert config_file.Source("c.toml", text).where(key) == (f"c.toml:{line}" if line else "c.toml")
 
 
 def test_over_merges_field_by_field_and_within_retry() -> None:
-    more = Calling(timeout=1.0, retry=Retry(attempts=2))
-    less = Calling(timeout=2.0, per_try_timeout=0.5, retry=Retry(attempts=5, on=("reset",)))
-    assert more.over(less) == Calling(
+    more = CallPolicy(timeout=1.0, retry=Retry(attempts=2))
+    less = CallPolicy(timeout=2.0, per_try_timeout=0.5, retry=Retry(attempts=5, on=("reset",)))
+    assert more.with_defaults(less) == CallPolicy(
         timeout=1.0, per_try_timeout=0.5, retry=Retry(attempts=2, on=("reset",))
     )
 
@@ -150,9 +152,9 @@ def test_the_most_specific_entry_of_a_grpc_config_counts_alone(tmp_path: Path) -
         encoding="utf-8",
     )
     read = service_config.read(str(path))
-    assert read.calling("S", "m") == NOTHING
-    assert read.calling("S", "n") == Calling(timeout=2.5)
-    assert read.calling("T", "m") == Calling(timeout=1.0)
+    assert read.call_policy("S", "m") == NO_POLICY
+    assert read.call_policy("S", "n") == CallPolicy(timeout=2.5)
+    assert read.call_policy("T", "m") == CallPolicy(timeout=1.0)
     assert read.warnings == ()
     assert read.unmatched({"S": ["n"]}) == [f"{path}: no S/m in the files of this run"]
 
@@ -174,7 +176,7 @@ def test_configs_that_are_none(content: str, tmp_path: Path) -> None:
     path = tmp_path / "mesh.toml"
     path.write_bytes(content.encode("utf-8", "surrogatepass"))
     with pytest.raises(GenerationError):
-        config.read(str(path))
+        config_file.read(str(path))
 
 
 def test_no_parameters() -> None:
@@ -188,4 +190,4 @@ def test_parameters() -> None:
 
 
 def test_one_try_is_no_retry() -> None:
-    assert Calling(retry=Retry(attempts=1)).envoy_headers(idempotent=True) == {"max_retries": 0}
+    assert CallPolicy(retry=Retry(attempts=1)).envoy_headers(idempotent=True) == {"max_retries": 0}

@@ -13,20 +13,22 @@ METHOD_FIELD_NUMBER: _ClassVar[int]
 method: _descriptor.FieldDescriptor
 
 class ServiceOptions(_message.Message):
-    __slots__ = ("app", "namespace", "port", "version", "group", "defaults")
+    __slots__ = ("app", "namespace", "port", "version", "group", "defaults", "aliases")
     APP_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     PORT_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
     DEFAULTS_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
     app: str
     namespace: str
     port: int
     version: str
     group: str
     defaults: MethodOptions
-    def __init__(self, app: _Optional[str] = ..., namespace: _Optional[str] = ..., port: _Optional[int] = ..., version: _Optional[str] = ..., group: _Optional[str] = ..., defaults: _Optional[_Union[MethodOptions, _Mapping]] = ...) -> None: ...
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, app: _Optional[str] = ..., namespace: _Optional[str] = ..., port: _Optional[int] = ..., version: _Optional[str] = ..., group: _Optional[str] = ..., defaults: _Optional[_Union[MethodOptions, _Mapping]] = ..., aliases: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class MethodOptions(_message.Message):
     __slots__ = ("timeout", "per_try_timeout", "retry", "inherit_timeout", "hedge_on_per_try_timeout", "upstream_alt_stat_name", "timeout_alt_response", "stream_duration", "decorator_operation")
