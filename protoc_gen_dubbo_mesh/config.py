@@ -58,6 +58,13 @@ class Config(NamedTuple):
             merged = merged.with_defaults(policy)
         return merged
 
+    def where(self, service: str, method: str, field: str) -> str:
+        """`file:line` of what sets `field` of the method's `call_policy`."""
+        for key, policy in self._call_policies(service, method):
+            if getattr(policy, field) is not None:
+                return self.source.where((*key, field))
+        return self.source.path
+
     def _call_policies(self, service: str, method: str) -> Iterator[tuple[Key, CallPolicy]]:
         """What applies to a method, by precedence, each with its key in the file."""
         entries = matching(self.entries, service)

@@ -64,6 +64,7 @@ def _generate(asked: Request, warnings: list[str], installed: frozenset[str]) ->
     response = Response()
     for module in build(asked, chosen, resolver):
         response.add(module.path, renderer.render(module))
+    warnings += resolver.warnings
     return response
 
 

@@ -24,6 +24,9 @@ _SERVICE_OPTIONS = 3  # ServiceDescriptorProto.options
 _METHOD_OPTIONS = 4  # MethodDescriptorProto.options
 _IDEMPOTENT = frozenset({MethodOptions.NO_SIDE_EFFECTS, MethodOptions.IDEMPOTENT})
 
+# The only conditions on which Envoy retries an attempt that exceeded its per-try timeout.
+_RETRY_SLOW_ATTEMPTS = frozenset({"reset", "5xx", "gateway-error"})
+
 
 class Resolver:
     """What is configured for the services and rpcs of one run, from all sources.
@@ -48,6 +51,7 @@ class Resolver:
         self._identity = options.identity
         self._aliases = options.aliases
         self._service_config = service_config
+        self._ending_calls: dict[tuple[str, str], list[str]] = {}
 
     def service(self, file: FileDescriptorProto, index: int, full_name: str) -> ResolvedService:
         """Resolves what is configured for a service.
@@ -81,6 +85,19 @@ class Resolver:
             self.config.call_policy(service, method) if self.config else NO_POLICY,
             self._service_config.call_policy(service, method) if self._service_config else NO_POLICY,
         )
+
+    def warn_of_per_try_timeout(self, at: str, rpc: str, reason: str) -> None:
+        """Adds a warning that a per-try timeout, which is set at `at`, ends calls of an rpc."""
+        self._ending_calls.setdefault((at, reason), []).append(rpc)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was resolved as configured and is hardly intended: one line for each place that causes it."""
+        return [
+            f"{at}: per_try_timeout ends calls of rpc {rpcs[0]}{_and_more(rpcs)} "
+            f"at the first slow attempt: {reason}"
+            for (at, reason), rpcs in self._ending_calls.items()
+        ]
 
 
 class ResolvedService:
@@ -126,10 +143,42 @@ class ResolvedService:
 
                 option = proto_options.of_method(method)
             policy = config.with_defaults(option).with_defaults(self._defaults).with_defaults(grpc_config)
-            return policy.envoy_headers(idempotent)
+            headers = policy.envoy_headers(idempotent)
         except ValueError as error:
             message = f"rpc {self.full_name}.{method.name}: {error}"
             raise GenerationError(message, _option(self._file, path, _METHOD_OPTIONS)) from error
+        if "per_try_timeout" in headers and (reason := _why_slow_attempts_are_not_retried(headers)):
+            at = self._origin_of_per_try_timeout(method, path, config, option)
+            resolver.warn_of_per_try_timeout(at, f"{self.full_name}.{method.name}", reason)
+        return headers
+
+    def _origin_of_per_try_timeout(
+        self, method: MethodDescriptorProto, path: Path, config: CallPolicy, option: CallPolicy
+    ) -> str:
+        """`file:line` of where it is set."""
+        if config.per_try_timeout is not None and self._resolver.config is not None:
+            return self._resolver.config.where(self.full_name, method.name, "per_try_timeout")
+        if option.per_try_timeout is not None:
+            return _option(self._file, path, _METHOD_OPTIONS)
+        return _option(self._file, path[:2], _SERVICE_OPTIONS)
+
+
+def _why_slow_attempts_are_not_retried(headers: Mapping[str, Any]) -> str:
+    """Why Envoy makes no further attempt when one exceeds the per-try timeout; empty if it does."""
+    if headers.get("max_retries") == 0:
+        return "retry.attempts is 1"
+    if headers.get("hedge_on_per_try_timeout") and any(map(headers.get, _CONDITIONS)):
+        return ""  # whatever the conditions are, hedging retries a slow attempt
+    if not _RETRY_SLOW_ATTEMPTS.isdisjoint(headers.get("retry_on", ())):
+        return ""
+    return "Envoy retries slow attempts only if retry.on holds reset, 5xx or gateway-error"
+
+
+_CONDITIONS = ("retry_on", "retry_grpc_on", "retriable_status_codes", "retriable_header_names")
+
+
+def _and_more(rpcs: list[str]) -> str:
+    return f" and {len(rpcs) - 1} more" if len(rpcs) > 1 else ""
 
 
 def _option(file: FileDescriptorProto, path: Path, options: int) -> str:
