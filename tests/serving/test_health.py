@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +16,6 @@ from google.protobuf.wrappers_pb2 import StringValue
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 import dubbo_mesh
-import localmesh
-from dubbo_mesh._health.board import Board
 from dubbo_mesh._health.registration import board_of
 from tests.calling.echo import add_EchoServicer_to_server
 from tests.serving.conftest import Health, Kind, LoopThread, Running
@@ -26,13 +23,14 @@ from tests.serving.providers import AsyncProvider, Provider
 
 Serve = Callable[..., Running]
 
-KEYED = dubbo_mesh.Service(
-    "test.Keyed",
-    dubbo_mesh.Method("/test.Keyed/unary", StringValue, StringValue),
-    app="keyed",
-    version="2.0",
-    group="blue",
-)
+
+def keyed(version: str | None, group: str | None) -> dubbo_mesh.Service:
+    method = dubbo_mesh.Method("/test.Keyed/unary", StringValue, StringValue)
+    return dubbo_mesh.Service("test.Keyed", method, app="keyed", version=version, group=group)
+
+
+KEYED = keyed("2.0", "blue")
+KEYLESS = keyed(None, None)
 
 
 class Keyed(dubbo_mesh.Servicer):
@@ -40,6 +38,14 @@ class Keyed(dubbo_mesh.Servicer):
 
     def unary(self, request: StringValue, context: grpc.ServicerContext) -> StringValue:
         return request
+
+
+class KeyedFirst(Keyed):
+    __mesh__ = keyed("1.0", None)
+
+
+class KeyedSecond(Keyed):
+    __mesh__ = keyed("2.0", None)
 
 
 def test_it_reports_the_server_each_service_and_its_dubbo_key(serve: Serve) -> None:
@@ -58,6 +64,39 @@ def test_an_unknown_service_is_not_found_and_watched_until_it_is_known(serve: Se
     assert raised.value.code() is grpc.StatusCode.NOT_FOUND
     assert "no service" in (raised.value.details() or "")
     assert next(health.watch(name)) == "SERVICE_UNKNOWN"
+
+
+def test_liveness_is_serving_as_long_as_the_process_can_answer(make: Serve, kind: Kind) -> None:
+    """As Kubernetes' `grpc` liveness probes are to hear it, while readiness comes and goes."""
+    seen: list[str] = []
+
+    def look(server: Any) -> None:
+        with grpc.insecure_channel(f"127.0.0.1:{server.ports[0]}") as channel:
+            seen.extend(Health(channel).check(name) for name in ("", "liveness"))
+
+    async def look_from_elsewhere(server: Any) -> None:
+        await asyncio.to_thread(look, server)
+
+    hook = look if kind == "sync" else look_from_elsewhere
+    running = make(on_start=hook, on_drain=hook, drain=30, quiet=0.3).start()
+    running.call("set_serving", "", False)
+    assert running.health().check("liveness") == "SERVING"
+    watch = running.health().watch("liveness")
+    assert next(watch) == "SERVING"
+    running.drain()
+    assert list(watch) == []
+    assert seen == ["NOT_SERVING", "SERVING"] * 2
+    assert running.server.is_serving("liveness") is True
+
+
+def test_liveness_is_no_service(make: Serve) -> None:
+    running = make()
+    with pytest.raises(KeyError, match="liveness"):
+        running.call("set_serving", "liveness", False)
+    check = dubbo_mesh.HealthCheck(lambda: True, service="liveness")
+    with pytest.raises(dubbo_mesh.ConfigurationError, match="no service 'liveness'"):
+        make(health_checks=[check]).start()
+    assert "liveness" not in running.start().health().list()
 
 
 def test_nothing_serves_until_the_start_up_hook_is_done(make: Serve, kind: Kind) -> None:
@@ -101,6 +140,72 @@ def test_taking_the_whole_server_out_takes_its_services_out(serve: Serve) -> Non
     assert {running.health().check(name) for name in ("", "test.Echo")} == {"SERVING"}
 
 
+class TestVersions:
+    """Several versions and groups of one service on one server."""
+
+    NAMES = ("test.Keyed", "test.Keyed:1.0", "test.Keyed:2.0", "blue/test.Keyed:2.0")
+
+    def statuses(self, running: Running) -> list[bool]:
+        says = running.health()
+        listed = says.list()
+        statuses = [says.check(name) for name in self.NAMES]
+        assert statuses == [next(says.watch(name)) for name in self.NAMES]
+        assert statuses == [listed[name] for name in self.NAMES]
+        assert statuses == [
+            "SERVING" if running.server.is_serving(name) else "NOT_SERVING" for name in self.NAMES
+        ]
+        assert (says.check(""), says.check("test.Echo")) == ("SERVING", "SERVING")
+        return [status == "SERVING" for status in statuses]
+
+    @pytest.fixture
+    def running(self, serve: Serve, kind: Kind) -> Running:
+        running = serve(*((Provider(),) if kind == "sync" else (AsyncProvider(),)))
+        for servicer in (KeyedFirst, KeyedSecond, Keyed):
+            board_of(running.server).add(servicer.__mesh__)
+        return running
+
+    def test_each_has_a_status_of_its_own(self, running: Running) -> None:
+        watch = running.health().watch("test.Keyed:1.0")
+        assert next(watch) == "SERVING"
+        running.call("set_serving", "test.Keyed:2.0", False)
+        assert self.statuses(running) == [True, True, False, True]
+        running.call("set_serving", KeyedFirst, False)
+        assert next(watch) == "NOT_SERVING"
+        assert self.statuses(running) == [True, False, False, True]
+        running.call("set_serving", KEYED, False)
+        assert self.statuses(running) == [False, False, False, False]
+        running.call("set_serving", KeyedSecond, True)
+        assert self.statuses(running) == [True, False, True, False]
+
+    def test_the_full_name_means_all_of_them(self, running: Running) -> None:
+        running.call("set_serving", "test.Keyed", False)
+        assert self.statuses(running) == [False, False, False, False]
+        running.call("set_serving", "test.Keyed:1.0", True)
+        assert self.statuses(running) == [True, True, False, False]
+        running.call("set_serving", "test.Keyed", True)
+        assert self.statuses(running) == [True, True, True, True]
+
+    def test_a_health_check_is_about_one_or_all_of_them(self, running: Running) -> None:
+        board = board_of(running.server)
+        board.note("one", "test.Keyed:2.0", passed=False)
+        assert self.statuses(running) == [True, True, False, True]
+        board.note("all", "test.Keyed", passed=False)
+        assert self.statuses(running) == [False, False, False, False]
+        board.note("all", "test.Keyed", passed=True)
+        assert self.statuses(running) == [True, True, False, True]
+
+    def test_one_without_version_has_the_full_name_for_its_key(self, running: Running) -> None:
+        board_of(running.server).add(KEYLESS)
+        running.call("set_serving", KEYLESS, False)
+        assert running.server.is_serving(KEYLESS) is False
+        assert self.statuses(running) == [True, True, True, True]
+        for name in self.NAMES[1:]:
+            running.call("set_serving", name, False)
+        assert running.health().check("test.Keyed") == "NOT_SERVING"
+        running.call("set_serving", KEYLESS, True)
+        assert self.statuses(running) == [True, False, False, False]
+
+
 def test_what_is_not_there_cannot_be_taken_out(serve: Serve) -> None:
     running = serve()
     with pytest.raises(KeyError, match=r"test\.Nobody"):
@@ -120,27 +225,6 @@ def test_watchers_hear_of_draining_and_do_not_hold_up_the_stop(serve: Serve) -> 
     assert not draining.is_alive()
 
 
-def test_watching_leaves_nothing_behind(serve: Serve) -> None:
-    running = serve()
-    board = board_of(running.server)
-    stub = running.health().stub
-    calls: list[Any] = [
-        stub.Watch(health_pb2.HealthCheckRequest(service=name))
-        for name in ("", "test.Echo", "test.Nobody")
-        for _ in range(20)
-    ]
-    for call in calls:
-        next(call)
-    assert watchers(board) == 60
-    for call in calls:
-        call.cancel()
-    localmesh.wait_until(lambda: watchers(board) == 0, what="nobody watches")
-
-
-def watchers(board: Board) -> int:
-    return len(board._watchers)  # pyright: ignore[reportPrivateUsage]
-
-
 def test_health_answers_while_calls_hold_all_threads(loop: LoopThread) -> None:
     running = Running("sync", None, max_workers=2)
     try:
@@ -157,38 +241,6 @@ def test_health_answers_while_calls_hold_all_threads(loop: LoopThread) -> None:
         assert all(call.is_active() for call in calls)
         for call in calls:
             call.cancel()
-    finally:
-        running.close()
-
-
-class Tracing(grpc.ServerInterceptor):
-    """Replaces handlers, as tracing libraries do."""
-
-    def intercept_service(self, continuation: Callable[..., Any], handler_call_details: Any) -> Any:
-        handler = continuation(handler_call_details)
-        if handler is None or handler.request_streaming:
-            return handler
-        behavior = handler.unary_stream if handler.response_streaming else handler.unary_unary
-
-        def traced(request: Any, context: Any) -> Any:
-            return behavior(request, context)
-
-        kind: Any = grpc.unary_unary_rpc_method_handler
-        if handler.response_streaming:
-            kind = grpc.unary_stream_rpc_method_handler
-        return kind(traced, handler.request_deserializer, handler.response_serializer)
-
-
-def test_watch_works_behind_interceptors_that_replace_handlers() -> None:
-    running = Running("sync", None, interceptors=[Tracing()], drain=0.2)
-    try:
-        running.start()
-        watch = running.health().watch("test.Echo")
-        assert next(watch) == "SERVING"
-        running.call("set_serving", "test.Echo", False)
-        assert next(watch) == "NOT_SERVING"
-        running.drain()
-        assert list(watch) == []
     finally:
         running.close()
 
@@ -307,14 +359,3 @@ def test_a_plain_server_that_nobody_has_any_more_goes() -> None:
         assert gone() is None
     finally:
         gc.enable()
-
-
-def test_health_services_leave_no_threads_behind() -> None:
-    before = threading.active_count()
-    for _ in range(3):
-        running = Running("sync", None).start()
-        assert running.health().check() == "SERVING"
-        running.close()
-        del running
-    gc.collect()
-    localmesh.wait_until(lambda: threading.active_count() <= before, what="the threads have ended")

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 WHOLE_SERVER = ""
 """The name under which health checkers ask for the server as a whole."""
 
+LIVENESS = "liveness"
+"""The name for Kubernetes' `grpc` liveness probes: SERVING as long as the process can answer at all.
+
+All other names are NOT_SERVING while the server starts or drains, which is no reason to restart a pod. It is
+no service: it cannot be taken out, no health check is about it, and List does not name it.
+"""
+
 HEALTH = "grpc.health.v1.Health"
 """The full name of gRPC's health service."""
 
@@ -29,6 +36,9 @@ class Board:
 
     A service serves while the server does, unless its owner has taken it or the whole server out, or a health
     check of it or of the whole server fails.
+
+    Each version and group of a service has a status of its own, reported under its Dubbo service key,
+    `[group/]interface[:version]`. The full name in protobuf stands for all of them: it serves while any does.
     """
 
     def __init__(self, *, serving: bool) -> None:
@@ -38,11 +48,11 @@ class Board:
             serving: whether the server takes calls until `serve` says otherwise.
         """
         self._lock = threading.Lock()
-        self._services: dict[str, Service] = {}
-        self._reported: dict[str, str] = {WHOLE_SERVER: WHOLE_SERVER}  # name asked for -> service's full name
+        self._services: dict[str, Service] = {}  # by service key
+        self._keys: dict[str, tuple[str, ...]] = {WHOLE_SERVER: (WHOLE_SERVER,)}  # by any reported name
         self._serving = serving
         self._taken_out: set[str] = set()
-        self._failing: dict[object, str] = {}  # health check -> service
+        self._failing: dict[object, tuple[str, ...]] = {}  # health check -> keys it is about
         self._closed = False
         self._watchers: set[Callable[[], None]] = set()
 
@@ -53,8 +63,8 @@ class Board:
             return tuple(self._services.values())
 
     def service(self, name: str) -> Service | None:
-        """The service of that full name."""
-        return self._services.get(name)
+        """The service of that full name, the first one if there are several versions or groups of it."""
+        return next((service for service in self.services if service.name == name), None)
 
     @property
     def closed(self) -> bool:
@@ -62,11 +72,13 @@ class Board:
         return self._closed
 
     def add(self, service: Service) -> None:
-        """Reports `service`, under its full name and under its Dubbo service key."""
+        """Reports `service`, under its full name and under its service key."""
+        name, key = service.name, service.key
         with self._lock:
-            self._services[service.name] = service
-            self._reported[service.name] = service.name
-            self._reported[service.key] = service.name
+            self._services[key] = service
+            self._keys.setdefault(key, (key,))
+            versions = [other.key for other in self._services.values() if other.name == name]
+            self._keys[name] = tuple(versions)
         self._tell()
 
     def serve(self, serving: bool) -> None:
@@ -75,18 +87,23 @@ class Board:
             self._serving = serving
         self._tell()
 
-    def set_serving(self, service: str, serving: bool) -> None:
+    def set_serving(self, service: str | Service, serving: bool) -> None:
         """Takes a service out, or back in, on behalf of its owner.
+
+        Args:
+            service: a service key, or a full name for all versions and groups of a service; "" for the whole
+                server. A `Service` means that version and group only.
+            serving: whether it takes calls, as far as its owner is concerned.
 
         Raises:
             KeyError: there is no such service on this server.
         """
         with self._lock:
-            name = self._reported[service]
+            keys = self._keys_of(service)
             if serving:
-                self._taken_out.discard(name)
+                self._taken_out.difference_update(keys)
             else:
-                self._taken_out.add(name)
+                self._taken_out.update(keys)
         self._tell()
 
     def note(self, check: object, service: str, *, passed: bool) -> None:
@@ -96,24 +113,28 @@ class Board:
             KeyError: there is no such service on this server.
         """
         with self._lock:
-            name = self._reported[service]
             if passed is (check not in self._failing):
                 return
             if passed:
                 del self._failing[check]
             else:
-                self._failing[check] = name
+                self._failing[check] = self._keys_of(service)
         self._tell()
 
-    def is_serving(self, service: str) -> bool | None:
+    def is_serving(self, service: str | Service) -> bool | None:
         """Whether `service`, by any of the names it is reported under, takes calls; None if it is unknown."""
         with self._lock:
             return self._is_serving(service)
 
+    def has(self, service: str) -> bool:
+        """Whether `service` is the whole server or one of its services: what can be taken out or checked."""
+        with self._lock:
+            return service in self._keys
+
     def snapshot(self) -> dict[str, bool]:
         """Whether each service takes calls, by all the names that are reported."""
         with self._lock:
-            return {name: bool(self._is_serving(name)) for name in self._reported}
+            return {name: bool(self._is_serving(name)) for name in self._keys}
 
     def close(self) -> None:
         """Ends all watches, so that they do not hold up the server's graceful stop."""
@@ -139,12 +160,18 @@ class Board:
         with self._lock:
             self._watchers.discard(changed)
 
-    def _is_serving(self, service: str) -> bool | None:
-        name = self._reported.get(service)
-        if name is None:
-            return None
-        against = (*self._taken_out, *self._failing.values())
-        return self._serving and WHOLE_SERVER not in against and name not in against
+    def _keys_of(self, service: str | Service) -> tuple[str, ...]:
+        if isinstance(service, str):
+            return self._keys[service]
+        return (self._services[service.key].key,)
+
+    def _is_serving(self, service: str | Service) -> bool | None:
+        try:
+            keys = self._keys_of(service)
+        except KeyError:
+            return True if service == LIVENESS else None
+        out = self._taken_out.union(*self._failing.values())
+        return self._serving and WHOLE_SERVER not in out and not out.issuperset(keys)
 
     def _tell(self) -> None:
         with self._lock:

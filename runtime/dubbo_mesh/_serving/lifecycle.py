@@ -158,7 +158,7 @@ class Lifecycle:
             ConfigurationError: one is about a service that is not on the server.
         """
         for check in self.plan.health_checks:
-            if self.board.is_serving(check.service) is None:
+            if not self.board.has(check.service):
                 raise ConfigurationError(
                     f"health check {check.name}: no service {check.service!r} on this server"
                 )

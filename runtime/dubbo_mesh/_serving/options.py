@@ -196,11 +196,11 @@ def reflect(server: grpc.Server | grpc.aio.Server, board: Board) -> None:
     cast("Any", reflection).enable_server_reflection((*names, HEALTH, reflection.SERVICE_NAME), server)
 
 
-def name_of(service: object) -> str:
-    """The name that is meant by a service's name or key, a `Service`, or a generated class."""
+def name_of(service: object) -> str | Service:
+    """The service that is meant by its name or key, a `Service`, or a generated class."""
     if isinstance(service, str):
         return service
     mesh = getattr(service, "__mesh__", service)
     if not isinstance(mesh, Service):
         raise TypeError(f"{service!r} is neither a service's name nor a generated class")
-    return mesh.name
+    return mesh
