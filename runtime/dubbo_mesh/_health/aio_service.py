@@ -53,4 +53,4 @@ def methods_of(board: Board) -> rpcs.Methods:
                     return
                 await changed.wait()
 
-    return rpcs.methods(check, watch, list_)
+    return rpcs.methods(check, watch, list_, read_by_handlers=False)

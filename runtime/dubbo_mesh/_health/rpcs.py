@@ -37,13 +37,35 @@ def all_statuses(board: Board) -> HealthListResponse:
     return response
 
 
-def methods(check: Callable[..., Any], watch: Callable[..., Any], list_: Callable[..., Any]) -> Methods:
-    """Handlers for the three rpcs."""
+def methods(
+    check: Callable[..., Any], watch: Callable[..., Any], list_: Callable[..., Any], *, read_by_handlers: bool
+) -> Methods:
+    """Handlers for the three rpcs.
+
+    Args:
+        check: answers about one service.
+        watch: goes on answering about one service.
+        list_: answers about all services.
+        read_by_handlers: whether these take an iterator and read the one request from it themselves. On the
+            wire it makes no difference.
+    """
+    unary, stream = _READING if read_by_handlers else _GIVEN_A_REQUEST
     request = HealthCheckRequest.FromString
     response = HealthCheckResponse.SerializeToString
     list_request, list_response = HealthListRequest.FromString, HealthListResponse.SerializeToString
     return {
-        f"/{HEALTH}/Check": grpc.unary_unary_rpc_method_handler(check, request, response),
-        f"/{HEALTH}/Watch": grpc.unary_stream_rpc_method_handler(watch, request, response),
-        f"/{HEALTH}/List": grpc.unary_unary_rpc_method_handler(list_, list_request, list_response),
+        f"/{HEALTH}/Check": unary(check, request, response),
+        f"/{HEALTH}/Watch": stream(watch, request, response),
+        f"/{HEALTH}/List": unary(list_, list_request, list_response),
     }
+
+
+_Maker = Callable[..., "grpc.RpcMethodHandler[Any, Any]"]
+_GIVEN_A_REQUEST: tuple[_Maker, _Maker] = (
+    grpc.unary_unary_rpc_method_handler,
+    grpc.unary_stream_rpc_method_handler,
+)
+_READING: tuple[_Maker, _Maker] = (
+    grpc.stream_unary_rpc_method_handler,
+    grpc.stream_stream_rpc_method_handler,
+)

@@ -4,77 +4,121 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import grpc
 
 from . import rpcs
 from .board import Board
 from .messages import HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse
+from .patience import MOST_WAITING, Patience
 from .workers import Workers
 
-_THREADS = 32  # started as needed; a caller that sends no request holds one
+_Request = TypeVar("_Request")
+_Send = Callable[[HealthCheckResponse | None], None]
+"""Sends a response; None ends the call."""
+
+_MOST_THREADS = MOST_WAITING + 16  # so that there is always one that waits for nobody
 
 
 def methods_of(board: Board) -> rpcs.Methods:
     """The rpcs of the health service, for a server of `grpc`."""
     # Threads of its own: when calls hold all of the server's, the sidecar must still hear that it is alive.
-    workers = Workers("dubbo-mesh-health", _THREADS)
+    workers = Workers("dubbo-mesh-health", _MOST_THREADS)
+    patience = Patience()
 
-    def check(request: HealthCheckRequest, context: grpc.ServicerContext) -> HealthCheckResponse:
+    def check(
+        requests: Iterator[HealthCheckRequest], context: grpc.ServicerContext
+    ) -> HealthCheckResponse | None:
+        request = _the_request(requests, context, patience)
         serving = board.is_serving(request.service)
         if serving is None:
             context.abort(grpc.StatusCode.NOT_FOUND, rpcs.unknown(request.service))
         return rpcs.status(serving)
 
-    def list_(request: HealthListRequest, context: grpc.ServicerContext) -> HealthListResponse:
+    def list_(requests: Iterator[HealthListRequest], context: grpc.ServicerContext) -> HealthListResponse:
+        _the_request(requests, context, patience)
         return rpcs.all_statuses(board)
 
-    def watch(
-        request: HealthCheckRequest,
-        context: grpc.ServicerContext,
-        send: Callable[[HealthCheckResponse | None], None] | None = None,
+    for behavior in (check, list_):
+        vars(behavior)["experimental_thread_pool"] = workers
+    return rpcs.methods(check, _Watch(board, workers, patience), list_, read_by_handlers=True)
+
+
+def _the_request(requests: Iterator[_Request], context: grpc.ServicerContext, patience: Patience) -> _Request:
+    with patience.waiting(context):
+        request = next(requests, None)
+    if request is None:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "exactly one request message is required")
+    return request
+
+
+class _Watch:
+    """The handler of Watch, which holds no thread while nothing changes.
+
+    `experimental_non_blocking` is grpc's way to such handlers, and how grpcio's own health service does it.
+    It belongs to the class, and with slots so does all else: an interceptor that wraps the handler by
+    `functools.wraps` copies what an instance has, and grpc would then pass a third argument to its wrapper.
+    A wrapped handler is a generator instead and runs on the server's own threads, as grpcio's does.
+    """
+
+    __slots__ = ("_board", "_patience", "experimental_thread_pool")
+
+    __name__ = "Watch"
+    experimental_non_blocking = True
+
+    def __init__(self, board: Board, workers: Workers, patience: Patience) -> None:
+        self._board = board
+        self._patience = patience
+        self.experimental_thread_pool = workers
+
+    def __call__(
+        self, requests: Iterator[HealthCheckRequest], context: grpc.ServicerContext, send: _Send | None = None
     ) -> Iterator[HealthCheckResponse] | None:
-        if send is None:  # an interceptor has hidden what lets a watch do without a thread
-            return _watch_on_thread(board, request.service, context)
-        watcher = _Watcher(board, request.service, send, workers)
-        board.watch(watcher.changed)
-        if context.add_callback(lambda: board.unwatch(watcher.changed)):
+        request = _the_request(requests, context, self._patience)
+        if send is None:
+            return _watch_on_thread(self._board, request.service, context)
+        watcher = _Watcher(
+            self._board, request.service, context, send, self.experimental_thread_pool, self._patience
+        )
+        if context.add_callback(watcher.close):
             watcher.changed()
         else:
-            board.unwatch(watcher.changed)
+            watcher.close()
         return None
-
-    # How grpcio's own health service keeps Check off the server's threads, and Watch off any.
-    for behavior in (check, list_, watch):
-        vars(behavior)["experimental_thread_pool"] = workers
-    vars(watch)["experimental_non_blocking"] = True
-    return rpcs.methods(check, watch, list_)
 
 
 class _Watcher:
-    """Tells one caller of Watch on a sync server of changes, on the health service's threads."""
+    """Tells one caller of Watch of changes, on the health service's threads."""
 
     def __init__(
         self,
         board: Board,
         service: str,
-        send: Callable[[HealthCheckResponse | None], None],
+        context: grpc.ServicerContext,
+        send: _Send,
         workers: Workers,
+        patience: Patience,
     ) -> None:
         self._board = board
         self._service = service
+        self._context = context
         self._send = send
         self._workers = workers
+        self._patience = patience
         self._lock = threading.Lock()
         self._last: HealthCheckResponse | None = None
         self._news = False
         self._sending = False
-        self._ended = False
+        board.watch(self.changed)
+
+    def close(self) -> None:
+        self._board.unwatch(self.changed)
 
     def changed(self) -> None:
         with self._lock:
             self._news = True
-            if self._sending or self._ended:
+            if self._sending:
                 return
             self._sending = True
         self._workers.submit(self._send_news)
@@ -88,12 +132,12 @@ class _Watcher:
                 self._news = False
             response = rpcs.status(self._board.is_serving(self._service))
             if response != self._last:
-                self._send(response)
                 self._last = response
+                with self._patience.waiting(self._context):
+                    self._send(response)
             if self._board.closed:
-                self._ended = True
                 self._send(None)
-                return
+                return  # still "sending": there will be no more
 
 
 def _watch_on_thread(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import threading
@@ -9,6 +10,8 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
+
+_log = logging.getLogger(__name__)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -72,7 +75,15 @@ class Workers(ThreadPoolExecutor):
             name = f"{self._thread_name}-{self._started}"
             if self._started == 1:
                 weakref.finalize(self, self._tasks.put, None).atexit = False
-        threading.Thread(target=_work, args=(self._tasks, self._idle), name=name, daemon=True).start()
+        thread = threading.Thread(target=_work, args=(self._tasks, self._idle), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The process may have no more threads. The task stays in the queue for the next thread that is
+            # free: an exception would end the thread of grpc's that hands out calls, and with it the server.
+            with self._growing:
+                self._started -= 1
+            _log.warning("cannot start thread %s", name, exc_info=True)
 
 
 def _work(tasks: queue.SimpleQueue[Callable[[], None] | None], idle: threading.Semaphore) -> None:
