@@ -82,10 +82,10 @@ def test_the_error_says_which_name_is_bad(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ValueError, match=r"^cluster_domain .* is not a DNS name"):
         Target("demo", "default", cluster_domain=".".join(["d" * 63] * 4))
     monkeypatch.setenv("CLUSTER_DOMAIN", "cluster_local")
-    with pytest.raises(ValueError, match=r"^CLUSTER_DOMAIN: 'cluster_local'"):
+    with pytest.raises(ConfigurationError, match=r"^CLUSTER_DOMAIN: 'cluster_local'"):
         Target("demo", "default")
     monkeypatch.setenv("POD_NAMESPACE", "a.b")
-    with pytest.raises(ValueError, match=r"^POD_NAMESPACE: 'a\.b'"):
+    with pytest.raises(ConfigurationError, match=r"^POD_NAMESPACE: 'a\.b'"):
         Target("demo")
 
 

@@ -26,6 +26,7 @@ TRACING = tuple(
         "x-request-id",
         "traceparent",
         "tracestate",
+        "baggage",
         "b3",
         "x-b3-traceid",
         "x-b3-spanid",
@@ -36,8 +37,12 @@ TRACING = tuple(
         "x-datadog-trace-id",
         "x-datadog-parent-id",
         "x-datadog-sampling-priority",
+        "x-datadog-origin",
+        "x-datadog-tags",
         "x-cloud-trace-context",
         "sw8",
+        "sw8-correlation",
+        "sw8-x",
         "x-amzn-trace-id",
     )
 )
@@ -109,7 +114,12 @@ def test_what_the_caller_sets_wins(kind: str, back: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "goes_with_it"), [("traceparent", "tracestate"), ("x-b3-spanid", "x-b3-parentspanid")]
+    ("name", "goes_with_it"),
+    [
+        ("traceparent", "tracestate"),
+        ("x-b3-spanid", "x-b3-parentspanid"),
+        ("x-datadog-trace-id", "x-datadog-tags"),
+    ],
 )
 def test_what_says_more_of_a_header_the_caller_sets_stays(name: str, goes_with_it: str, back: str) -> None:
     with relaying("sync", back, ((name, "own"),)) as stub:

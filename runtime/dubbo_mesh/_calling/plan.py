@@ -16,7 +16,11 @@ _VARIANTS_KEPT = 64
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
-_WITH_IT = {"traceparent": "tracestate", "x-b3-spanid": "x-b3-parentspanid"}
+_WITH_IT = {
+    "traceparent": "tracestate",
+    "x-b3-spanid": "x-b3-parentspanid",
+    "x-datadog-trace-id": "x-datadog-tags",  # which hold the upper half of a trace id of 128 bits
+}
 """The second says more of the first: beside a caller's own first, the request's second would be untrue."""
 
 _TIMEOUT_SLACK_MS = 100

@@ -6,7 +6,6 @@ import functools
 import inspect
 import logging
 import math
-import re
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, ParamSpec, Protocol, TypeVar
 
-from .._contract.validation import printable
+from .._contract.validation import is_sendable, printable
 from .attachments import Metadata, read_attachments
 
 if TYPE_CHECKING:
@@ -27,12 +26,6 @@ _log = logging.getLogger(__name__)
 
 _NO_DEADLINE = 10 * 365 * 86_400.0
 """Seconds. Where there is no deadline, grpcio's sync server reports one that is centuries away."""
-
-_SENDABLE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?")
-"""The header values that gRPC sends (core's `validate_metadata.cc`) and HTTP/2 allows (RFC 9113, 8.2.1).
-
-gRPC *receives* any bytes, and fails a call whose own metadata holds anything but printable ASCII.
-"""
 
 
 class ServicerContext(Protocol):
@@ -204,7 +197,7 @@ class RequestContext:
 
 
 def _is_sendable(name: str, value: str | bytes) -> bool:
-    if isinstance(value, bytes) or _SENDABLE.fullmatch(value):
+    if isinstance(value, bytes) or is_sendable(value):
         return True
     _log.debug("%s is not sent on with outgoing calls: gRPC cannot send %s", name, printable(value))
     return False

@@ -1,7 +1,7 @@
-"""`warnings.deprecated` (PEP 702) on every Python.
+"""`warnings.deprecated` (PEP 702) for every supported Python.
 
-Before 3.13 it is typing_extensions', which grpcio brings from 1.75 on. Where nothing brings it, what is
-marked is deprecated for type checkers only.
+Before Python 3.13 it comes from typing_extensions, which grpcio depends on from 1.75 on. Where that is not
+installed, what is marked is deprecated for type checkers only.
 """
 
 from __future__ import annotations

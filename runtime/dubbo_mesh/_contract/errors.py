@@ -1,5 +1,5 @@
-"""The one exception class of this package's own."""
+"""This package's own exception class."""
 
 
 class ConfigurationError(ValueError):
-    """What is needed is not configured, or wrongly; the message names the setting and the remedy."""
+    """A setting is missing or malformed; the message names it and says how to correct it."""

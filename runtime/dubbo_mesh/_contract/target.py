@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from .errors import ConfigurationError
 from .validation import check_domain, check_label, check_port
 
-_log = logging.getLogger("dubbo_mesh")
+_log = logging.getLogger(__name__)
 
 DEFAULT_NAMESPACE = "default"
 DEFAULT_CLUSTER_DOMAIN = "cluster.local"
@@ -20,17 +22,18 @@ DEFAULT_PORT = 80
 class Target:
     """The mesh address of a provider: a Kubernetes Service, as Dubbo's mesh mode resolves it.
 
-    What is left out is filled in when the target is made, with Dubbo Java's precedence
+    What is left out is filled in when the target is created, with Dubbo Java's precedence
     (`ReferenceConfig.meshModeHandleUrl`).
 
     Attributes:
-        app: the provider's application name, which is its Kubernetes Service.
-        namespace: its namespace; if left out `POD_NAMESPACE`, else `default` (and a warning in the log).
+        app: the provider's application name, which is the name of its Kubernetes Service.
+        namespace: its namespace; by default `POD_NAMESPACE`, or `default` (with a warning in the log).
         port: the Service's port.
-        cluster_domain: the cluster's DNS domain; if left out `CLUSTER_DOMAIN`, else `cluster.local`.
+        cluster_domain: the cluster's DNS domain; by default `CLUSTER_DOMAIN`, or `cluster.local`.
 
     Raises:
-        ValueError: a name is no DNS label (RFC 1123), the domain is no DNS name, or the port is none.
+        ValueError: a name is not a DNS label (RFC 1123), the domain is not a DNS name, or the port is not
+            a port. For a variable of the environment it is a ConfigurationError, which is a ValueError.
     """
 
     app: str
@@ -43,19 +46,13 @@ class Target:
         if self.namespace is not None:
             check_label("namespace", self.namespace)
         else:
-            namespace = os.environ.get("POD_NAMESPACE")
-            if namespace:
-                check_label("POD_NAMESPACE:", namespace)
-            else:
-                namespace = _default_namespace(self.app)
+            namespace = _from_environment("POD_NAMESPACE", check_label) or _default_namespace(self.app)
             object.__setattr__(self, "namespace", namespace)
         check_port("port", self.port)
         if self.cluster_domain is not None:
             domain = check_domain("cluster_domain", self.cluster_domain)
-        elif domain := os.environ.get("CLUSTER_DOMAIN", ""):
-            domain = check_domain("CLUSTER_DOMAIN:", domain)
         else:
-            domain = DEFAULT_CLUSTER_DOMAIN
+            domain = _from_environment("CLUSTER_DOMAIN", check_domain) or DEFAULT_CLUSTER_DOMAIN
         object.__setattr__(self, "cluster_domain", domain)
 
     @property
@@ -65,7 +62,7 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """What `:authority` says and Envoy's virtual host matches: `demo.default.svc.cluster.local:50051`."""
+        """The `:authority` that Envoy's virtual host matches: `demo.default.svc.cluster.local:50051`."""
         return f"{self.host}:{self.port}"
 
     @property
@@ -77,7 +74,15 @@ class Target:
         return self.authority
 
 
-@functools.cache  # once for each app is enough of a warning
+def _from_environment(variable: str, check: Callable[[str, str], str]) -> str | None:
+    value = os.environ.get(variable)
+    try:
+        return check(f"{variable}:", value) if value else None
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+@functools.cache  # so that it warns once for each app
 def _default_namespace(app: str) -> str:
     _log.warning(
         "no namespace is known for app %r: using %r. Set it in the proto, in the plugin's options, or let "

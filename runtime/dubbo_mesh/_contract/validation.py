@@ -3,14 +3,15 @@
 import re
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_HOST_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\],=@]+):(?P<port>[0-9]{1,5})")
-_PRINTABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-_LONGEST_DNS_NAME = 253
+_HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})", re.ASCII)
+_HOST_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+_LONGEST_DNS_NAME = 253
 
 
 def check_label(what: str, value: str) -> str:
-    """Returns `value` if it is a DNS label (RFC 1123, as Kubernetes has it for names).
+    """Returns `value` if it is a DNS label (RFC 1123, which Kubernetes applies to names).
 
     Raises:
         ValueError: it is not; the message begins with `what`.
@@ -26,9 +27,9 @@ def check_domain(what: str, value: str) -> str:
     """Returns `value`, a DNS name, without a trailing dot.
 
     Raises:
-        ValueError: it is empty or holds something else than DNS labels; the message begins with `what`.
+        ValueError: it is empty or not made of DNS labels; the message begins with `what`.
     """
-    domain = value[:-1] if value.endswith(".") else value
+    domain = value.removesuffix(".")
     if not domain:
         raise ValueError(f"{what} is empty: leave it out for 'cluster.local'")
     if len(domain) > _LONGEST_DNS_NAME or not all(map(_LABEL.fullmatch, domain.split("."))):
@@ -51,30 +52,71 @@ def check_host_port(what: str, value: str) -> str:
     """Returns `value` if it has the form `host:port`, `1.2.3.4:port` or `[::1]:port`.
 
     Raises:
-        ValueError: it has not; the message begins with `what`.
+        ValueError: it does not, or the host or the port is malformed; the message begins with `what`.
     """
     match = _HOST_PORT.fullmatch(value)
     if match is None:
         raise ValueError(f"{what} {value!r} is not of the form host:port")
+    if match["host"] is None:
+        _check_ipv6(f"{what} {value!r}:", match["v6"])
+    else:
+        _check_host(f"{what} {value!r}:", match["host"])
     check_port(f"{what} {value!r}: port", int(match["port"]))
     return value
 
 
+def _check_host(what: str, host: str) -> None:
+    """Accepts IPv4 addresses and host names, in which underscores are common though not allowed in DNS."""
+    name = host.removesuffix(".")
+    labels = name.split(".")
+    if _is_number(labels[-1]):
+        if len(labels) != 4 or not all(_is_number(label) and int(label) < 256 for label in labels):
+            raise ValueError(f"{what} {host!r} is not an IPv4 address")
+    elif len(name) > _LONGEST_DNS_NAME or not all(map(_HOST_LABEL.fullmatch, labels)):
+        raise ValueError(f"{what} {host!r} is not a host name: labels of letters, digits, '-' and '_'")
+
+
+def _is_number(label: str) -> bool:
+    return label.isascii() and label.isdigit()
+
+
+def _check_ipv6(what: str, address: str) -> None:
+    import ipaddress  # only here, to keep the import of what uses this module cheap
+
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        raise ValueError(f"{what} {address!r} is not an IPv6 address") from None
+
+
 def check_header_value(what: str, value: str) -> str:
-    """Returns `value` if it can be the value of an HTTP/2 header: printable ASCII, no space at either end.
+    """Returns `value` if it can be the value of an HTTP/2 header that gRPC sends.
 
     Raises:
-        ValueError: it cannot; the message begins with `what`.
+        ValueError: it is not printable ASCII, is empty, or begins or ends with a space; the message begins
+            with `what`.
     """
-    if not isinstance(value, str) or not _PRINTABLE.fullmatch(value):
-        raise ValueError(f"{what} {value!r} cannot be a header's value: printable ASCII, not empty")
+    if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+        raise ValueError(
+            f"{what} {value!r} cannot be a header's value: it must be printable ASCII, not empty, "
+            "without a space at either end"
+        )
     return value
 
 
-def printable(text: str, limit: int = 128) -> str:
-    """`text` from a peer, made safe for a log line or a status message.
+def is_sendable(value: str) -> bool:
+    """Whether gRPC sends a header with this value (`validate_metadata.cc`), and HTTP/2 allows it.
 
-    Whatever is not printable ASCII is escaped, and what is longer than `limit` characters is cut short.
+    gRPC *receives* any bytes, but fails a call whose own metadata has a value that is not printable ASCII.
+    It would send a space at either end, which makes the header malformed (RFC 9113, 8.2.1).
+    """
+    return not value or _HEADER_VALUE.fullmatch(value) is not None
+
+
+def printable(text: str, limit: int = 128) -> str:
+    """Returns `text`, received from a peer, made safe for a log line or a status message.
+
+    Whatever is not printable ASCII is escaped, and text longer than `limit` characters is cut short.
     """
     shown = _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
