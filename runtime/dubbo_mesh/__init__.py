@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._calling.stub import UnaryStream as UnaryStream
     from ._calling.stub import UnaryUnary as UnaryUnary
     from ._calling.stub import rpc as rpc
+    from ._context.attachments import Attachments as Attachments
     from ._context.attachments import attachments as attachments
     from ._context.attachments import read_attachments as read_attachments
     from ._context.client_cert import ClientCert as ClientCert
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Attachments": "._context.attachments",
     "ClientCert": "._context.client_cert",
     "ConfigurationError": "._contract.errors",
     "DebugInfo": "._context.error_details",

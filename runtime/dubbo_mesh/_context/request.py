@@ -7,14 +7,14 @@ import inspect
 import logging
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, ParamSpec, Protocol, TypeVar
 
 from .._contract.validation import is_sendable, printable
-from .attachments import Metadata, read_attachments
+from .attachments import Attachments, Metadata, read_attachments
 
 if TYPE_CHECKING:
     from .client_cert import ClientCert
@@ -163,7 +163,7 @@ class RequestContext:
         return self._text("dubbo.tag")
 
     @cached_property
-    def attachments(self) -> Mapping[str, str | bytes]:
+    def attachments(self) -> Attachments:
         """The Dubbo attachments: the caller's own headers, as `read_attachments` finds them."""
         return read_attachments(self.metadata)
 
