@@ -46,6 +46,8 @@ ASYNC_TWINS_IMPORTED_ELSEWHERE = {
     (f"{RUNTIME}._serving.registration", f"{RUNTIME}._serving.aio_servicer"),
     # One function registers the health service on servers of either kind, and loads the twin it needs.
     (f"{RUNTIME}._health.registration", f"{RUNTIME}._health.aio_service"),
+    # The table of handlers serves servers of either kind, and loads the layer that it needs.
+    (f"{RUNTIME}._serving.handlers", f"{RUNTIME}._serving.aio_outermost"),
 }
 
 TWINS_IMPORTED_BY_SHARED_CODE: set[tuple[str, str]] = {
@@ -53,6 +55,8 @@ TWINS_IMPORTED_BY_SHARED_CODE: set[tuple[str, str]] = {
     (f"{RUNTIME}._serving.registration", f"{RUNTIME}._serving.aio_servicer"),
     (f"{RUNTIME}._health.registration", f"{RUNTIME}._health.aio_service"),
     (f"{RUNTIME}._health.registration", f"{RUNTIME}._health.service"),
+    (f"{RUNTIME}._serving.handlers", f"{RUNTIME}._serving.aio_outermost"),
+    (f"{RUNTIME}._serving.handlers", f"{RUNTIME}._serving.outermost"),
 }
 
 # Violations that remain to be mended; the lists end up empty.

@@ -227,26 +227,31 @@ def test_a_stream_can_look_whether_to_end(kind: Kind, make: Serve) -> None:
     assert all(message.value == "on" for message in call)
 
 
-def test_finding_a_handler_costs_a_look_up() -> None:
-    """No call pays for draining while the server does not drain: streams get the very handler registered."""
+def test_what_surrounds_a_handler_is_made_once() -> None:
+    """A call costs one look-up; that holds for unknown paths too, until the server drains."""
     traffic = Traffic()
     handlers = Handlers(traffic, asynchronous=False, strict_routing=False)
 
-    def unary(request: Any, context: Any) -> Any:
+    def echo(request: Any, context: Any) -> Any:
         return request
 
-    stream = Grpc.unary_stream_rpc_method_handler(unary)
-    handlers.register("s", {"stream": stream, "unary": grpc.unary_unary_rpc_method_handler(unary)})
+    shapes = {
+        "stream": Grpc.unary_stream_rpc_method_handler(echo),
+        "unary": Grpc.unary_unary_rpc_method_handler(echo),
+    }
+    handlers.register("s", shapes)
 
     class Details:
-        method = "/s/stream"
+        method = ""
         invocation_metadata = ()
 
-    assert handlers.service(Details()) is stream  # type: ignore[arg-type]
-    Details.method = "/s/unary"
-    assert handlers.service(Details()) is handlers.service(Details())  # type: ignore[arg-type]
+    details: Any = Details()
+    for name in shapes:
+        details.method = f"/s/{name}"
+        assert handlers.service(details) is handlers.service(details)
+    details.method = "/s/nothing"
+    assert handlers.service(details) is None
+    assert traffic.last_call is None
     traffic.leaving = True
-    Details.method = "/s/stream"
-    assert handlers.service(Details()) is not stream  # type: ignore[arg-type]
-    Details.method = "/s/nothing"
-    assert handlers.service(Details()) is None  # type: ignore[arg-type]
+    assert handlers.service(details) is not None  # it marks the refusal
+    assert traffic.last_call is not None

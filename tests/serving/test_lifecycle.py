@@ -39,7 +39,8 @@ def admin() -> Iterator[FakeAdmin]:
 
 def test_it_listens_on_each_distinct_port_of_its_services(make: Serve) -> None:
     with localmesh.ReservedPort() as one, localmesh.ReservedPort() as other:
-        servicers = [servicer_at(port) for port in (one.number, other.number, one.number)]
+        ports = (one.number, other.number, one.number)
+        servicers = [servicer_at(port, f"test.Service{number}") for number, port in enumerate(ports)]
         running = make(*servicers, address=None).start()
         assert running.server.ports == (one.number, other.number)
         for port in running.server.ports:
@@ -48,9 +49,9 @@ def test_it_listens_on_each_distinct_port_of_its_services(make: Serve) -> None:
                     grpc.channel_ready_future(channel).result(5)
 
 
-def servicer_at(port: int) -> dubbo_mesh.Servicer:
+def servicer_at(port: int, name: str) -> dubbo_mesh.Servicer:
     class Servicer(dubbo_mesh.Servicer):
-        __mesh__ = dubbo_mesh.Service(f"test.Of{port}", app="app", port=port)
+        __mesh__ = dubbo_mesh.Service(name, app="app", port=port)
 
     return Servicer()
 

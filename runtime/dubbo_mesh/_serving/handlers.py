@@ -1,4 +1,4 @@
-"""The handlers of one `dubbo_mesh` server: who answers a call."""
+"""The handlers of one `dubbo_mesh` server: which of them answers a call."""
 
 from __future__ import annotations
 
@@ -6,44 +6,51 @@ import logging
 import threading
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import grpc
 
-from .draining import Marking
-from .strict_routing import StrictRouting
+from .._contract.service import Service
+from .answers import Refusal
+from .layer import Handler, Layer, is_exempt
+from .routing import Provider, Providers
 from .traffic import Traffic
-
-if TYPE_CHECKING:
-    from .._contract.service import Service
 
 _log = logging.getLogger(__name__)
 
-_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-
-_EXEMPT = ("/grpc.health.v1.Health/", "/grpc.reflection.")
-"""Paths that are answered whatever the server's life or its users' interceptors say."""
-
 
 class Handlers(grpc.GenericRpcHandler):
-    """The table of a server's handlers.
+    """The table of a server's handlers, and the layer around them.
 
     grpc's two ways to register become one: methods registered by name come first, as grpc has it, then
-    generic handlers in their order. (An async server waits anew for every method registered by name at each
-    call.)
+    generic handlers in their order. (An async server of grpc's waits anew, at each call, for every method
+    that is registered by name.)
     """
 
     def __init__(self, traffic: Traffic, *, asynchronous: bool, strict_routing: bool) -> None:
-        self._traffic = traffic
-        self._services: dict[str, Service] = {}
-        self._strict = StrictRouting(self._services, asynchronous=asynchronous) if strict_routing else None
-        self._by_path: dict[str, _Handler] = {}
-        self._generic: list[grpc.GenericRpcHandler] = []
-        self._marking = Marking(traffic)
+        """An empty table.
 
-    def register(self, service_name: str, methods: Mapping[str, _Handler]) -> None:
+        Args:
+            traffic: how calls are to be treated at this point of the server's life.
+            asynchronous: whether the server is one of grpc.aio.
+            strict_routing: whether a call must ask for exactly the version and group of a servicer.
+        """
+        self._traffic = traffic
+        self._strict = strict_routing
+        self._layer = _layer(traffic, asynchronous=asynchronous)
+        self._intercepted = False
+        self._registered: dict[str, Handler] = {}
+        self._providers: dict[str, Providers[Handler]] = {}
+        self._generic: list[grpc.GenericRpcHandler] = []
+        self._ready: dict[str, Handler] = {}  # by path: answers whatever a call's metadata say
+
+    def register(self, service_name: str, methods: Mapping[str, Handler]) -> None:
         """Adds methods by their names, as `grpc.Server.add_registered_method_handlers` does."""
-        self._by_path.update({f"/{service_name}/{name}": handler for name, handler in methods.items()})
+        added = {f"/{service_name}/{name}": handler for name, handler in methods.items()}
+        if not added.keys().isdisjoint(self._registered):
+            _log.warning("%s has been added before: the servicer that was added last answers", service_name)
+        self._registered.update(added)
+        self._ready.clear()
 
     def extend(self, generic: Iterable[grpc.GenericRpcHandler]) -> None:
         """Adds generic handlers, after those that are there.
@@ -57,33 +64,92 @@ class Handlers(grpc.GenericRpcHandler):
                 raise TypeError(f"{handler!r} is not a grpc.GenericRpcHandler: it has no service method")
         self._generic += added
 
-    def add(self, service: Service, methods: Mapping[str, _Handler]) -> None:
-        """Adds the methods of one servicer of `service`."""
-        self._services[service.name] = service
-        self.register(service.name, methods)
+    def add(self, service: Service, methods: Mapping[str, Handler], owner: str = "a servicer") -> None:
+        """Adds a servicer of `service`. Several are told apart by version and group.
+
+        Args:
+            service: with the servicer's version and group.
+            methods: its handlers by rpc name, aliases included.
+            owner: the servicer's class, for messages.
+
+        Raises:
+            ValueError: there is one of the same version and group already.
+        """
+        providers = self._providers.setdefault(service.name, Providers(service.name, self._strict))
+        providers.add(Provider(service, dict(methods), owner))
+        self._ready.clear()
 
     def around(self, interceptors: Sequence[Any]) -> list[Any]:
-        """What the server passes to grpc as its interceptors, given its users'."""
-        return list(interceptors)
+        """The interceptors of the server, given its users'.
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> _Handler | None:
-        """Finds the handler of a call."""
+        With interceptors the outermost layer is the first of them; without any it is in the table.
+        """
+        self._intercepted = bool(interceptors)
+        return [self._layer.interceptor(self.service), *interceptors] if interceptors else []
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+        """Finds the handler of a call; called by grpc."""
         path = handler_call_details.method
-        if self._strict is not None:
-            refusing = self._strict.service(handler_call_details)
-            if refusing is not None:
-                return refusing
-        handler = self._by_path.get(path)
-        if handler is None:
-            for generic in self._generic:
-                handler = generic.service(handler_call_details)
-                if handler is not None:
-                    break
-            else:
-                return None
-        if self._traffic.leaving and not path.startswith(_EXEMPT):
-            self._traffic.note_call()
-        return self._marking.around(path, handler)
+        ready = self._ready.get(path)
+        if ready is not None and not self._traffic.leaving:
+            return ready
+        if self._intercepted and not is_exempt(path):
+            try:
+                return self._find(handler_call_details)[0]
+            except Refusal as refusal:
+                return self._layer.refusing(refusal)
+        self._layer.arrives(path)
+        try:
+            handler, variant = self._find(handler_call_details)
+            answering = self._layer.around(path, handler, variant=variant)
+        except Exception as error:  # noqa: BLE001 - a generic handler of the user's may raise anything
+            return self._layer.failed(error)
+        if answering is not None and self._answers_every_call(path):
+            self._ready[path] = answering
+        return answering
+
+    def _find(self, details: grpc.HandlerCallDetails) -> tuple[Handler | None, str]:
+        """The handler as it was registered, and what tells it from others that answer the same path.
+
+        Raises:
+            Refusal: no servicer is of the version and group that the call asks for.
+        """
+        path = details.method
+        handler = self._registered.get(path)
+        if handler is not None:
+            return handler, ""
+        name, _, rpc = path[1:].rpartition("/")
+        providers = self._providers.get(name)
+        if providers is not None:
+            provider = providers.choose(details.invocation_metadata)
+            if provider is None:
+                raise Refusal(grpc.StatusCode.UNIMPLEMENTED, providers.refusal(details.invocation_metadata))
+            handler = provider.handlers.get(rpc)
+            if handler is not None:
+                return handler, provider.service.key
+        for generic in self._generic:
+            handler = generic.service(details)
+            if handler is not None:
+                return handler, ""
+        return None, ""
+
+    def _answers_every_call(self, path: str) -> bool:
+        if path in self._registered:
+            return True
+        name, _, rpc = path[1:].rpartition("/")
+        provider = self._providers[name].for_every_call() if name in self._providers else None
+        return provider is not None and rpc in provider.handlers
+
+
+def _layer(traffic: Traffic, *, asynchronous: bool) -> Layer:
+    # The twin that is not needed is not loaded.
+    if asynchronous:
+        from .aio_outermost import Outermost as AsyncOutermost
+
+        return AsyncOutermost(traffic)
+    from .outermost import Outermost
+
+    return Outermost(traffic)
 
 
 _tables: weakref.WeakKeyDictionary[object, Handlers] = weakref.WeakKeyDictionary()

@@ -1,198 +1,156 @@
 """Servicers on servers: generated `add_…_to_server` functions end here.
 
-Handlers are wrapped so that `current_request()` works in them and what they fail to catch stays in the house.
 A servicer may be sync or async and the server of `grpc` or of `grpc.aio`, in every combination that grpc has.
+On grpc's own servers a handler also has its request's context. On `dubbo_mesh.Server` it is the servicer's
+own method, and the server's outermost layer sees to the rest.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+import threading
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from .._context.request import Serving, serving
 from .._contract.service import Method, Service
 from .aio_servicer import Servicer as AsyncServicer
 from .handlers import handlers_of
+from .layer import Handler, handler_of
+from .request_scope import handing_out, scoped
 
-_log = logging.getLogger("dubbo_mesh")
-
-_Behavior = Callable[[Any, Any], Any]
-_NO_MORE = object()
+_log = logging.getLogger(__name__)
 
 
 def add_servicer(servicer: object, server: grpc.Server | grpc.aio.Server, service: Service) -> None:
-    """Serves `servicer` on `server`, under each rpc's name and its lower-first alias, with health.
+    """Serves `servicer` on `server`, with health.
 
-    Dubbo Java's consumers without a stub call `/svc/sayHello` for an rpc `SayHello` (apache/dubbo#9739).
+    Each rpc answers under its own name and under its aliases, of which there are none unless the service's
+    options ask for them.
+
+    Args:
+        servicer: an instance of a servicer of `service`, or any object with methods of the rpcs' names.
+        server: any server of `grpc` or `grpc.aio`, before it is started.
+        service: what is served. If a class of the servicer's has its own `Service` of that name as its
+            `__mesh__`, with another version or group, that one counts.
 
     Raises:
-        TypeError: a method is async and the server is not.
+        TypeError: the servicer is of another service, or has an async method and the server is not async.
         AttributeError: the servicer lacks a method.
+        ValueError: a `dubbo_mesh` server has a servicer of the same version and group already.
     """
+    service = _service_as(servicer, service)
     on_aio = isinstance(server, grpc.aio.Server)
-    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+    table = handlers_of(server)
+    handlers: dict[str, Handler] = {}
     for method in service.methods.values():
-        behavior = _wrapped(getattr(servicer, method.attribute), servicer, method, on_aio)
-        make_handler = _HANDLERS[method.client_streaming, method.server_streaming]
-        handlers[method.name] = make_handler(
+        behavior = _behavior(servicer, service, method, on_aio=on_aio)
+        if table is None:
+            behavior = scoped(behavior, on_aio=on_aio, streaming=method.server_streaming)
+        handler = handler_of(
             behavior,
+            request_streaming=method.client_streaming,
+            response_streaming=method.server_streaming,
             request_deserializer=method.request_type.FromString,
             response_serializer=method.response_type.SerializeToString,
         )
-    for name in tuple(handlers):
-        handlers.setdefault(name[0].lower() + name[1:], handlers[name])
-    table = handlers_of(server)
+        for name in (method.name, *method.aliases):
+            handlers[name] = handler
     if table is not None:
-        table.add(service, handlers)
+        table.add(service, handlers, type(servicer).__name__)
     else:
+        _note_servicer(servicer, server, service)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.name, handlers),))
         # As protoc's code does, for the faster way through grpc's core; types-grpcio lacks it.
         untyped: Any = server
         untyped.add_registered_method_handlers(service.name, handlers)
 
     from .._health.registration import (
-        board_of,
-    )  # here, so that who only calls does not load the health service
+        board_of,  # here, so that who only calls does not load the health service
+    )
 
     board_of(server).add(service)
 
 
-_HANDLERS: dict[tuple[bool, bool], Callable[..., grpc.RpcMethodHandler[Any, Any]]] = {
-    (False, False): grpc.unary_unary_rpc_method_handler,
-    (False, True): grpc.unary_stream_rpc_method_handler,
-    (True, False): grpc.stream_unary_rpc_method_handler,
-    (True, True): grpc.stream_stream_rpc_method_handler,
-}
+def services_of(servicer: object) -> tuple[Service, ...]:
+    """The services of a servicer: more than one if its class derives from several generated ones.
+
+    Raises:
+        TypeError: it has none.
+    """
+    found: dict[str, Service] = {}
+    if not isinstance(servicer, type):
+        for service in _declared(servicer):
+            found.setdefault(service.name, service)
+    if not found:
+        raise TypeError(
+            f"{servicer!r} must be an instance of a servicer generated by protoc-gen-dubbo-mesh; servicers "
+            f"generated by protoc are added by their own add_..._to_server(servicer, server)"
+        )
+    return tuple(found.values())
 
 
-def _wrapped(behavior: _Behavior, servicer: object, method: Method, on_aio: bool) -> _Behavior:
-    """`behavior` in the wrapper of its kind, as grpc tells kinds apart."""
+def _declared(servicer: object) -> list[Service]:
+    """The services in `__mesh__` of the servicer and its classes, the nearest first."""
+    places = (getattr(servicer, "__dict__", {}), *(vars(cls) for cls in type(servicer).__mro__))
+    return [place["__mesh__"] for place in places if isinstance(place.get("__mesh__"), Service)]
+
+
+def _service_as(servicer: object, service: Service) -> Service:
+    """`service` as the servicer has it.
+
+    Raises:
+        TypeError: it is a servicer of other services only.
+    """
+    declared = _declared(servicer)
+    for own in declared:
+        if own.name == service.name:
+            return own
+    if declared:
+        names = ", ".join(dict.fromkeys(own.name for own in declared))
+        raise TypeError(f"{type(servicer).__name__} is a servicer of {names}, not of {service.name}")
+    return service
+
+
+def _behavior(servicer: object, service: Service, method: Method, *, on_aio: bool) -> Callable[..., Any]:
+    behavior: Callable[..., Any] | None = getattr(servicer, method.attribute, None)
+    if behavior is None:
+        raise AttributeError(
+            f"{type(servicer).__name__} has no method {method.attribute}, which {service.name} needs for its "
+            f"rpc {method.name}"
+        )
     generates = inspect.isasyncgenfunction(behavior)
     awaits = inspect.iscoroutinefunction(behavior)
     if (generates or awaits) and not on_aio:
         raise TypeError(
             f"{type(servicer).__name__}.{method.attribute} is async: serve it on a server of grpc.aio"
         )
-    if not on_aio:
-        return _sync_stream(behavior) if method.server_streaming else _sync_unary(behavior)
-    if method.server_streaming and not awaits and (generates or isinstance(servicer, AsyncServicer)):
-        # A plain function of an async servicer hands out an async iterator.
-        return _async_stream(behavior)
-    if awaits:
-        return _async_unary(behavior)
-    return _sync_stream(behavior) if method.server_streaming else _sync_unary(behavior)
+    plain = not (generates or awaits or inspect.isgeneratorfunction(behavior))
+    if on_aio and plain and method.server_streaming and isinstance(servicer, AsyncServicer):
+        return handing_out(behavior)
+    return behavior
 
 
-def _sync_unary(behavior: _Behavior) -> _Behavior:
-    def handle(request: Any, context: grpc.ServicerContext) -> Any:
-        served = Serving(context)
-        mark = serving.set(served)
-        try:
-            return behavior(request, context)
-        except Exception as error:
-            _refuse(context, error)
-            raise
-        finally:
-            serving.reset(mark)
-            served.end()
-
-    return handle
+_servicers: weakref.WeakKeyDictionary[object, dict[str, str]] = weakref.WeakKeyDictionary()
+_noting = threading.Lock()
 
 
-def _sync_stream(behavior: _Behavior) -> _Behavior:
-    def handle(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        served = Serving(context)
-        mark: Serving | None = served
-
-        def run(step: Callable[..., Any], *args: Any) -> Any:
-            # The mark stands only while the handler's own code runs: the generator may be dropped between two
-            # responses and closed by whichever thread collects it, which may be serving another request.
-            nonlocal mark
-            before = serving.set(mark)
-            try:
-                return step(*args)
-            except Exception as error:
-                _refuse(context, error)
-                raise
-            finally:
-                mark = serving.get()  # it differs in a block of ignore_deadline()
-                serving.reset(before)
-
-        responses: Any = None
-        try:
-            responses = run(lambda: iter(behavior(request, context)))
-            while (response := run(next, responses, _NO_MORE)) is not _NO_MORE:
-                yield response
-        finally:
-            try:
-                close = getattr(responses, "close", None)
-                if close is not None:
-                    run(close)
-            finally:
-                served.end()
-
-    return handle
-
-
-def _async_unary(behavior: _Behavior) -> _Behavior:
-    async def handle(request: Any, context: Any) -> Any:
-        served = Serving(context)
-        serving.set(served)  # the task is this rpc's own: there is nothing to reset
-        try:
-            return await behavior(request, context)
-        except Exception as error:
-            await _refuse_async(context, error)
-            raise
-        finally:
-            served.end()
-
-    return handle
-
-
-def _async_stream(behavior: _Behavior) -> _Behavior:
-    async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
-        served = Serving(context)
-        serving.set(served)
-        try:
-            async for response in behavior(request, context):
-                yield response
-        except Exception as error:
-            await _refuse_async(context, error)
-            raise
-        finally:
-            served.end()
-
-    return handle
-
-
-def _refuse(context: Any, error: Exception) -> None:
-    """Ends the rpc with INTERNAL, unless the handler has settled its status before it raised."""
-    if not _settled(context, error):
-        context.abort(grpc.StatusCode.INTERNAL, _log_and_describe(error))
-
-
-async def _refuse_async(context: Any, error: Exception) -> None:
-    if not _settled(context, error):
-        await context.abort(grpc.StatusCode.INTERNAL, _log_and_describe(error))
-
-
-def _settled(context: Any, error: Exception) -> bool:
-    """Whether the handler has called abort() or set_code(): then grpc does as it says."""
-    if isinstance(error, grpc.aio.AbortError):
-        return True
-    code = getattr(context, "code", None)  # the context of a sync handler on an aio server has none
-    return code is not None and code() not in (None, 0, grpc.StatusCode.OK)
-
-
-def _log_and_describe(error: Exception) -> str:
-    """Logs an exception that a handler let go, and says of it what a caller may know: where to find it."""
-    mark = serving.get()
-    request_id = None if mark is None else mark.request.request_id
-    where = "" if request_id is None else f", x-request-id {request_id}"
-    _log.error("a handler failed%s", where, exc_info=error)
-    return f"internal error: see the server's log{where}"
+def _note_servicer(servicer: object, server: object, service: Service) -> None:
+    """Warns of a second servicer of a service on a server of grpc's own, where the last one wins silently."""
+    name = type(servicer).__name__
+    with _noting:
+        known = _servicers.setdefault(server, {})
+        before = known.get(service.name)
+        known[service.name] = name
+    if before is not None:
+        _log.warning(
+            "%s is served by %s and by %s on one server: the one added last answers. "
+            "dubbo_mesh.Server tells servicers apart by version and group",
+            service.name,
+            before,
+            name,
+        )

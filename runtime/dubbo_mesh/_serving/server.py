@@ -20,7 +20,7 @@ from .._sidecar.admin import Sidecar
 from . import options as _serving
 from .handlers import Handlers, own
 from .lifecycle import LOGGER, Lifecycle
-from .registration import add_servicer
+from .registration import add_servicer, services_of
 from .traffic import Traffic
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -130,7 +130,7 @@ class Server(grpc.Server):
             quiet=quiet,
             grace=grace,
         )
-        services = [_serving.service_of(servicer) for servicer in servicers]
+        services = [services_of(servicer) for servicer in servicers]
         traffic = Traffic()
         self._handlers = Handlers(traffic, asynchronous=False, strict_routing=strict_routing)
         own(self, self._handlers)
@@ -152,8 +152,9 @@ class Server(grpc.Server):
         self._on_drain = on_drain
         self._reflection = reflection
         self._ports: list[int] = []
-        for servicer, service in zip(servicers, services, strict=True):
-            add_servicer(servicer, self, service)
+        for servicer, served in zip(servicers, services, strict=True):
+            for service in served:
+                add_servicer(servicer, self, service)
 
     @property
     def ports(self) -> tuple[int, ...]:

@@ -1,0 +1,267 @@
+"""The outermost layer of a server on asyncio. `outermost` is the twin, and handles sync handlers here too.
+
+The context that grpc.aio passes to handlers takes no attributes and cannot be replaced while a call runs:
+while the server drains, handlers get a stand-in that marks what they send. A handler that was running before,
+and then sends initial metadata itself or aborts, sends them unmarked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+
+from .._context.request import Serving, serving
+from .answers import Refusal, answer_to, is_ok, not_serving
+from .contexts import RecordingContext
+from .draining import LEAVING, marked
+from .foreign import refusing
+from .layer import Behavior, Handler, Layer, behavior_of, handler_of
+from .outermost import stream as sync_stream
+from .outermost import unary as sync_unary
+from .traffic import Traffic
+
+Serializer = Callable[[Any], bytes]
+
+
+class Outermost(Layer):
+    """The layer of a server on asyncio."""
+
+    def refusing(self, refusal: Refusal) -> Handler:
+        async def refuse(_requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+            if self.traffic.leaving:
+                mark_status(context)
+            await context.abort(refusal.code, refusal.details)
+            yield  # never reached; it makes this a generator
+
+        # A handler of streams does not wait for a request, whatever the rpc's shape.
+        return handler_of(refuse, request_streaming=True, response_streaming=True)
+
+    def interceptor(
+        self, find: Callable[[grpc.HandlerCallDetails], Handler | None]
+    ) -> grpc.aio.ServerInterceptor:
+        return _Interceptor(self, find)
+
+    def _wrapped(self, handler: Handler, *, exempt: bool) -> Handler:
+        behavior, traffic = behavior_of(handler), self.traffic
+        # As grpc.aio tells handlers apart. What does not write responses itself serializes them in the layer:
+        # grpc would tell callers the text of an exception of a serializer's.
+        serializer = handler.response_serializer
+        writes = False
+        if handler.response_streaming and inspect.iscoroutinefunction(behavior):
+            wrapped, writes = _writer(behavior, traffic, exempt=exempt), True
+        elif handler.response_streaming and inspect.isasyncgenfunction(behavior):
+            wrapped, writes = _stream(behavior, traffic, exempt=exempt), True
+        elif handler.response_streaming:
+            wrapped = sync_stream(behavior, traffic, self._recording, serializer, exempt=exempt)
+        elif inspect.iscoroutinefunction(behavior) or inspect.isasyncgenfunction(behavior):
+            wrapped = _unary(behavior, traffic, serializer, exempt=exempt)
+        else:
+            wrapped = sync_unary(behavior, traffic, self._recording, serializer, exempt=exempt)
+        deserializer = handler.request_deserializer
+        return handler_of(
+            wrapped,
+            request_streaming=handler.request_streaming,
+            response_streaming=handler.response_streaming,
+            # A stream's requests are deserialized where the handler reads them.
+            request_deserializer=deserializer and refusing(deserializer, raising=handler.request_streaming),
+            response_serializer=serializer if writes else None,
+        )
+
+    def _recording(self, context: Any) -> RecordingContext:
+        return RecordingContext(context, self.traffic)
+
+
+class _Interceptor(grpc.aio.ServerInterceptor):
+    """The first of a server's interceptors: what the others return or raise passes here."""
+
+    def __init__(self, layer: Outermost, find: Callable[[grpc.HandlerCallDetails], Handler | None]) -> None:
+        self._layer = layer
+        self._find = find
+
+    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        layer = self._layer
+        exempt = layer.arrives(handler_call_details.method)
+        try:
+            if exempt:
+                return self._find(handler_call_details)
+            return layer.around(handler_call_details.method, await continuation(handler_call_details))
+        except BaseException as error:
+            if _is_own_cancellation(error):
+                raise
+            return layer.failed(error)
+
+
+def _unary(behavior: Behavior, traffic: Traffic, serializer: Serializer | None, *, exempt: bool) -> Behavior:
+    """A coroutine function with one response."""
+
+    async def respond(request: Any, context: Any) -> Any:
+        mark = Serving(context)
+        serving.set(mark)  # the task is this call's own: there is nothing to reset
+        try:
+            if traffic.held or traffic.leaving:
+                context = await _enter(traffic, context, exempt=exempt)
+            if request.__class__ is Refusal:
+                raise request
+            response = await behavior(request, context)
+            if serializer is not None:
+                response = serializer(response) if is_ok(context.code()) else b""
+            if traffic.leaving:
+                await mark_response(context)
+        except BaseException as error:
+            await _end(traffic, context, error)
+            raise
+        finally:
+            mark.end()
+        return response
+
+    return respond
+
+
+def _stream(behavior: Behavior, traffic: Traffic, *, exempt: bool) -> Behavior:
+    """An async generator function, as a coroutine function that writes its responses."""
+
+    async def respond(request: Any, context: Any) -> None:
+        mark = Serving(context)
+        serving.set(mark)
+        silent = True
+        try:
+            if traffic.held or traffic.leaving:
+                context = await _enter(traffic, context, exempt=exempt)
+            if request.__class__ is Refusal:
+                raise request
+            responses = behavior(request, context)
+            try:
+                async for response in responses:
+                    if silent:
+                        silent = False
+                        if traffic.leaving:
+                            await mark_response(context)
+                    await context.write(response)
+            finally:
+                await responses.aclose()
+            if silent and traffic.leaving:
+                mark_status(context)
+        except BaseException as error:
+            await _end(traffic, context, error)
+            raise
+        finally:
+            mark.end()
+
+    return respond
+
+
+def _writer(behavior: Behavior, traffic: Traffic, *, exempt: bool) -> Behavior:
+    """A coroutine function that writes its responses."""
+
+    async def respond(request: Any, context: Any) -> None:
+        mark = Serving(context)
+        serving.set(mark)
+        try:
+            if traffic.held or traffic.leaving:
+                context = await _enter(traffic, context, exempt=exempt)
+            if request.__class__ is Refusal:
+                raise request
+            await behavior(request, context)
+            if traffic.leaving:
+                mark_status(context)
+        except BaseException as error:
+            await _end(traffic, context, error)
+            raise
+        finally:
+            mark.end()
+
+    return respond
+
+
+async def _enter(traffic: Traffic, context: Any, *, exempt: bool) -> Any:
+    """Waits until the server serves; returns the context for the handler.
+
+    Raises:
+        Refusal: it does not come to that.
+    """
+    if traffic.held and not exempt:
+        loop = asyncio.get_running_loop()
+        released = asyncio.Event()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(released.set)
+
+        traffic.when_released(wake)
+        await released.wait()
+        if traffic.refused:
+            raise not_serving()
+    return _LeavingContext(context) if traffic.leaving else context
+
+
+class _LeavingContext:
+    """A stand-in for grpc.aio's context that marks what is sent first: initial metadata or a mere status."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self._silent = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    async def send_initial_metadata(self, initial_metadata: Iterable[tuple[str, str | bytes]]) -> None:
+        await self._context.send_initial_metadata(marked(initial_metadata))
+        self._silent = False
+
+    async def write(self, message: Any) -> None:
+        if self._silent:
+            self._silent = False
+            await mark_response(self._context)
+        await self._context.write(message)
+
+    async def abort(
+        self, code: grpc.StatusCode, details: str = "", trailing_metadata: Iterable[Any] = ()
+    ) -> NoReturn:
+        trailing = trailing_metadata or self._context.trailing_metadata()
+        await self._context.abort(code, details, marked(trailing))
+        raise AssertionError("abort returned")
+
+    async def abort_with_status(self, status: Any) -> NoReturn:
+        await self.abort(status.code, status.details, status.trailing_metadata or ())
+
+
+grpc.aio.ServicerContext.register(_LeavingContext)
+
+
+async def mark_response(context: Any) -> None:
+    """Marks a response that has a message: in the initial metadata, unless the handler has sent those."""
+    with suppress(grpc.aio.BaseError):  # sent already, or the caller is gone
+        await context.send_initial_metadata((LEAVING,))
+
+
+def mark_status(context: Any) -> None:
+    """Marks a response that is nothing but a status, and leaves it so: Envoy retries no others."""
+    context.set_trailing_metadata(marked(context.trailing_metadata()))
+
+
+async def _end(traffic: Traffic, context: Any, error: BaseException) -> None:
+    """Answers a call whose handler ended by `error`: raises grpc's exception for it, or leaves it to grpc."""
+    if isinstance(error, (GeneratorExit, grpc.aio.AbortError, grpc.aio.InternalError)):
+        return  # the caller was answered, or is gone
+    if _is_own_cancellation(error):
+        return
+    if context.done():  # answered by abort(), of which the handler has replaced the exception
+        if isinstance(error, Exception):
+            return
+        raise RuntimeError("a handler ended after abort()") from error
+    if traffic.leaving:
+        mark_status(context)
+    code, details = answer_to(error, context.code(), context.details() or None)
+    await context.abort(code, details)
+
+
+def _is_own_cancellation(error: BaseException) -> bool:
+    """Whether the call itself is cancelled, rather than something that its handler has awaited."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

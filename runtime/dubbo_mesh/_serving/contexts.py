@@ -1,0 +1,118 @@
+"""The contexts that sync handlers of a `dubbo_mesh` server get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+import grpc
+
+from .draining import marked
+from .traffic import Traffic
+
+Metadata = Iterable[tuple[str, str | bytes]]
+
+
+class Adopted:
+    """grpc's own contexts, made such that they mark what they send and remember whether they were aborted.
+
+    Each stays the object that it is, of a subclass of its class: interceptors and handlers may keep
+    attributes on it. `dubbo_mesh_aborted` says whether the call was aborted.
+    """
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self._classes: dict[type, type] = {}
+
+    def __call__(self, context: Any) -> Any:
+        """Adopts a context."""
+        cls = context.__class__
+        adopted = self._classes.get(cls)
+        if adopted is None:
+            adopted = self._classes[cls] = _adopted_class(cls, self._traffic)
+        try:
+            context.__class__ = adopted
+        except TypeError:  # of another implementation than grpcio's
+            return RecordingContext(context, self._traffic)
+        return context
+
+
+def _adopted_class(cls: Any, traffic: Traffic) -> type:
+    def send_initial_metadata(self: Any, initial_metadata: Metadata) -> None:
+        cls.send_initial_metadata(self, marked(initial_metadata) if traffic.leaving else initial_metadata)
+
+    def abort(self: Any, code: grpc.StatusCode, details: str) -> None:
+        self.dubbo_mesh_aborted = True
+        cls.abort(self, code, details)
+
+    namespace = {
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+        "dubbo_mesh_aborted": False,
+        "send_initial_metadata": send_initial_metadata,
+        "abort": abort,
+    }
+    return type(cls.__name__, (cls,), namespace)
+
+
+class RecordingContext:
+    """A stand-in for the context that grpc.aio passes to sync handlers.
+
+    That one takes no attributes, and does not tell which status or metadata was set.
+    """
+
+    def __init__(self, context: Any, traffic: Traffic) -> None:
+        self._context = context
+        self._traffic = traffic
+        self._code: Any = None
+        self._details: str | None = None
+        self._trailing: Any = ()
+        self.dubbo_mesh_aborted = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def set_code(self, code: Any) -> None:
+        self._context.set_code(code)
+        self._code = code
+
+    def code(self) -> Any:
+        return self._code
+
+    def set_details(self, details: str) -> None:
+        self._context.set_details(details)
+        self._details = details
+
+    def details(self) -> bytes | None:
+        return None if self._details is None else self._details.encode()
+
+    def set_trailing_metadata(self, trailing_metadata: Metadata) -> None:
+        pairs = tuple(trailing_metadata)
+        self._context.set_trailing_metadata(pairs)
+        self._trailing = pairs
+
+    def trailing_metadata(self) -> Any:
+        return self._trailing
+
+    def send_initial_metadata(self, initial_metadata: Metadata) -> None:
+        if self._traffic.leaving:
+            initial_metadata = marked(initial_metadata)
+        self._context.send_initial_metadata(initial_metadata)
+
+    def abort(self, code: grpc.StatusCode, details: str = "", trailing_metadata: Metadata = ()) -> NoReturn:
+        """As grpc.aio has it, which sends the status at once."""
+        self.dubbo_mesh_aborted = True
+        if trailing_metadata:
+            self.set_trailing_metadata(trailing_metadata)
+        if self._traffic.leaving:
+            self.set_trailing_metadata(marked(self._trailing))
+        self._code, self._details = code, details
+        self._context.abort(code, details)
+        raise AssertionError("abort returned")
+
+    def abort_with_status(self, status: Any) -> NoReturn:
+        self.abort(status.code, status.details, status.trailing_metadata or ())
+
+
+grpc.ServicerContext.register(RecordingContext)

@@ -1,0 +1,150 @@
+"""Requests that are not protobuf: refused with a message that says what the caller has to change.
+
+Dubbo's consumers of plain Java interfaces, without a .proto, wrap their arguments in a protobuf message of
+Dubbo's own, `TripleRequestWrapper`: `serializeType`, `args` and `argTypes` (dubbo-rpc-triple,
+`TripleCustomerProtocolWrapper`). Its content type is that of any other request, and it parses as most
+messages: the handler would run with wrong data. A method without arguments cannot be told apart: its wrapper
+is one string.
+
+JSON arrives from dubbo-go's JSON codec and from hand-made requests. (Requests without gRPC's framing, as
+with `content-type: application/json`, end in gRPC's core, which hides the content type from Python.)
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+from .._contract.validation import printable
+from .answers import Refusal
+
+_log = logging.getLogger(__name__)
+
+Deserializer = Callable[[bytes], Any]
+
+_WRAPPER = "org.apache.dubbo.triple.TripleRequestWrapper"
+_SERIALIZATIONS = (
+    # As Dubbo Java 3.3 and dubbo-go 3.3 name them; Triple writes hessian2 as hessian4.
+    "hessian4",
+    "hessian2",
+    "fastjson2",
+    "fastjson",
+    "msgpack",
+    "jackson",
+    "gson",
+    "json",
+    "kryo",
+    "kryo2",
+    "fst",
+    "avro",
+    "protostuff",
+    "java",
+    "compactedjava",
+    "nativejava",
+    "native-hessian",
+)
+_FIRST_FIELDS = tuple(b"\n" + bytes([len(name)]) + name.encode() for name in _SERIALIZATIONS)
+_ARGUMENT, _TYPE = 0x12, 0x1A  # the tags of the fields 2 and 3, both of bytes
+_TYPE_NAME = re.compile(rb"[\x21-\x7e]+")
+_JSON = re.compile(rb"\s*[{\[]")
+
+
+def refusing(deserializer: Deserializer, *, raising: bool) -> Deserializer:
+    """`deserializer`, refusing what is not protobuf if it is a message's `FromString`.
+
+    Args:
+        deserializer: of a handler.
+        raising: whether a `Refusal` is raised; otherwise it takes the place of the request, since grpc
+            does not tell handlers of exceptions here.
+    """
+    message = _message_of(deserializer)
+    wrappers = () if message is None or message.DESCRIPTOR.full_name == _WRAPPER else _FIRST_FIELDS
+
+    def refuse(refusal: Refusal) -> Refusal:
+        if raising:
+            raise refusal
+        return refusal
+
+    def deserialize(serialized: bytes) -> Any:
+        if serialized.startswith(wrappers) and is_wrapper(serialized):
+            return refuse(_wrapped(serialized))
+        try:
+            return deserializer(serialized)
+        except Exception as error:  # noqa: BLE001 - whatever a deserializer raises
+            if message is not None and _JSON.match(serialized):
+                return refuse(_json())
+            _log.warning("a request cannot be deserialized: %s", printable(str(error)))
+            return refuse(
+                Refusal(grpc.StatusCode.INTERNAL, "Exception deserializing request!")  # grpc's own words
+            )
+
+    return deserialize
+
+
+def is_wrapper(serialized: bytes) -> bool:
+    """Whether a request, with a serialization in field 1, is otherwise made of arguments and types."""
+    arguments = types = 0
+    position = 2 + serialized[1]
+    while position < len(serialized):
+        tag = serialized[position]
+        try:
+            start, end = _field(serialized, position + 1)
+        except IndexError:
+            return False
+        if tag == _ARGUMENT:
+            arguments += 1
+        elif tag == _TYPE and _TYPE_NAME.fullmatch(serialized, start, end):
+            types += 1
+        else:
+            return False
+        position = end
+    return arguments == types > 0
+
+
+def _field(serialized: bytes, position: int) -> tuple[int, int]:
+    """Where the value of a field of bytes begins and ends, of which the length is at `position`."""
+    length = shift = 0
+    while True:
+        byte = serialized[position]
+        position += 1
+        length |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            break
+        shift += 7
+    if position + length > len(serialized):
+        raise IndexError
+    return position, position + length
+
+
+def _message_of(deserializer: Deserializer) -> Any:
+    """The message class that `deserializer` is the `FromString` of; None for others."""
+    owner = getattr(deserializer, "__self__", None)
+    return owner if isinstance(owner, type) and hasattr(owner, "DESCRIPTOR") else None
+
+
+def _wrapped(serialized: bytes) -> Refusal:
+    serialization = serialized[2 : 2 + serialized[1]].decode()
+    return Refusal(
+        grpc.StatusCode.UNIMPLEMENTED,
+        f"this server takes protobuf, and the request is serialized as {serialization}, as Dubbo does for "
+        f"interfaces that come from no .proto: use a stub that is generated from the service's .proto",
+    )
+
+
+def _json() -> Refusal:
+    return Refusal(
+        grpc.StatusCode.UNIMPLEMENTED,
+        "this server takes protobuf, and the request is JSON: use the protobuf codec, with a stub that "
+        "is generated from the service's .proto",
+    )
+
+
+def checked(request: Any) -> Any:
+    """`request`, unless it is a refusal: then that is raised."""
+    if request.__class__ is Refusal:
+        raise request
+    return request
