@@ -1,35 +1,42 @@
-"""Health checks of the user's own, folded into what the health service says."""
+"""Health checks of the user's own, which decide on what the health service reports."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import CancelledError, Future
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING
 
+from .._contract.errors import ConfigurationError
 from .board import WHOLE_SERVER, Board
+from .runs import AwaitingLoop, Run
 
-_LOGGER = logging.getLogger("dubbo_mesh")
+if TYPE_CHECKING:
+    import asyncio
+
+_log = logging.getLogger(__name__)
+
+_LATE = 1.0
+"""Seconds beyond its timeout that a first result is waited for, and that runs have to end at close."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HealthCheck:
-    """A question asked again and again: can this server, or one of its services, do its work?
+    """A question that is asked again and again: can this server, or one of its services, do its work?
 
-    While the answer is no, what it is about is NOT_SERVING.
+    While the answer is no, the server or service is NOT_SERVING.
 
     Attributes:
-        check: a function or coroutine function without arguments. It passes by returning anything but False,
-            and fails by returning False, by raising, or by not returning within `timeout`.
+        check: called without arguments, on a thread. An awaitable that it returns, as coroutine functions do,
+            is awaited on the server's event loop; the checks of a sync server share a loop of their own. The
+            check passes by returning anything but False. It fails by returning False, by raising anything, or
+            by not returning within `timeout`.
         service: full name or Dubbo service key of the service it is about; "" for the whole server.
-        interval: seconds between the end of one run and the next.
-        timeout: seconds that a run may take. A run that is late is not ended, if it is no coroutine; the next
-            begins only when it has.
+        interval: seconds between the end of one run and the start of the next.
+        timeout: seconds that a run may take. What is awaited is then cancelled; a function goes on, and the
+            next run starts after it has returned.
     """
 
     check: Callable[[], object] | Callable[[], Awaitable[object]]
@@ -39,14 +46,14 @@ class HealthCheck:
 
     def __post_init__(self) -> None:
         if not callable(self.check):
-            raise TypeError(f"check: {self.check!r} cannot be called")
+            raise TypeError(f"check must be callable, not {self.check!r}")
         for name, seconds in (("interval", self.interval), ("timeout", self.timeout)):
-            if not seconds > 0:
-                raise ValueError(f"{name}: {seconds!r} is not a positive number of seconds")
+            if not 0 < seconds <= threading.TIMEOUT_MAX:
+                raise ValueError(f"{name} must be a positive number of seconds, not {seconds!r}")
 
     @property
     def name(self) -> str:
-        """What logs call it."""
+        """The name of the check in logs."""
         return getattr(self.check, "__qualname__", repr(self.check))
 
 
@@ -56,100 +63,131 @@ def health_checks_of(checks: Iterable[HealthCheck | Callable[[], object]]) -> tu
 
 
 class Checker:
-    """Runs the checks of one server, each on a thread of its own, and notes on its board what they find."""
+    """Runs the checks of one server, and notes on its board what they find.
+
+    Until a check has passed for the first time, what it is about is NOT_SERVING.
+    """
 
     def __init__(
-        self, checks: Sequence[HealthCheck], board: Board, loop: asyncio.AbstractEventLoop | None
+        self, checks: Sequence[HealthCheck], board: Board, loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
         """Starts running the checks.
 
         Args:
-            checks: which.
+            checks: the checks to run, each on threads of its own.
             board: where their findings are noted.
-            loop: where coroutine functions run; without one each gets an event loop of its own.
+            loop: the server's event loop; None if it has none.
+
+        Raises:
+            ConfigurationError: a check is about a service that is not on the server.
         """
-        self._board = board
-        self._loop = loop
-        self._closed = threading.Event()
-        self._checked = [threading.Event() for _ in checks]
-        for check, checked in zip(checks, self._checked, strict=True):
-            threading.Thread(
-                target=self._repeat, args=(check, checked), name=f"dubbo-mesh-check-{check.name}", daemon=True
-            ).start()
+        for check in checks:
+            if not board.has(check.service):
+                raise ConfigurationError(
+                    f"health check {check.name}: no service {check.service!r} on this server"
+                )
+        self._loop = AwaitingLoop(loop)
+        self._repeated = [_Repeated(check, board, self._loop) for check in checks]
+        try:
+            for each in self._repeated:
+                each.start()
+        except RuntimeError:  # the process can have no more threads
+            self.close()
+            raise
 
     def wait_checked(self) -> None:
-        """Waits until each check has passed or failed once."""
-        for checked in self._checked:
-            checked.wait()
+        """Waits until each check has passed or failed once: not much longer than the longest timeout."""
+        for each in self._repeated:
+            each.wait_checked()
 
     def close(self) -> None:
-        """Runs no check again."""
-        self._closed.set()
-
-    def _repeat(self, check: HealthCheck, checked: threading.Event) -> None:
-        passing = True
-        while not self._closed.is_set():
-            try:
-                run = self._start(check)
-            except RuntimeError:  # the event loop is closed, and the server with it
-                return
-            trouble = _trouble(run, check.timeout)
-            if (trouble is None) != passing:
-                passing = trouble is None
-                _LOGGER.log(
-                    logging.INFO if passing else logging.WARNING,
-                    "health check %s %s",
-                    check.name,
-                    "passes again" if passing else f"fails: {trouble}",
-                )
-            self._board.note(check, check.service, passed=passing)
-            checked.set()
-            _wait(run)
-            self._closed.wait(check.interval)
-
-    def _start(self, check: HealthCheck) -> Future[object]:
-        if inspect.iscoroutinefunction(check.check):
-            coroutine = cast("Coroutine[Any, Any, object]", check.check())
-            if self._loop is not None:
-                try:
-                    return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-                except RuntimeError:
-                    coroutine.close()
-                    raise
-            return _on_thread(lambda: asyncio.run(asyncio.wait_for(coroutine, check.timeout)), check.name)
-        return _on_thread(check.check, check.name)
+        """Runs no check again. Returns within a second or so, whatever the checks do."""
+        ends = time.monotonic() + _LATE
+        for each in self._repeated:
+            each.close()
+        self._loop.close()
+        for each in self._repeated:
+            each.join(ends)
+        self._loop.join(max(0.0, ends - time.monotonic()))
 
 
-def _on_thread(function: Callable[[], object], name: str) -> Future[object]:
-    future: Future[object] = Future()
+class _Repeated:
+    """One check, and the thread that has it run again and again."""
 
-    def run() -> None:
-        future.set_running_or_notify_cancel()
+    def __init__(self, check: HealthCheck, board: Board, loop: AwaitingLoop) -> None:
+        self._check = check
+        self._board = board
+        self._loop = loop
+        self._changed = threading.Condition()
+        self._closed = False
+        self._checked = threading.Event()
+        self._passing = True
+        self._run: Run | None = None
+        self._thread = threading.Thread(
+            target=self._repeat, name=f"dubbo-mesh-check-{check.name}", daemon=True
+        )
+
+    def start(self) -> None:
+        self._board.note(self._check, self._check.service, passed=False)
+        self._thread.start()
+
+    def wait_checked(self) -> None:
+        self._checked.wait(self._check.timeout + _LATE)
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def join(self, ends: float) -> None:
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, ends - time.monotonic()))
+        if self._run is not None and not self._run.join(max(0.0, ends - time.monotonic())):
+            _log.warning(
+                "health check %s does not return; its thread ends with the process", self._check.name
+            )
+
+    def _repeat(self) -> None:
         try:
-            future.set_result(function())
-        except BaseException as error:  # noqa: BLE001 - it is the future's to tell
-            future.set_exception(error)
+            while not self._is_over():
+                self._run = run = Run(
+                    self._check.check,
+                    self._loop,
+                    name=f"dubbo-mesh-checking-{self._check.name}",
+                    ended=self._wake,
+                )
+                in_time = self._wait(run, self._check.timeout)
+                if self._closed:
+                    return
+                self._note(run.trouble if in_time else f"no answer within {self._check.timeout:g} s")
+                run.cancel()
+                while not self._wait(run, self._check.interval):  # it is late: no second run beside it
+                    pass
+                self._wait(None, self._check.interval)
+        finally:
+            if self._run is not None:
+                self._run.cancel()
+            self._checked.set()
 
-    threading.Thread(target=run, name=f"dubbo-mesh-checking-{name}", daemon=True).start()
-    return future
+    def _note(self, trouble: str | None) -> None:
+        passes = trouble is None
+        if passes is not self._passing:
+            self._passing = passes
+            if passes:
+                _log.info("health check %s passes again", self._check.name)
+            else:
+                _log.warning("health check %s fails: %s", self._check.name, trouble)
+        self._board.note(self._check, self._check.service, passed=passes)
+        self._checked.set()
 
+    def _is_over(self) -> bool:
+        return self._closed or self._loop.is_gone
 
-def _trouble(run: Future[object], timeout: float) -> str | None:
-    """Why the run counts as failed; None if it has passed."""
-    began = time.monotonic()
-    try:
-        result = run.result(timeout)
-    except TimeoutError as error:
-        if time.monotonic() - began < timeout and run.done():
-            return repr(error)
-        run.cancel()
-        return f"no answer within {timeout:g} s"
-    except (Exception, CancelledError) as error:  # noqa: BLE001 - whatever it is, the check has failed
-        return repr(error)
-    return "returned False" if result is False else None
+    def _wait(self, run: Run | None, timeout: float) -> bool:
+        """Waits until `run` has ended, or all is over; returns whether it was in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._is_over() or (run is not None and run.ended), timeout)
 
-
-def _wait(run: Future[object]) -> None:
-    done = threading.Event()
-    run.add_done_callback(lambda _: done.set())
-    done.wait()
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()

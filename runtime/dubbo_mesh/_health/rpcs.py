@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from .._contract.validation import printable
 from .board import HEALTH, Board
 from .messages import HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse
 
@@ -25,8 +26,7 @@ def status(serving: bool | None) -> HealthCheckResponse:
 
 def unknown(service: str) -> str:
     """What a caller is told who checks a service that is not there."""
-    shown = service if len(service) <= 100 else service[:100] + "…"
-    return f"no service {shown!r} on this server"
+    return f"no service '{printable(service)}' on this server"
 
 
 def all_statuses(board: Board) -> HealthListResponse:
