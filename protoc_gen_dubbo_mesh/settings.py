@@ -122,8 +122,9 @@ class CallPolicy(NamedTuple):
         }
         given = {name: value for name, value in arguments.items() if value is not None}
         if given:
-            from dubbo_mesh._contract.envoy_headers import EnvoyHeaders
+            from dubbo_mesh._contract.envoy_headers import EnvoyHeaders, suppress_warnings_in
 
+            suppress_warnings_in(__name__)  # the plugin has its own, with the place in the proto
             EnvoyHeaders(**given)
         return given
 

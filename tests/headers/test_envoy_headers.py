@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import dubbo_mesh
 from dubbo_mesh import EnvoyHeaders
 from dubbo_mesh._calling.plan import CallPlan
-from dubbo_mesh._contract.envoy_headers import LONGEST_SECONDS, RETRY_GRPC_ON, RETRY_ON
+from dubbo_mesh._contract.envoy_headers import LONGEST_SECONDS, RETRIES_SLOW_ATTEMPTS, RETRY_GRPC_ON, RETRY_ON
 
 FIELDS = [each.name for each in fields(EnvoyHeaders)]
 DURATIONS = ["timeout", "per_try_timeout", "stream_duration"]
@@ -210,3 +210,66 @@ def test_a_call_wins_over_the_stub_and_that_over_the_method() -> None:
         "x-envoy-max-retries": "2",
         "x-client-trace-id": "call",
     }
+
+
+ENDS_CALLS: list[dict[str, Any]] = [
+    {"retry_on": "connect-failure"},
+    {"retry_grpc_on": "unavailable"},
+    {"retry_on": "connect-failure,refused-stream", "retry_grpc_on": "unavailable", "timeout": 3},
+    {"retriable_status_codes": [504]},
+    {"retriable_header_names": "x-busy", "max_retries": 3},
+    {"retry_on": "reset-before-request", "hedge_on_per_try_timeout": False},
+]
+DOES_NOT: list[dict[str, Any]] = [
+    *({"retry_on": policy} for policy in sorted(RETRIES_SLOW_ATTEMPTS)),
+    {"retry_on": "connect-failure,reset", "retry_grpc_on": "unavailable"},
+    {"retry_on": "connect-failure", "hedge_on_per_try_timeout": True},
+    # The route's own policy may have what it takes; or no retry is wanted.
+    {},
+    {"max_retries": 2},
+    {"retry_on": ()},
+    {"retry_on": "connect-failure", "max_retries": 0},
+]
+"""Beside a per-try timeout. That it is so is measured on Envoy in test_per_try_timeouts.py."""
+
+
+@pytest.mark.parametrize("beside", ENDS_CALLS, ids=str)
+def test_a_per_try_timeout_that_ends_calls_is_warned_of_where_it_is_asked_for(beside: dict[str, Any]) -> None:
+    with pytest.warns(
+        UserWarning, match=r"^per_try_timeout ends the call .* reset, 5xx or gateway-error"
+    ) as seen:
+        asked = EnvoyHeaders(per_try_timeout=0.5, **beside)
+    assert [each.filename for each in seen] == [__file__]
+    with pytest.warns(UserWarning, match=r"^per_try_timeout") as seen:
+        replace(asked, per_try_timeout=0.6)
+    assert [each.filename for each in seen] == [__file__]
+
+
+@pytest.mark.parametrize("beside", DOES_NOT, ids=str)
+def test_a_per_try_timeout_that_is_retried_is_not_warned_of(beside: dict[str, Any]) -> None:
+    EnvoyHeaders(per_try_timeout=0.5, **beside)  # any warning fails the test
+
+
+@pytest.mark.parametrize("beside", ENDS_CALLS, ids=str)
+def test_merging_warns_of_nothing(beside: dict[str, Any]) -> None:
+    merged = EnvoyHeaders(per_try_timeout=0.5) | EnvoyHeaders(**beside)
+    assert merged.per_try_timeout == 0.5
+    method = dubbo_mesh.Method("/test.Echo/unary", StringValue, StringValue, envoy=merged)
+    CallPlan(method, merged, (), frozenset()).settle(None, None, EnvoyHeaders(client_trace_id="x"))
+
+
+def test_of_what_was_generated_the_generator_has_warned() -> None:
+    generated = """
+import dubbo_mesh
+dubbo_mesh.require_api(1, __name__)
+HEADERS = dubbo_mesh.EnvoyHeaders(per_try_timeout=0.5, retry_on="connect-failure")
+"""
+    module: dict[str, Any] = {"__name__": "tests.headers.greeter_mesh"}
+    exec(generated, module)
+    assert module["HEADERS"].per_try_timeout == 0.5
+    # And not of what users write, in whatever module.
+    with pytest.warns(UserWarning, match=r"^per_try_timeout"):
+        exec(
+            generated.replace("dubbo_mesh.require_api(1, __name__)", ""),
+            {"__name__": "tests.headers.greeter"},
+        )

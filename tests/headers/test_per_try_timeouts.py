@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -80,14 +81,19 @@ def enum(condition: str) -> str:
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=name)
-def test_the_generator_warns_exactly_if_envoy_does_not_retry(
+def test_generator_and_runtime_warn_exactly_if_envoy_does_not_retry(
     policy: CallPolicy, bench: Bench, tmp_path: Path
 ) -> None:
-    headers = EnvoyHeaders(**policy.envoy_headers(idempotent=False))
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        headers = EnvoyHeaders(**policy.envoy_headers(idempotent=False))
     outcome = bench.run(INTERNAL, headers, behaviour=stuck_at_first)
     retried = len(outcome.attempts) > 1
     assert retried == (outcome.answer == "answered")
     if policy.retry and policy.retry.attempts == 2 and not policy.hedge_on_per_try_timeout:
         assert retried == (not RETRIED.isdisjoint(policy.retry.on or ()))
-    warnings = generate_proto(PROTO.format(option=option(policy)), tmp_path).warnings
-    assert [warning.partition(" ")[0] for warning in warnings] == ([] if retried else ["test.proto:5:"])
+    # The runtime warns likewise, of what asks for retries; without that, the route's policy may do it.
+    asks = bool(headers.retry_on or headers.retry_grpc_on) and headers.max_retries != 0
+    assert len(seen) == (asks and not retried)
+    generated = generate_proto(PROTO.format(option=option(policy)), tmp_path).warnings
+    assert [warning.partition(" ")[0] for warning in generated] == ([] if retried else ["test.proto:5:"])

@@ -153,7 +153,7 @@ class CallPlan:
         """This plan with one call's wishes merged over it; kept, as callers tend to repeat themselves."""
         variant = self._variants.get((envoy, has_timeout))
         if variant is None:
-            own = self._envoy.said()
+            own = self._envoy.given()
             if has_timeout:
                 own.pop("timeout", None)  # the call's stands in its place, and may be longer
             merged = EnvoyHeaders(**own) | envoy

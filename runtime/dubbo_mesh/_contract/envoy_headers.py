@@ -1,12 +1,13 @@
 """Envoy's request headers, typed.
 
-The names and meanings are Envoy's, of its router filter and its HTTP connection manager
-(docs: `configuration/http/http_filters/router_filter` and `configuration/http/http_conn_man/headers`).
+Names and meanings are those of Envoy's router filter and HTTP connection manager (Envoy docs:
+`configuration/http/http_filters/router_filter` and `configuration/http/http_conn_man/headers`).
 """
 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -29,27 +30,38 @@ RETRY_ON = (
     "retriable-headers",
     "http3-post-connect-failure",
 )
-"""The policies that `x-envoy-retry-on` takes."""
+"""The policies that `x-envoy-retry-on` accepts."""
 
 RETRY_GRPC_ON = ("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable")
-"""The policies that `x-envoy-retry-grpc-on` takes."""
+"""The policies that `x-envoy-retry-grpc-on` accepts."""
+
+RETRIES_SLOW_ATTEMPTS = frozenset({"reset", "5xx", "gateway-error"})
+"""The policies under which Envoy retries an attempt that has exceeded its per-try timeout."""
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-LONGEST_SECONDS = 10**9  # some thirty years; in milliseconds still an int64, which is what Envoy parses
+LONGEST_SECONDS = 10**9
+"""Some thirty years; in milliseconds it is still an int64, which is what Envoy parses."""
+
+_RUNTIME = __name__.partition(".")[0]
+_not_warned: set[str] = set()
 
 Duration = float | timedelta
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class EnvoyHeaders:
-    """What a caller asks of the sidecar for one request; nothing that is not said is sent.
+    """What a caller asks of the sidecar for one request. None means unset, and nothing is sent for it.
 
-    Durations are seconds or a `timedelta`, and go to Envoy in whole milliseconds.
-    Envoy obeys only requests that it holds to be internal, and drops the router's headers of
-    all others silently: see `DUBBO_MESH_FORWARDED_FOR` and `python -m dubbo_mesh doctor`.
+    Durations are seconds or a `timedelta`, and are sent to Envoy in whole milliseconds. Envoy obeys
+    only requests that it considers internal, and silently drops the router's headers from all others: see
+    `DUBBO_MESH_FORWARDED_FOR` and `python -m dubbo_mesh doctor`.
 
     Raises:
         ValueError: a value cannot be sent, or Envoy would ignore it; the message names the field.
+
+    Warns:
+        UserWarning: `per_try_timeout` would end calls rather than start another attempt, since no retry
+            policy given beside it retries an attempt that is too slow.
     """
 
     timeout: float | None
@@ -89,28 +101,30 @@ class EnvoyHeaders:
         client_trace_id: str | None = None,
         original_dst_host: str | None = None,
     ) -> None:
-        """Checks and stores what is asked for.
+        """Validates and stores the fields.
 
         Args:
-            timeout: of the whole request, retries included; 0 is none (`x-envoy-upstream-rq-timeout-ms`).
-                It is the call's gRPC deadline too, where the call itself names none.
-            inherit_timeout: leave Envoy's timeout to its route: no header, whatever the deadline.
-            per_try_timeout: of each attempt (`x-envoy-upstream-rq-per-try-timeout-ms`), below `timeout`.
-            max_retries: attempts after the first (`x-envoy-max-retries`). Does nothing without one of the
+            timeout: of the whole request, retries included; 0 means none (`x-envoy-upstream-rq-timeout-ms`).
+                It is also the call's gRPC deadline if the call itself has no timeout.
+            inherit_timeout: leave the timeout to Envoy's route: send no header, whatever the deadline.
+            per_try_timeout: of each attempt (`x-envoy-upstream-rq-per-try-timeout-ms`), below `timeout`. An
+                attempt that exceeds it is retried only under `reset`, `5xx` or `gateway-error` in
+                `retry_on`, or with `hedge_on_per_try_timeout`; otherwise it ends the call.
+            max_retries: attempts after the first (`x-envoy-max-retries`). Has no effect without one of the
                 retry policies below or the route's own.
             retry_on: policies of `RETRY_ON` (`x-envoy-retry-on`).
             retry_grpc_on: policies of `RETRY_GRPC_ON` (`x-envoy-retry-grpc-on`).
             retriable_status_codes: HTTP codes (`x-envoy-retriable-status-codes`); implies that policy.
             retriable_header_names: response headers (`x-envoy-retriable-header-names`); implies that policy.
-            hedge_on_per_try_timeout: race a further attempt instead of resetting one that is late
-                (`x-envoy-hedge-on-per-try-timeout`).
-            upstream_alt_stat_name: count the request in `cluster.<cluster>.<name>.` too
+            hedge_on_per_try_timeout: when an attempt exceeds `per_try_timeout`, start another one without
+                cancelling it (`x-envoy-hedge-on-per-try-timeout`).
+            upstream_alt_stat_name: also count the request in `cluster.<cluster>.<name>.`
                 (`x-envoy-upstream-alt-stat-name`).
-            timeout_alt_response: answer a timeout with 204 in place of 504
+            timeout_alt_response: answer a timeout with 204 instead of 504
                 (`x-envoy-upstream-rq-timeout-alt-response`).
-            stream_duration: the longest a stream may last (`x-envoy-upstream-stream-duration-ms`).
+            stream_duration: how long a stream may last (`x-envoy-upstream-stream-duration-ms`).
             decorator_operation: the span's operation name (`x-envoy-decorator-operation`).
-            force_trace: trace this request for certain (`x-envoy-force-trace`).
+            force_trace: always trace this request (`x-envoy-force-trace`).
             client_trace_id: joined to the request id in traces (`x-client-trace-id`).
             original_dst_host: `ip:port` for an original-destination cluster (`x-envoy-original-dst-host`).
         """
@@ -141,32 +155,49 @@ class EnvoyHeaders:
         put(self, "force_trace", _flag("force_trace", force_trace))
         put(self, "client_trace_id", _text("client_trace_id", client_trace_id))
         put(self, "original_dst_host", _ip_port("original_dst_host", original_dst_host))
+        if per_try is not None and self._ends_at_first_slow_attempt():
+            _warn_of_per_try_timeout()
 
     def to_metadata(self) -> tuple[tuple[str, str], ...]:
-        """The headers as gRPC metadata, in a fixed order; empty where nothing is asked for."""
+        """Returns the headers as gRPC metadata, in a fixed order; empty if no field is set."""
         headers = self._headers_but_timeout()
         if self.timeout is not None and not self.inherit_timeout:
             headers.insert(0, (TIMEOUT_HEADER, milliseconds(self.timeout)))
         return tuple(headers)
 
     def __or__(self, other: EnvoyHeaders) -> EnvoyHeaders:
-        """Merges: a field that `other` says wins over the same field here.
+        """Merges: a field that is set in `other` wins over the same field here.
 
         A per-try timeout from here that is not below `other`'s timeout is dropped: Envoy would ignore it.
         """
         if not isinstance(other, EnvoyHeaders):
             return NotImplemented
-        merged = self.said() | other.said()
+        merged = self.given() | other.given()
         if other.per_try_timeout is None and _would_be_ignored(self.per_try_timeout, other.timeout):
             del merged["per_try_timeout"]
         return EnvoyHeaders(**merged)
 
-    def said(self) -> dict[str, Any]:
-        """The fields that say something, by name."""
+    def given(self) -> dict[str, Any]:
+        """Returns the fields that are set, by name."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
     def __repr__(self) -> str:
-        return f"EnvoyHeaders({', '.join(f'{name}={value!r}' for name, value in self.said().items())})"
+        return f"EnvoyHeaders({', '.join(f'{name}={value!r}' for name, value in self.given().items())})"
+
+    def _ends_at_first_slow_attempt(self) -> bool:
+        """Whether retries are asked for, but not of attempts that exceed the per-try timeout.
+
+        Without any retry policy here the route's may well have the right ones.
+        """
+        asks = (
+            self.retry_on or self.retry_grpc_on or self.retriable_status_codes or self.retriable_header_names
+        )
+        return (
+            bool(asks)
+            and self.max_retries != 0
+            and not self.hedge_on_per_try_timeout
+            and RETRIES_SLOW_ATTEMPTS.isdisjoint(self.retry_on or ())
+        )
 
     def _headers_but_timeout(self) -> list[tuple[str, str]]:
         retry_on = list(self.retry_on or ())
@@ -199,8 +230,30 @@ class EnvoyHeaders:
         return headers
 
 
+def suppress_warnings_in(module: str) -> None:
+    """Lets headers created in `module` pass without a warning: the plugin warns of those it generates."""
+    _not_warned.add(module)
+
+
+def _warn_of_per_try_timeout() -> None:
+    import inspect  # only here, where few come: it takes longer to import than all of this module
+
+    level, caller = 3, inspect.stack(0)[2].frame  # who called EnvoyHeaders()
+    if caller.f_globals.get("__name__") == "dataclasses" and caller.f_back is not None:  # replace()
+        level, caller = 4, caller.f_back
+    module = str(caller.f_globals.get("__name__"))
+    # Within the runtime headers are merged, whose parts have been looked at where they were created.
+    if module not in _not_warned and not module.startswith(f"{_RUNTIME}."):
+        warnings.warn(
+            "per_try_timeout ends the call at the first slow attempt: Envoy retries slow attempts only if "
+            "retry_on has reset, 5xx or gateway-error, or with hedge_on_per_try_timeout",
+            UserWarning,
+            stacklevel=level,
+        )
+
+
 def milliseconds(seconds: float | None) -> str:
-    """Whole milliseconds for Envoy, '' for None; never rounded down to 0, which means none at all."""
+    """Whole milliseconds for Envoy, '' for None; never rounded down to 0, which would mean no limit."""
     if seconds is None:
         return ""
     return str(max(1, round(seconds * 1000)) if seconds else 0)
@@ -216,20 +269,20 @@ def _seconds(name: str, value: Duration | None) -> float | None:
     if isinstance(value, timedelta):
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{name} {value!r} is not a duration: seconds or a timedelta")  # noqa: TRY004 - the contract's class for every bad value
-    if not 0 <= value <= LONGEST_SECONDS:  # nor is NaN
-        raise ValueError(f"{name} {value!r} is not a duration: 0 to {LONGEST_SECONDS} seconds")
+        raise ValueError(f"{name} {value!r} must be a duration: seconds or a timedelta")  # noqa: TRY004 - as for every bad value
+    if not 0 <= value <= LONGEST_SECONDS:  # which NaN is not either
+        raise ValueError(f"{name} {value!r} must be a duration of 0 to {LONGEST_SECONDS} seconds")
     return float(value)
 
 
 def _would_be_ignored(per_try: float | None, whole: float | None) -> bool:
-    """Whether Envoy would ignore a per-try timeout beside that whole one: by the milliseconds it is told."""
+    """Whether Envoy would ignore a per-try timeout beside that whole one, judging by whole milliseconds."""
     return bool(whole) and per_try is not None and int(milliseconds(per_try)) >= int(milliseconds(whole))
 
 
 def _flag(name: str, value: bool | None) -> bool | None:
     if value is not None and not isinstance(value, bool):
-        raise ValueError(f"{name} {value!r} is neither True nor False")
+        raise ValueError(f"{name} {value!r} must be True or False")
     return value
 
 
@@ -237,7 +290,7 @@ def _count(name: str, value: int | None) -> int | None:
     if value is not None and (
         isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31
     ):
-        raise ValueError(f"{name} {value!r} is not a count: a whole number, 0 or more")
+        raise ValueError(f"{name} {value!r} must be a whole number, 0 or more")
     return value
 
 
@@ -254,12 +307,12 @@ def _ip_port(name: str, value: str | None) -> str | None:
     try:
         ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
-        raise ValueError(f"{name} {value!r} is not of the form ip:port: Envoy would ignore it") from None
+        raise ValueError(f"{name} {value!r} must have the form ip:port: Envoy would ignore it") from None
     return value
 
 
 def _items(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
-    """A list, or its spelling in a header: names between commas; without repetitions."""
+    """The items of a list, or of a header's value (names separated by commas), without repetitions."""
     items = value.split(",") if isinstance(value, str) else _listed(name, value)
     return tuple(dict.fromkeys(item.strip() if isinstance(item, str) else item for item in items))
 
@@ -269,7 +322,7 @@ def _listed(name: str, value: Iterable[Any]) -> tuple[Any, ...]:
         items = tuple(value)
         if all(isinstance(item, Hashable) for item in items):
             return items
-    raise ValueError(f"{name} {value!r} is not a list")
+    raise ValueError(f"{name} {value!r} must be a list")
 
 
 def _policies(name: str, value: str | Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -278,7 +331,7 @@ def _policies(name: str, value: str | Iterable[str] | None, known: tuple[str, ..
     policies = _items(name, value)
     for policy in policies:
         if policy not in known:
-            raise ValueError(f"{name} {policy!r} is no policy of Envoy's: {', '.join(known)}")
+            raise ValueError(f"{name} {policy!r} must be one of {', '.join(known)}")
     return policies
 
 
@@ -288,7 +341,7 @@ def _status_codes(value: Iterable[int] | None) -> tuple[int, ...] | None:
     codes = tuple(dict.fromkeys(_listed("retriable_status_codes", value)))
     for code in codes:
         if not isinstance(code, int) or isinstance(code, bool) or not 100 <= code <= 599:
-            raise ValueError(f"retriable_status_codes {code!r} is not an HTTP status code: 100 to 599")
+            raise ValueError(f"retriable_status_codes {code!r} must be an HTTP status code, 100 to 599")
     return codes
 
 
@@ -298,5 +351,5 @@ def _header_names(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
     names = _items("retriable_header_names", value)
     for name in names:
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"retriable_header_names {name!r} is not the name of a header")
+            raise ValueError(f"retriable_header_names {name!r} must be the name of a header")
     return names

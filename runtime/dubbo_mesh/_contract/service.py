@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from .envoy_headers import EnvoyHeaders
+from .envoy_headers import EnvoyHeaders, suppress_warnings_in
 from .errors import ConfigurationError
 from .target import DEFAULT_PORT, Target
 
@@ -36,6 +36,7 @@ def require_api(version: int, module: str) -> None:
         ImportError: this runtime does not support the version. The message says what to upgrade.
     """
     if version in API_VERSIONS:
+        suppress_warnings_in(module)
         return
     newest = API_VERSIONS[-1]
     if version > newest:
