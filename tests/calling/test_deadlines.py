@@ -98,10 +98,9 @@ def test_inheriting_leaves_the_route_in_charge(
 
 
 def test_a_call_may_give_envoy_less_than_itself(bench: Bench) -> None:
-    started = time.monotonic()
+    # Envoy's timer it is that ends it, as its ending tells: the call's own has 10 s.
     ending = end(bench, "call", "hang", app="echo", timeout=10, envoy=EnvoyHeaders(timeout=0.2))
     assert ending == CUT
-    assert 0.2 <= time.monotonic() - started < 5
 
 
 def test_a_call_may_take_from_envoy_what_its_stub_asked(bench: Bench) -> None:

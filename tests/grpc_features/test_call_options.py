@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
 
 import grpc
 import grpc.aio
@@ -92,13 +91,10 @@ def test_the_sidecar_is_sought_again_every_second_or_so(monkeypatch: pytest.Monk
     """grpc's own backoff grows to two minutes: a sidecar that was long away would be so for its app too."""
     with socket.create_server(("127.0.0.1", 0)) as sidecar:
         monkeypatch.setenv("DUBBO_MESH_EGRESS", f"127.0.0.1:{sidecar.getsockname()[1]}")
-        sidecar.settimeout(10)
+        # Ours grow from 0.1 s by 1.6 to 1 s; grpc's own would be 21 s and more after the eighth attempt.
+        sidecar.settimeout(15)
         with EchoStub() as stub:
             call = stub.unary.future(StringValue(), wait_for_ready=True)
-            times: list[float] = []
-            for _ in range(7):
+            for _ in range(9):
                 sidecar.accept()[0].close()
-                times.append(time.monotonic())
             call.cancel()
-    # 0.1 s, growing by 1.6 to 1 s, and jitter; by grpc's own settings it would be half a minute.
-    assert times[-1] - times[0] < 10

@@ -1,13 +1,15 @@
 """The provider that these tests serve, sync and async: what it does stands in the request.
 
-`sleep 0.5` takes its time, `cert` looks at the caller, `abort` ends with UNAVAILABLE, `raise` with an
-exception, `metadata` sends initial metadata of its own, `stream 3 0.1` has three messages of a tenth of a
-second each. Anything else is echoed.
+`sleep 0.5` takes its time; `hold 0.5` too, and logs "holding" first, so that a test can wait until it runs
+(the initial metadata of a unary call reaches its caller only with the response). `cert` looks at the caller,
+`abort` ends with UNAVAILABLE, `raise` with an exception, `metadata` sends initial metadata of its own,
+`stream 3 0.1` has three messages of a tenth of a second each. Anything else is echoed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -18,6 +20,8 @@ import dubbo_mesh
 import dubbo_mesh.aio
 from tests.calling.echo import EchoAsyncServicer, EchoServicer
 
+_log = logging.getLogger(__name__)
+
 OWN = ("own", "metadata")
 
 
@@ -27,6 +31,9 @@ class Provider(EchoServicer):
     def unary(self, request: StringValue, context: grpc.ServicerContext) -> StringValue:
         word, _, rest = request.value.partition(" ")
         if word == "sleep":
+            time.sleep(float(rest))
+        elif word == "hold":
+            _log.info("holding")
             time.sleep(float(rest))
         elif word == "abort":
             context.set_trailing_metadata((OWN,))
@@ -66,6 +73,9 @@ class AsyncProvider(EchoAsyncServicer):
     async def unary(self, request: StringValue, context: dubbo_mesh.aio.ServicerContext) -> StringValue:
         word, _, rest = request.value.partition(" ")
         if word == "sleep":
+            await asyncio.sleep(float(rest))
+        elif word == "hold":
+            _log.info("holding")
             await asyncio.sleep(float(rest))
         elif word == "abort":
             context.set_trailing_metadata((OWN,))

@@ -36,7 +36,7 @@ class Database:
         self.asked += 1
         if self.state == "hang":
             self.hangs.set()
-            self.released.wait(20)
+            self.released.wait()
         if isinstance(self.state, Exception):
             raise self.state
         return self.state
@@ -45,7 +45,7 @@ class Database:
         self.asked += 1
         if self.state == "hang":
             self.hangs.set()
-            await asyncio.sleep(20)
+            await asyncio.get_running_loop().create_future()
         if isinstance(self.state, Exception):
             raise self.state
         return self.state

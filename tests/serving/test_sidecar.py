@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -70,29 +71,26 @@ def test_a_sidecar_that_was_told_to_be_failing_is_ready(kind: Kind, admin: FakeA
 
 def test_waiting_ends_when_the_sidecar_is_ready(kind: Kind, admin: FakeAdmin) -> None:
     admin.answers["/ready"] = fake_admin.INITIALIZING
-    timer = threading.Timer(0.3, admin.answers.__setitem__, ("/ready", fake_admin.LIVE))
-    timer.start()
-    began = time.monotonic()
-    assert Either(kind, admin.address).wait_ready(5) is True
-    assert 0.3 <= time.monotonic() - began < 4
-    timer.join()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(Either(kind, admin.address).wait_ready, 3600)
+        localmesh.wait_until(lambda: admin.requests.count("GET /ready") > 2, what="it has asked some times")
+        assert not waiting.done()
+        admin.answers["/ready"] = fake_admin.LIVE
+        assert waiting.result(20) is True
 
 
 def test_waiting_is_bounded(kind: Kind) -> None:
-    began = time.monotonic()
     assert Either(kind, f"127.0.0.1:{free_port()}").wait_ready(0.4) is False
-    assert time.monotonic() - began < 5
 
 
 def hang(peer: socket.socket) -> None:
-    peer.settimeout(5)
     while peer.recv(100):
         pass
 
 
 def trickle(peer: socket.socket) -> None:
     try:
-        for byte in fake_admin.OK * 10:
+        for byte in itertools.cycle(fake_admin.OK):
             peer.sendall(bytes([byte]))
             time.sleep(0.05)
     except OSError:
@@ -109,11 +107,9 @@ def close(peer: socket.socket) -> None:
 def test_a_sidecar_that_misbehaves_is_an_error_in_time(kind: Kind, admin: FakeAdmin, answer: Any) -> None:
     admin.answers[""] = admin.answers["/ready"] = answer
     sidecar = Either(kind, admin.address, timeout=0.3)
-    began = time.monotonic()
     with pytest.raises(dubbo_mesh.SidecarError, match=f"{admin.address}/healthcheck/ok: .*DUBBO_MESH_ADMIN"):
         sidecar.healthy()
     assert sidecar.ready() is False
-    assert time.monotonic() - began < 5
 
 
 def test_nobody_there_is_an_error_that_says_so(kind: Kind) -> None:
