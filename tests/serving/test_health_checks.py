@@ -208,8 +208,16 @@ class UnprintableError(Exception):
         raise RuntimeError("no")
 
 
+def throw(error: BaseException) -> object:
+    raise error
+
+
+def takes_one(missing: object) -> bool:
+    return missing is not None
+
+
 MISTAKES: dict[str, tuple[Callable[..., object], str]] = {
-    "wrong arity": (lambda missing: True, "missing 1 required positional argument: 'missing'"),
+    "wrong arity": (takes_one, "missing 1 required positional argument: 'missing'"),
     "SystemExit": (lambda: sys.exit(3), "SystemExit(3)"),
     "GeneratorExit": (lambda: throw(GeneratorExit()), "GeneratorExit()"),
     "CancelledError": (lambda: throw(asyncio.CancelledError()), "CancelledError()"),
@@ -219,16 +227,12 @@ MISTAKES: dict[str, tuple[Callable[..., object], str]] = {
 }
 
 
-def throw(error: BaseException) -> object:
-    raise error
-
-
 def eventually(check: Callable[..., object]) -> Callable[..., object]:
     async def check_async(*arguments: object) -> object:
         await asyncio.sleep(0)
         return check(*arguments)
 
-    if check is MISTAKES["wrong arity"][0]:
+    if check is takes_one:
         return lambda: check_async()
     return check_async
 

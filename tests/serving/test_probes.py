@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -272,6 +277,50 @@ def answers_at(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+@pytest.mark.parametrize("kind", ["sync", "aio"])
+def test_a_pod_without_ipv4_is_ready_and_serves(kind: str) -> None:
+    as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    command = ["unshare", *as_root, "--net", sys.executable, "-m", "tests.serving.ipv6_only", kind]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DUBBO_MESH_")}
+    run = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[2],
+        env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(run.stdout) == {
+        "IPv4": "OSError",
+        "service": "echo",
+        "health": "SERVING",
+        "probes": "true",
+    }
+
+
+def test_all_addresses_are_ipv4_too() -> None:
+    probes = Probes("[::]:0", {"/live": lambda: True})
+    assert probe(probes.port, "/live") == (200, "true")
+    probes.close()
+
+
+def test_all_addresses_are_those_of_ipv4_where_the_kernel_has_no_ipv6(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make = socket.socket.__init__
+
+    def refuse_ipv6(self: socket.socket, family: int = -1, *arguments: Any, **keywords: Any) -> None:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        make(self, family, *arguments, **keywords)
+
+    monkeypatch.setattr(socket.socket, "__init__", refuse_ipv6)
+    probes = Probes("[::]:0", {"/live": lambda: True})
+    assert probe(probes.port, "/live") == (200, "true")
+    probes.close()
 
 
 def test_probes_nobody_asked_for_give_way(

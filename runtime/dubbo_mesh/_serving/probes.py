@@ -1,7 +1,7 @@
 """Kubernetes probes, as Dubbo answers them: `GET /live`, `/ready` and `/startup`, 200 `true` or 503 `false`.
 
-One thread serves all connections and never waits for any of them; what a peer can hold is bounded in number,
-size and time.
+One thread serves all connections and never waits for any of them. The number of connections, the size of a
+request and the time that a peer may take are bounded.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-_LOGGER = logging.getLogger("dubbo_mesh")
+_log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 64
-"""With more, the one that has been open longest makes room."""
+"""Connections that may be open; with one more, the one that has been open longest is closed."""
 
 LARGEST_HEAD = 8192
-"""Bytes of a request's line and headers."""
+"""Bytes that a request's line and headers may have."""
 
 PATIENCE = 5.0
-"""Seconds that a peer has for a request, and that a connection may be idle."""
+"""Seconds that a request may take to arrive, and that a connection may be idle."""
 
-_BACKLOG = 1024  # a peer that is turned away tries again only after a second
+_BACKLOG = 1024  # a peer that finds it full tries again only after a second
+_CLOSING = 1.0  # seconds that closing waits for the thread
 
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) (/[^\s?#]*)(?:\?[^\s#]*)? HTTP/1\.([01])")
 _HEADERS_END = re.compile(rb"\r?\n\r?\n")
@@ -51,19 +52,14 @@ class Probes:
         """Listens, and starts the thread that answers.
 
         Args:
-            address: `host:port` to listen on; port 0 for any free one.
-            answers: by path, what to answer; called on the probes' thread, it must not block.
+            address: `host:port` to listen on; port 0 for any free one. `[::]` means all addresses, IPv6 and
+                IPv4; where the kernel has no IPv6, all IPv4 addresses.
+            answers: the answer to each path; called on the probes' thread, so it must not block.
 
         Raises:
             OSError: `address` cannot be listened on.
         """
-        host, _, port = address.rpartition(":")
-        host = host.strip("[]")
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        both = host == "::" and socket.has_dualstack_ipv6()
-        self._listener = socket.create_server(
-            (host, int(port)), family=family, backlog=_BACKLOG, dualstack_ipv6=both
-        )
+        self._listener = _listen(address)
         self._listener.setblocking(False)
         self.port = int(self._listener.getsockname()[1])
         """The port it listens on."""
@@ -78,11 +74,11 @@ class Probes:
         self._thread.start()
 
     def close(self) -> None:
-        """Stops answering and closes all connections."""
+        """Stops answering, and closes all connections."""
         if not self._closed:
             self._closed = True
             self._waker.send(b"\0")
-            self._thread.join()
+            self._thread.join(_CLOSING)
             self._waker.close()
 
     def _serve(self) -> None:
@@ -91,7 +87,7 @@ class Probes:
                 for key, _ in self._selector.select(self._until_next_deadline()):
                     if key.fileobj is self._listener:
                         self._accept()
-                    elif key.fileobj in self._connections:  # it has not made room just now
+                    elif key.fileobj in self._connections:  # else it has just made room for another
                         self._advance(key.data)
                 self._drop_late()
         finally:
@@ -147,13 +143,26 @@ class Probes:
             return None
         try:
             return answer()
-        except Exception:
-            _LOGGER.exception("probe %s could not be answered", path)
+        except Exception:  # noqa: BLE001 - whatever it is, the thread has others to answer
+            _log.exception("probe %s could not be answered", path)
             return False
 
 
+def _listen(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if host != "::":
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(
+            (host, int(port)), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True
+        )
+    return socket.create_server(("0.0.0.0", int(port)), backlog=_BACKLOG)  # noqa: S104 - as asked for
+
+
 class _Connection:
-    """One peer: what has come of its requests, and what is still to be sent to it."""
+    """One peer: what has been received of its requests, and what is still to be sent to it."""
 
     def __init__(self, peer: socket.socket, answer: Callable[[str], bool | None]) -> None:
         self.peer = peer
@@ -168,7 +177,7 @@ class _Connection:
         return bool(self._answers)
 
     def advance(self) -> bool:
-        """Receives or sends what can be without waiting; returns whether the connection stays open."""
+        """Receives or sends what is possible without waiting; returns whether the connection stays open."""
         try:
             if self._answers:
                 self._send()
@@ -190,7 +199,7 @@ class _Connection:
         self._answers = self._answers[sent:]
         if not self._answers and not self._closing:
             self.deadline = time.monotonic() + PATIENCE
-            self._answer_next()  # of pipelined requests the next is answered when this one is off
+            self._answer_next()  # a pipelined request is answered when the answer before it has been sent
 
     def _answer_next(self) -> None:
         # Blank lines before a request are to be ignored (RFC 9112, 2.2).
