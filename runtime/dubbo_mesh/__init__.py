@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import aio as aio
     from ._addressing.environment import Environment as Environment
+    from ._calling.callables import StreamStream as StreamStream
+    from ._calling.callables import StreamUnary as StreamUnary
+    from ._calling.callables import UnaryStream as UnaryStream
+    from ._calling.callables import UnaryUnary as UnaryUnary
     from ._calling.channels import channel as channel
-    from ._calling.stub import StreamStream as StreamStream
-    from ._calling.stub import StreamUnary as StreamUnary
     from ._calling.stub import Stub as Stub
     from ._calling.stub import SyncStub as SyncStub
-    from ._calling.stub import UnaryStream as UnaryStream
-    from ._calling.stub import UnaryUnary as UnaryUnary
     from ._calling.stub import rpc as rpc
     from ._context.attachments import Attachments as Attachments
     from ._context.attachments import attachments as attachments
@@ -62,13 +62,13 @@ _HOMES = {
     "Servicer": "._serving.servicer",
     "Sidecar": "._sidecar.admin",
     "SidecarError": "._sidecar.admin",
-    "StreamStream": "._calling.stub",
-    "StreamUnary": "._calling.stub",
+    "StreamStream": "._calling.callables",
+    "StreamUnary": "._calling.callables",
     "Stub": "._calling.stub",
     "SyncStub": "._calling.stub",
     "Target": "._contract.target",
-    "UnaryStream": "._calling.stub",
-    "UnaryUnary": "._calling.stub",
+    "UnaryStream": "._calling.callables",
+    "UnaryUnary": "._calling.callables",
     "add_servicer": "._serving.registration",
     "attachments": "._context.attachments",
     "bind_request": "._context.request",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import dubbo_mesh
 from dubbo_mesh import EnvoyHeaders
+from dubbo_mesh._calling.headers import Headers
 from dubbo_mesh._calling.plan import CallPlan
 from dubbo_mesh._contract.envoy_headers import LONGEST_SECONDS, RETRIES_SLOW_ATTEMPTS, RETRY_GRPC_ON, RETRY_ON
 
@@ -198,10 +199,10 @@ def test_a_call_wins_over_the_stub_and_that_over_the_method() -> None:
         envoy=EnvoyHeaders(max_retries=1, retry_on="reset", client_trace_id="method", timeout=9),
     )
     plan = CallPlan(
-        method, method.envoy | EnvoyHeaders(max_retries=2, client_trace_id="stub"), (), frozenset()
+        method, method.envoy | EnvoyHeaders(max_retries=2, client_trace_id="stub"), Headers((), frozenset())
     )
 
-    timeout, sent = plan.settle(None, None, EnvoyHeaders(client_trace_id="call"))
+    timeout, sent = plan.resolve(None, None, EnvoyHeaders(client_trace_id="call"))
 
     assert timeout == 9
     assert dict(sent) == {

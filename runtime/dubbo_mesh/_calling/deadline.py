@@ -1,170 +1,79 @@
-"""A call's own deadline, enforced by Envoy, surfaces as DEADLINE_EXCEEDED. `aio/_deadline.py` is the twin.
+"""A call's own deadline shows as DEADLINE_EXCEEDED, whoever enforced it. The core of `calls` and `aio_calls`.
 
-Where Envoy enforces `grpc-timeout` (Istio's routes let it) it answers UNAVAILABLE "upstream request timeout",
-or resets a stream that has begun, at the same moment that the client's own timer fires: which of the two wins
-is chance. Callers see one thing.
+Where Envoy enforces `grpc-timeout` (Istio's routes do) it answers UNAVAILABLE "upstream request timeout", or
+resets a stream that has begun, at the moment at which the client's own timer fires too. Which of the two wins
+is chance; callers should see one outcome.
+
+What a stub returns stays grpc's own object. A call with a deadline only gets another class: a subclass of its
+own class whose public methods correct the status once it is known. Nothing is called when the call ends and
+nothing refers to it, so that it is collected, and cancelled when it is dropped, as any call of grpc's.
 """
 
 from __future__ import annotations
 
-import inspect
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 
-_ENVOYS_WORDS = "upstream request timeout"
-"""The body of the router's local reply to a timeout, which gRPC gets as the status's message."""
+_ENVOYS_MESSAGE = "upstream request timeout"
+"""The body of the router's local reply to a timeout, which gRPC takes for the status message."""
 
 _RESET = "RST_STREAM"
 """In the message that gRPC makes of a reset stream: all that the router can do once a response has begun."""
 
-_TOLERANCE = 0.02  # seconds; by rounding, Envoy's timer may fire a little before the client's
+_TOLERANCE = 0.02
+"""Seconds. By rounding, Envoy's timer may fire a little before the client's."""
 
 DETAILS = "Deadline Exceeded"
-"""As grpc words it."""
+"""grpc's own status message."""
 
 
-def is_own_deadline(code: object, details: str | None, ended: float, deadline: float) -> bool:
-    """Whether a call's end is Envoy's enforcement of the call's own deadline.
+def is_own_deadline(code: object, details: str | None, deadline: float) -> bool:
+    """Whether a status that is looked at now is Envoy's enforcement of the call's own deadline.
 
     Args:
         code: the status code that arrived.
         details: the message with it.
-        ended: when, by `time.monotonic()`.
-        deadline: of the call, by the same clock. A timeout that fires earlier is the route's own.
+        deadline: of the call, by `time.monotonic()`. A timeout that fires earlier is the route's own.
     """
-    if ended < deadline - _TOLERANCE or not details:
-        return False
     if code is grpc.StatusCode.UNAVAILABLE:
-        return details == _ENVOYS_WORDS
-    return code is grpc.StatusCode.INTERNAL and _RESET in details
+        from_envoy = details == _ENVOYS_MESSAGE
+    else:
+        from_envoy = code is grpc.StatusCode.INTERNAL and _RESET in (details or "")
+    return from_envoy and time.monotonic() >= deadline - _TOLERANCE
 
 
-class DeadlineExceeded(grpc.RpcError):
-    """A call that ended at its deadline, whoever enforced that; a `grpc.Call`, as every call's error."""
+class Subclasses:
+    """Subclasses of grpc's call classes with some methods replaced, made when they are first needed.
 
-    def __init__(self, call: Any) -> None:
-        super().__init__()
-        self._call = call
+    Classes that are not defined in grpc's own modules have none: other people's call objects, such as
+    interceptors return, are left alone.
 
-    def code(self) -> grpc.StatusCode:
-        """DEADLINE_EXCEEDED."""
-        return grpc.StatusCode.DEADLINE_EXCEEDED
-
-    def details(self) -> str:
-        """As grpc words it."""
-        return DETAILS
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._call, name)
-
-    def __str__(self) -> str:
-        return f"<{type(self).__name__}: status = {self.code()}, details = {DETAILS!r}>"
-
-
-grpc.Call.register(DeadlineExceeded)
-
-
-def hit_deadline(error: grpc.RpcError, deadline: float) -> bool:
-    """Whether `error`, just raised by a blocking call, is Envoy's enforcement of the call's own deadline."""
-    if not isinstance(error, grpc.Call):
-        return False  # an interceptor's own
-    return is_own_deadline(error.code(), error.details(), time.monotonic(), deadline)
-
-
-def watched(call: Any, deadline: float) -> Any:
-    """`call`, an iterator of responses, made to tell the truth about its end."""
-    if inspect.isgenerator(call):
-        return _truthful(call, deadline)  # of an interceptor, as OpenTelemetry's is
-    if not isinstance(call, grpc.Future):
-        return call  # what interceptors return need not be a call of grpc's
-    truthful = DeadlineCall(call, deadline)
-    truthful.add_done_callback(truthful.note_end)
-    return truthful
-
-
-def _truthful(responses: Iterable[Any], deadline: float) -> Iterator[Any]:
-    try:
-        yield from responses
-    except grpc.RpcError as error:
-        if hit_deadline(error, deadline):
-            raise DeadlineExceeded(error) from error
-        raise
-
-
-class DeadlineCall:
-    """A future or an iterator of responses, as grpc's callables return them, whose end tells the truth.
-
-    Unless `note_end` is told of it, a call is held to have ended when it was first looked at. Being told
-    costs each call more than all the rest here, and only tells whether a call that nobody looked at before
-    its deadline was ended by the route's own, shorter timeout. Of streams that is worth knowing: their
-    responses are read while time passes.
+    Args:
+        modules: the modules of grpc's that define its call classes.
+        methods: gives the methods to replace in a subclass of a call class; none if it is of no use.
     """
 
-    __slots__ = ("__weakref__", "_call", "_deadline", "_ended")
+    def __init__(self, modules: frozenset[str], methods: Callable[[type[Any]], dict[str, Any]]) -> None:
+        self._modules = modules
+        self._methods = methods
+        self._made: dict[type[Any], type[Any] | None] = {}
 
-    def __init__(self, call: Any, deadline: float) -> None:
-        self._call = call
-        self._deadline = deadline
-        self._ended: float | None = None
-
-    def note_end(self, _: object) -> None:
-        """Notes that the call has ended just now."""
-        if self._ended is None:
-            self._ended = time.monotonic()
-
-    def _own_deadline(self) -> bool:
-        code, details = self._call.code(), self._call.details()  # which waits for the end
-        self.note_end(self._call)
-        assert self._ended is not None
-        return is_own_deadline(code, details, self._ended, self._deadline)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._call, name)
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
+    def of(self, base: type[Any]) -> type[Any] | None:
+        """The subclass of `base`, or None if calls of that class stay as they are."""
         try:
-            return next(self._call)
-        except grpc.RpcError as error:
-            if self._own_deadline():
-                raise DeadlineExceeded(self._call) from error
-            raise
-
-    def code(self) -> Any:
-        """The status code, once the call has ended."""
-        return grpc.StatusCode.DEADLINE_EXCEEDED if self._own_deadline() else self._call.code()
-
-    def details(self) -> Any:
-        """The message of the status, once the call has ended."""
-        return DETAILS if self._own_deadline() else self._call.details()
-
-    def result(self, timeout: float | None = None) -> Any:
-        """As grpc's future."""
-        try:
-            return self._call.result(timeout)
-        except grpc.RpcError as error:
-            if self._own_deadline():
-                raise DeadlineExceeded(self._call) from error
-            raise
-
-    def exception(self, timeout: float | None = None) -> Any:
-        """As grpc's future."""
-        error = self._call.exception(timeout)
-        return DeadlineExceeded(self._call) if error is not None and self._own_deadline() else error
-
-    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        """As grpc's future."""
-
-        def done(_: object) -> None:
-            callback(self)
-
-        self._call.add_done_callback(done)
-
-
-grpc.Call.register(DeadlineCall)
-grpc.Future.register(DeadlineCall)
+            return self._made[base]
+        except KeyError:
+            pass
+        methods = self._methods(base) if base.__module__ in self._modules else None
+        if not methods:
+            self._made[base] = None
+            return None
+        # It goes by the name of its base, which is part of what a call's str() says.
+        named = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
+        subclass = type(base.__name__, (base,), {**named, **methods})
+        self._made[base] = subclass
+        self._made[subclass] = None
+        return subclass

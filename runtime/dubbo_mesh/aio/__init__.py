@@ -8,12 +8,12 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
+    from .._calling.aio_callables import StreamStream as StreamStream
+    from .._calling.aio_callables import StreamUnary as StreamUnary
+    from .._calling.aio_callables import UnaryStream as UnaryStream
+    from .._calling.aio_callables import UnaryUnary as UnaryUnary
     from .._calling.aio_channels import channel as channel
-    from .._calling.aio_stub import StreamStream as StreamStream
-    from .._calling.aio_stub import StreamUnary as StreamUnary
     from .._calling.aio_stub import Stub as Stub
-    from .._calling.aio_stub import UnaryStream as UnaryStream
-    from .._calling.aio_stub import UnaryUnary as UnaryUnary
     from .._serving.aio_server import Server as Server
     from .._serving.aio_server import serve as serve
     from .._serving.aio_servicer import Servicer as Servicer
@@ -29,11 +29,11 @@ _HOMES = {
     "Servicer": ".._serving.aio_servicer",
     "ServicerContext": "grpc.aio",
     "Sidecar": ".._sidecar.aio_admin",
-    "StreamStream": ".._calling.aio_stub",
-    "StreamUnary": ".._calling.aio_stub",
+    "StreamStream": ".._calling.aio_callables",
+    "StreamUnary": ".._calling.aio_callables",
     "Stub": ".._calling.aio_stub",
-    "UnaryStream": ".._calling.aio_stub",
-    "UnaryUnary": ".._calling.aio_stub",
+    "UnaryStream": ".._calling.aio_callables",
+    "UnaryUnary": ".._calling.aio_callables",
     "channel": ".._calling.aio_channels",
     "serve": ".._serving.aio_server",
     "unimplemented": ".._serving.aio_servicer",
