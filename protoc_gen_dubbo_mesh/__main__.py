@@ -1,4 +1,4 @@
-"""The command `protoc-gen-dubbo-mesh`: started by protoc or buf, or by people who ask for help."""
+"""The command `protoc-gen-dubbo-mesh`, which protoc and buf start, and people for help."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import os
 import sys
 
 PROGRAM = "protoc-gen-dubbo-mesh"
-_READ_AT_ONCE = 2**16  # bytes: what a pipe holds, and a third quicker than the usual 8 KiB
+_READ_AT_ONCE = 2**16  # bytes: a pipe's capacity; a third faster than the default of 8 KiB
 
 
 def main() -> int:
-    """Answers the request on standard input, or a question on the command line.
+    """Answers the request on standard input, or runs what the command line asks for.
 
     Returns:
-        The exit status: 0 if there was an answer, be it an error in the response as protoc expects it.
+        The exit status. It is 0 if a response was written, even one that holds an error: protoc reports it.
     """
     if len(sys.argv) > 1:
         from .command_line import answer
@@ -23,7 +23,7 @@ def main() -> int:
     if sys.stdin.isatty():
         print(f"{PROGRAM}: protoc and buf start this program and write to it: see --help", file=sys.stderr)  # noqa: T201
         return 2
-    # One short run makes hardly any garbage, and looking for it takes a tenth of the time.
+    # A short run makes hardly any garbage, and collecting it would take a tenth of the time.
     gc.disable()
     from .plugin import run
     from .request import MalformedRequestError
@@ -39,7 +39,7 @@ def main() -> int:
     sys.stdout.buffer.writelines(result.response)
     sys.stdout.buffer.flush()
     sys.stderr.flush()
-    os._exit(0)  # everything is written; taking the interpreter apart would only cost time
+    os._exit(0)  # everything is written; finalizing the interpreter would only cost time
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From descriptors to the model: where everything that the output says is decided."""
+"""From descriptors to the model: all decisions about the output are made here."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _KEYWORDS = frozenset(keyword.kwlist)
 
 
 def build(request: Request, options: Options, resolver: Resolver) -> Iterator[Module]:
-    """The module of each file, one after the other: all at once would be large. Takes them out of `request`.
+    """Builds the module of each file, one at a time to save memory; removes the files from `request`.
 
     Raises:
-        GenerationError: one cannot be written, or two would be one file.
+        GenerationError: a module cannot be generated, or two would be written to the same path.
     """
     sources: dict[str, str] = {}
     while request.generate:
@@ -70,7 +70,7 @@ class _ModuleBuilder:
         self._options = options
         self._resolver = resolver
         self._comments = Comments(file)
-        # Not a method of this object, which would then refer to itself and never be freed: see __main__.
+        # Not a bound method: that would be a reference cycle, which is never freed (see __main__).
         self._describe = partial(_described, file, self._package)
         self._symbols = names.Symbols(self._describe)
         self._deprecated = file.options.deprecated
@@ -104,12 +104,12 @@ class _ModuleBuilder:
         )
 
     def _attributes(self, index: int) -> list[Code]:
-        """The names in Python of a service's rpcs."""
+        """The Python names of a service's rpcs."""
         rpcs = [(self._checked(method.name, path), path) for path, method in self._rpcs[index]]
         return names.attributes(rpcs, self._describe)
 
     def _claim_known_names(self) -> None:
-        """Takes the names that protoc's own module has, before any other can."""
+        """Reserves the names that protoc's `_pb2_grpc` has, before others can take them."""
         for index, service in enumerate(self._file.service):
             path = (SERVICE, index)
             self._checked(self._package + service.name, path)
@@ -118,11 +118,11 @@ class _ModuleBuilder:
 
     def _checked(self, name: str, path: Path) -> str:
         if not names.is_proto_name(name):
-            raise GenerationError(f"{name!r} is no name that protobuf allows", where(self._file, path))
+            raise GenerationError(f"{name!r} is not a name that protobuf allows", where(self._file, path))
         return name
 
     def _own_names(self, service: str, shadowed: set[Code]) -> OwnNames:
-        """The names of the constant and the async classes of a service."""
+        """The names of a service's constant and of its async classes."""
         constant = names.constant(service)
         while constant in shadowed:
             constant += "_"
@@ -130,7 +130,7 @@ class _ModuleBuilder:
         return derive(constant), derive(f"{service}AsyncStub"), derive(f"{service}AsyncServicer")
 
     def _import_libraries(self) -> Names:
-        """Imports what the classes need, under the usual names unless those are taken."""
+        """Imports the libraries that the classes need, under their usual names unless those are taken."""
         imports = self._imports
         api = self._options.api
         rpcs = [method for service in self._rpcs for _, method in service]
@@ -172,7 +172,7 @@ class _ModuleBuilder:
         return bound[own].name, messages
 
     def _find(self, type_name: str, files: dict[str, str], path: Path) -> tuple[str, str]:
-        """The module of a message and its name there; notes in `files` which proto the module comes from."""
+        """The module of a message, and its name there; adds the module and its proto to `files`."""
         found = self._messages.find(type_name)
         if found is None:
             raise GenerationError(
@@ -269,7 +269,7 @@ class _ModuleBuilder:
 
 
 def _described(file: FileDescriptorProto, package: str, path: Path) -> str:
-    """The service or rpc at `path`, for an error."""
+    """Names the service or rpc at `path` in an error."""
     service = file.service[path[1]]
     name = f"{package}{service.name}"
     at = where(file, path)

@@ -1,4 +1,4 @@
-"""What people ask the command for."""
+"""The command line, for people rather than for protoc."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ servicers for Python that are native to a service mesh. It stands beside protoc'
   python -m grpc_tools.protoc -I protos --python_out=gen --pyi_out=gen --dubbo-mesh_out=gen \\
       --dubbo-mesh_opt=app=demo,port=50051 protos/greeter.proto
 
-parameters, between commas; a config wins over options in the proto, those over parameters:
+parameters, separated by commas; a config wins over options in the proto, and those over parameters:
 {options.HELP}
 commands:
   generate      runs protoc and the plugin over all protos of a project: generate --help
@@ -30,7 +30,7 @@ options:
 
 
 def answer(arguments: list[str]) -> int:
-    """Answers on standard output; returns the exit status."""
+    """Runs what the arguments ask for; returns the exit status."""
     match arguments:
         case ["--help" | "-h"]:
             sys.stdout.write(_HELP)

@@ -1,4 +1,4 @@
-"""What the proto says beside its declarations: comments, and on which line each declaration stands."""
+"""The comments of a proto, and the line of each declaration."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Path = tuple[int, ...]
 
 
 class Comments:
-    """The comments of a file's head, services and rpcs, as docstrings' text."""
+    """The comments of a file's head, services and rpcs, as the text of docstrings."""
 
     def __init__(self, file: FileDescriptorProto) -> None:
         self._locations = _locations(file)
 
     def of_file(self) -> str:
-        """What stands above `syntax` (or `edition`) and `package`."""
+        """The comments above `syntax` (or `edition`) and `package`."""
         blocks: list[str] = []
         for path in _HEAD:
             location = self._locations.get(path)
@@ -40,7 +40,7 @@ class Comments:
         return "\n\n".join(filter(None, blocks))
 
     def at(self, path: Path) -> str:
-        """What stands above the service or rpc at this path, or else beside it."""
+        """The comment above the service or rpc at this path, or else the one after it."""
         location = self._locations.get(path)
         if location is None:
             return ""
@@ -48,7 +48,7 @@ class Comments:
 
 
 def _packed(path: Sequence[int]) -> bytes:
-    """A path as it stands in a location: varints."""
+    """A path as it is serialized in a location: as varints."""
     if max(path) < 0x80:
         return bytes(path)
     packed = bytearray()
@@ -61,7 +61,7 @@ def _packed(path: Sequence[int]) -> bytes:
 
 
 def _beginning(path: Path) -> bytes:
-    """How the serialized location of a path begins: compilers put the path first, which is field 1."""
+    """The first bytes of the serialized location of a path; compilers write the path first, as field 1."""
     packed = _packed(path)
     return b"\x0a%c%b" % (len(packed), packed)
 
@@ -73,8 +73,8 @@ _HEAD_BEGINNINGS = {_beginning(path): path for path in _HEAD}
 def _locations(file: FileDescriptorProto) -> dict[Path, Location]:
     """The locations of the file's head, services and rpcs.
 
-    Those of messages are most of a large request, and are skipped at once where they are in a row, before or
-    after the services. Where that did not find all, each location is looked at.
+    Those of messages make up most of a large request. They are skipped in blocks before and after the
+    services; if that does not find all that are wanted, each location is examined.
     """
     declared = {
         _beginning(path): path
@@ -98,7 +98,7 @@ def _locations(file: FileDescriptorProto) -> dict[Path, Location]:
 
 
 def _outside_messages(locations: Sequence[bytes]) -> list[bytes]:
-    """All locations but those in messages, and what stands in a row of such."""
+    """All locations except those of messages and what lies within blocks of such."""
     outside: list[bytes] = []
     index = 0
     while index < len(locations):
@@ -117,9 +117,9 @@ _MESSAGE_PATH = _packed((MESSAGE,))
 
 
 def _end_of_row(locations: Sequence[bytes], start: int) -> int:
-    """The index of the first location that is in a message if that at `start` is not, or the other way round.
+    """The end of the block at `start` of locations that are all in messages, or all not.
 
-    It is looked for in steps that double, so that others may be passed over.
+    Searched for in steps that double, which may step over shorter blocks.
     """
     kind = _is_in_message(locations[start])
     last, step = start, 1
@@ -144,9 +144,9 @@ _head_text = lru_cache(2**8)(_text)  # many files have the same licence at their
 
 
 def clean(comment: str) -> str:
-    """A comment without its margin, the white space at the ends of lines and the blank lines around.
+    """A comment without indentation, trailing white space and surrounding blank lines.
 
-    That is what `inspect.cleandoc` gives back from the docstring, so the text survives exactly.
+    `inspect.cleandoc` returns exactly this text from the docstring.
     """
     text = comment.expandtabs().strip()
     if "\n" not in text:
@@ -157,7 +157,7 @@ def clean(comment: str) -> str:
 
 
 def where(file: FileDescriptorProto, *paths: Sequence[int]) -> str:
-    """`file:line` of the first of `paths` that the compiler recorded; else the file's name alone."""
+    """`file:line` of the first of `paths` that the compiler recorded; if there is none, the file's name."""
     locations = SourceCodeInfo.FromString(file.source_code_info).location
     for path in map(_packed, paths):
         for location in map(Location.FromString, locations):

@@ -1,14 +1,14 @@
-"""The one way in which a user's mistake ends a run."""
+"""How a run ends with an error in the user's input."""
 
 from __future__ import annotations
 
 
 class GenerationError(Exception):
-    """Something in the user's input cannot be generated from; the message is one clear line.
+    """The user's input has an error; the message is a single line.
 
     Args:
-        message: what is wrong and, where it is not plain, what to do about it.
-        where: `file:line` or `file` of the mistake, where there is one.
+        message: what is wrong and, unless it is obvious, what to do about it.
+        where: `file:line` or `file` of the error, if it is in a file.
     """
 
     def __init__(self, message: str, where: str | None = None) -> None:
@@ -17,7 +17,7 @@ class GenerationError(Exception):
 
 
 def printable(text: str) -> str:
-    """`text` on one line: what is not printable (newlines, controls, bidi overrides) as escapes."""
+    """`text` on one line, with characters that are not printable (newlines, bidi overrides) escaped."""
     if text.isprintable():
         return text
     return "".join(

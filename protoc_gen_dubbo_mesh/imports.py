@@ -1,4 +1,4 @@
-"""The import statements of a module, and the names under which they bind what they import."""
+"""The import statements of a module, and the names that they bind."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Imports:
 
     Args:
         symbols: the module's names.
-        shadowed: names that mean something else inside the classes, as rpcs have them: no import is
-            bound to one, since annotations in a class would then mean the rpc.
-        package: of the module, as dotted path.
+        shadowed: the names of rpcs. No import is bound to one of them, since annotations within the class
+            would then refer to the rpc.
+        package: the module's package, as a dotted path.
     """
 
     def __init__(self, symbols: Symbols, shadowed: Iterable[str], package: str, options: Options) -> None:
@@ -46,7 +46,7 @@ class Imports:
         self.loads: list[tuple[Code, Code]] = []
 
     def module(self, module: str) -> Code:
-        """`import module`; returns how to refer to it."""
+        """Adds `import module`; returns the expression that refers to it."""
         if module.partition(".")[0] in self._shadowed:
             alias = self._derive(module.replace(".", "_"))
             self._statements.append((_block(module), "", module, alias))
@@ -55,27 +55,27 @@ class Imports:
         return Code(module)
 
     def member(self, module: str, name: str) -> Code:
-        """`from module import name`; returns how to refer to it."""
+        """Adds `from module import name`; returns the name that it is bound to."""
         if name not in self._members:
             bound = self._members[name] = self._derive(name)
             self._statements.append((_block(module), module, name, "" if bound == name else bound))
         return self._members[name]
 
     def builtin(self, name: str) -> Code:
-        """A builtin, imported only if its name means something else in the classes."""
+        """A builtin; imported only if an rpc has its name."""
         return self.member("builtins", name) if name in self._shadowed else Code(name)
 
     def load_function(self) -> Code:
-        """`importlib.import_module`, for modules that no statement can name."""
+        """`importlib.import_module`, for modules that no import statement can name."""
         return Code(f"{self.module('importlib')}.import_module")
 
     def generated(self, needed: Collection[str]) -> dict[str, Bound]:
-        """Imports the modules that protoc wrote, given by protoc's dotted paths."""
+        """Imports modules that protoc wrote, given by the dotted paths that protoc gives them."""
         lasts = [module.rpartition(".")[2] for module in needed]
         bound: dict[str, Bound] = {}
         for module in sorted(needed):
             package, last = self._locate(module)
-            # Two modules of one name are told apart by their packages, whichever comes first.
+            # Modules with the same name are distinguished by their packages, independent of the order.
             wanted = last if lasts.count(last) == 1 else module.replace(".", "_")
             if modules.is_importable(f"{package.lstrip('.')}.{last}".lstrip(".")):
                 name = self._derive(wanted)
@@ -91,7 +91,7 @@ class Imports:
         return bound
 
     def blocks(self) -> tuple[tuple[Code, ...], ...]:
-        """The statements, in blocks and sorted as isort does it."""
+        """The statements, in blocks and in the order of isort."""
         blocks: dict[int, dict[tuple[bool, str, str], list[str]]] = {}
         for block, package, name, alias in self._statements:
             statements = blocks.setdefault(block, {})
@@ -135,7 +135,7 @@ def _block(module: str) -> int:
 
 
 def _relative(package: str, here: str) -> str:
-    """`package` seen from the package `here`: `.`, `..other`."""
+    """`package` relative to the package `here`: `.`, `..other`."""
     theirs = package.split(".") if package else []
     ours = here.split(".") if here else []
     common = 0
@@ -145,6 +145,6 @@ def _relative(package: str, here: str) -> str:
 
 
 def _identifier(name: str) -> str:
-    """A name that Python can read, for one that it may not."""
+    """`name` as an ASCII identifier."""
     readable = "".join(char if char.isascii() and char.isalnum() else "_" for char in name)
     return f"_{readable}" if readable[0].isdigit() else readable

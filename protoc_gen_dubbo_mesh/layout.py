@@ -1,8 +1,8 @@
-"""Lays statements out exactly as Black does, without Black wherever that can be known.
+"""Lays statements out exactly as Black does, without running Black wherever the result is predictable.
 
-Each is one line in a template. Black leaves those that fit; our few kinds of statements that do not, it
-breaks at their brackets by rules simple enough to follow here. Where its choice depends on more than that,
-Black itself decides; importing it costs several times what a small run does in all.
+Each statement is one line in a template. Black keeps those that fit. The few kinds of ours that do not fit
+it breaks at their brackets, by rules that are simple enough to implement here. Where its choice depends on
+more than that, Black itself is run; importing it takes several times as long as a small run in total.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import re
 WIDTH = 88
 _STEP = "    "
 
-# Our literals hold no quote: see sinks.literal. So three quotes are the ends of docstrings, and nothing else.
+# Our literals contain no quotes (see sinks.literal): three quotes always delimit a docstring.
 _DOCSTRING_END = '"""'
-_BREAKABLE = frozenset("([|")  # what an item has that is itself broken if it is too long
+_BREAKABLE = frozenset("([|")  # an item that contains one of these is itself broken if it is too long
 _TOKEN = re.compile(r'"[^"]*"|[][(),]')
 
 
 class UnsureError(Exception):
-    """How Black would lay a statement out is beyond these rules."""
+    """These rules do not cover how Black would lay out a statement."""
 
 
 def fit(margin: str, head: str, items: tuple[str, ...], tail: str) -> str:
-    """Lays out a statement that has several `items` in brackets, which `head` opens and `tail` closes.
+    """Lays out a statement with several `items` in brackets, which `head` opens and `tail` closes.
 
     Raises:
-        UnsureError: only Black knows.
+        UnsureError: these rules do not cover it.
     """
     body = ", ".join(items)
     text = f"{margin}{head}{body}{tail}"
@@ -44,27 +44,27 @@ def fit(margin: str, head: str, items: tuple[str, ...], tail: str) -> str:
 
 
 def line(text: str) -> str:
-    """Lays out any other statement, or what has a line of its own: a bracket, a comment, a docstring.
+    """Lays out any other statement, or something else on a line of its own: a bracket, comment or docstring.
 
     Raises:
-        UnsureError: only Black knows.
+        UnsureError: these rules do not cover it.
     """
     if len(text) <= WIDTH and text.isascii():
         return text
     if text.startswith("#") or _DOCSTRING_END in text:
         return text
     if not text.isascii():
-        raise UnsureError  # how wide each letter is
+        raise UnsureError  # Black measures the width of each character
     return _break_statement(text)
 
 
 def join(margin: str, head: str, items: tuple[str, ...], tail: str) -> str:
-    """A statement on one line, for Black."""
+    """A statement on one line, as input for Black."""
     return f"{margin}{head}{', '.join(items)}{tail}"
 
 
 def by_black(text: str) -> str:
-    """A module's text, with its statements on one line each, as Black has it."""
+    """Formats a module with Black; each of its statements is on one line."""
     import black
 
     return black.format_str(text, mode=black.Mode(line_length=WIDTH))
@@ -75,7 +75,7 @@ def _break_statement(line: str) -> str:
     if statement.startswith("from "):
         return _break_import(statement)
     if " = " in statement:
-        raise UnsureError  # Black weighs parentheses around the right side
+        raise UnsureError  # Black may add parentheses around the right side
     if "(" not in statement and "[" not in statement:
         return line
     margin = line[: len(line) - len(statement)]
@@ -91,7 +91,7 @@ def _break_import(statement: str) -> str:
 
 
 def _break_def(statement: str, margin: str) -> str:
-    """At the parameters; all on one line if they fit there, unless there is only one."""
+    """Breaks a function's head at its parameters: several stay on one line if they fit there."""
     start, end = statement.index("("), statement.index(")")
     parameters = statement[start + 1 : end]
     if ", " not in parameters:
@@ -104,7 +104,7 @@ def _break_def(statement: str, margin: str) -> str:
 
 
 def _break_returned(tail: str, margin: str) -> str:
-    """The annotation of what is returned: at its brackets, or within some of its own."""
+    """Breaks the annotation of the result: at its brackets, or by parentheses around it."""
     if tail.endswith("]:"):
         return _break_brackets(tail, margin)
     returned = tail.removeprefix(") -> ").removesuffix(":")
@@ -112,7 +112,7 @@ def _break_returned(tail: str, margin: str) -> str:
 
 
 def _break_brackets(statement: str, margin: str) -> str:
-    """At the last brackets."""
+    """Breaks a statement at its last brackets."""
     brackets = _last_brackets(statement)
     if brackets is None:
         return margin + statement
@@ -125,7 +125,7 @@ def _break_brackets(statement: str, margin: str) -> str:
 
 
 def _break_body(body: str, margin: str, *, one_line: bool = True) -> str:
-    """What stands in brackets: on one line if it fits there, else each item on its own."""
+    """Lays out the content of brackets: on one line if it fits there, else one item per line."""
     if one_line and len(margin) + len(body) <= WIDTH:
         return margin + body
     items = _split(body)
@@ -153,7 +153,7 @@ def _fitting(line: str) -> str:
 
 
 def _last_brackets(statement: str) -> tuple[int, int] | None:
-    """Where the last of the outermost brackets open and close; a first closing one is an earlier line's."""
+    """Where the last outermost brackets open and close; a leading `)` belongs to an earlier line."""
     opening = statement.count("(") + statement.count("[")
     if not opening:
         return None
@@ -175,7 +175,7 @@ def _last_brackets(statement: str) -> tuple[int, int] | None:
 
 
 def _split(items: str) -> list[str]:
-    """What stands between commas outside of brackets and literals."""
+    """Splits at the commas outside of brackets and literals."""
     if "(" not in items and "[" not in items:
         literal = items.find('"')
         if literal < 0 or items.rfind(", ") < literal:

@@ -1,4 +1,4 @@
-"""Which file defines a message, whichever way the file that uses it came to see it (public imports)."""
+"""Which file defines a message, even if it is visible through public imports only."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ if TYPE_CHECKING:
 
 
 class MessageIndex:
-    """The messages of all files of a request. Nested ones are found by what they are nested in.
+    """The messages of all files of a request. Nested ones are found through the outermost message.
 
     Attributes:
-        files: the names of the files.
+        files: the names of all files.
     """
 
     def __init__(self) -> None:
         self.files: set[str] = set()
-        self._homes: dict[str, tuple[str, int]] = {}  # the file, and where in the name the package ends
+        self._homes: dict[str, tuple[str, int]] = {}  # the file, and where the package ends in the name
 
     def add(self, file: FileDescriptorProto) -> None:
-        """Takes in what a file defines."""
+        """Adds the messages that a file defines."""
         self.files.add(file.name)
         prefix = f".{file.package}." if file.package else "."
         home = (file.name, len(prefix))

@@ -1,7 +1,7 @@
-"""What templates read: a module to write, with every name decided and every value checked.
+"""The input of the templates: a module to write, with all names decided and all values checked.
 
-Named tuples, not dataclasses: as frozen and as typed, but `import dataclasses` and making ten of them
-takes a quarter of the time that a run over one small file has in all.
+Named tuples are as immutable and typed as dataclasses, but importing `dataclasses` and defining ten of them
+would take a quarter of the time of a run over one small file.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ class Message(NamedTuple):
     """A message class as the module refers to it.
 
     Attributes:
-        value: the class, at run time.
-        annotation: the class, to type checkers; `Any` where no annotation can name it.
+        value: an expression for the class at run time.
+        annotation: the class for type checkers; `Any` if no annotation can name it.
     """
 
     value: Code
@@ -24,11 +24,11 @@ class Message(NamedTuple):
 
 
 class Handler(NamedTuple):
-    """How the method of a servicer takes requests and gives responses.
+    """The signature of a servicer's method.
 
     Attributes:
-        parameter: its first one behind `self`, with its annotation.
-        returns: the annotation of what it returns.
+        parameter: the first parameter after `self`, with its annotation.
+        returns: the annotation of the result.
     """
 
     parameter: Code
@@ -40,14 +40,14 @@ class Rpc(NamedTuple):
 
     Attributes:
         path: the HTTP/2 path, `/package.Service/rpc`, as a literal.
-        attribute: its name in Python.
+        attribute: its Python name.
         renamed: whether that differs from its name in the proto.
         shape: `UnaryUnary`, `UnaryStream`, `StreamUnary` or `StreamStream`.
         handler, async_handler: its method in the servicers.
         envoy: the arguments of its `EnvoyHeaders`, if any are configured.
         aliases: further names that it is served under.
-        comment: the proto's, as text.
-        deprecated: what a deprecation warning says; empty if it is not deprecated.
+        comment: the comment in the proto, as text.
+        deprecated: the text of the deprecation warning; empty if it is not deprecated.
     """
 
     path: Code
@@ -71,9 +71,10 @@ class Service(NamedTuple):
 
     Attributes:
         full_name: `package.Service`.
-        constant: of its `dubbo_mesh.Service`.
-        stub, async_stub, servicer, async_servicer, register: of its classes and its `add_..._to_server`.
-        identity: the arguments of its `dubbo_mesh.Service` that anything says.
+        constant: the name of its `dubbo_mesh.Service`.
+        stub, async_stub, servicer, async_servicer, register: the names of its classes and of its function
+            `add_..._to_server`.
+        identity: the configured arguments of its `dubbo_mesh.Service`.
     """
 
     full_name: str
@@ -90,7 +91,7 @@ class Service(NamedTuple):
 
 
 class Names(NamedTuple):
-    """What the module calls that which it imports: the usual names, unless they are taken."""
+    """The names of what the module imports: the usual ones, unless they are taken."""
 
     mesh: Code
     aio: Code
@@ -108,9 +109,10 @@ class Module(NamedTuple):
         path: the file to write, relative to the output directory.
         source: the proto it comes from.
         imports: import statements, in blocks.
-        loads: modules that no import statement can name, loaded by `importlib`: name, then arguments.
+        loads: modules that no import statement can name, loaded by `importlib`: the name each is bound to,
+            and the arguments.
         messages: the name of protoc's `_pb2` module of the same proto.
-        sync, aio: which of the twins to write; at least one.
+        sync, aio: whether to write the sync and the async classes; at least one is true.
     """
 
     path: str

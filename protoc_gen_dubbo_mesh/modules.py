@@ -1,4 +1,4 @@
-"""Python modules as protoc names them: its rules are the law, since we import what it wrote.
+"""The names of Python modules, by protoc's rules, since the modules that it writes are imported.
 
 From protobuf's `compiler/python/helpers.cc`: the proto's path without `.proto` (or `.protodevel`), with
 `-` as `_` and `/` as `.`, then a suffix. A dot in a path therefore becomes a directory:
@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from .errors import GenerationError
 
-# The package that protobuf's own files come in; no prefix or relative import leads there.
+# The package of protobuf's own files: always imported absolutely, without a prefix.
 _PROTOBUF = "google.protobuf."
 _OWN = "dubbo_mesh."
 
@@ -23,13 +23,13 @@ def module_of(proto: str, suffix: str) -> str:
     """The dotted path of the module that a plugin writes for the file `proto`.
 
     Raises:
-        GenerationError: Python has no such module, since a part of its path is empty.
+        GenerationError: there cannot be such a module, since a part of its path is empty.
     """
     module = _stem(proto) + suffix
     if "" in module.split(".") or "\0" in module or "\\" in module:
         raise GenerationError(
             f"{proto!r} gives the Python module {module!r}, which Python cannot import: "
-            "a part of its path is empty or holds a character no file name may hold"
+            "a part of its path is empty or contains a character that file names cannot contain"
         )
     return module
 
@@ -40,36 +40,36 @@ def _stem(proto: str) -> str:
 
 
 def path_of(module: str) -> str:
-    """The file of a module, as protoc names it in a response."""
+    """The path of a module's file in a response."""
     return module.replace(".", "/") + ".py"
 
 
 def is_importable(module: str) -> bool:
-    """Whether an import statement can name this module: each part an identifier and no keyword."""
+    """Whether an import statement can name this module: each part is an identifier and not a keyword."""
     return all(map(is_identifier, module.split(".")))
 
 
 def is_identifier(name: str) -> bool:
-    """Whether Python reads `name` as one name, and as that name."""
+    """Whether Python reads `name` as exactly this identifier."""
     if not name.isidentifier() or keyword.iskeyword(name):
         return False
     if name.isascii():
         return True
     import unicodedata
 
-    # Python folds identifiers to this form, so that another form would name another module.
+    # Python normalizes identifiers to this form: any other form would refer to another module.
     return unicodedata.normalize("NFKC", name) == name
 
 
 def is_fixed(module: str) -> bool:
-    """Whether the module is a library's, which stays where it is whatever is said of the others."""
+    """Whether the module belongs to a library, so that `imports` and `import_prefix` do not apply to it."""
     return module.startswith((_PROTOBUF, _OWN))
 
 
 def hiding_package(proto: str) -> str | None:
-    """The package of Python's, grpc's or ours that hides what is generated from the file `proto`.
+    """The package of Python's, grpc's or ours that hides the modules generated from the file `proto`.
 
-    That is so where generated modules are imported by their bare paths.
+    Only relevant if generated modules are imported absolutely and without a prefix.
     """
     module = _stem(proto)
     top, dot, _ = module.partition(".")

@@ -1,8 +1,8 @@
-"""Names in the output: one table of symbols for each module and each class.
+"""Names in the output: one symbol table per module and per class.
 
-Names that users know from protoc's `_pb2_grpc` (`FooStub`, `FooServicer`, `add_FooServicer_to_server`, an
-rpc's own name) come first and are never changed, unless Python cannot express them. All other names give
-way, by trailing underscores, in the order of the proto: the same proto always gives the same names.
+Names that users know from protoc's `_pb2_grpc` (`FooStub`, `FooServicer`, `add_FooServicer_to_server`, the
+rpcs' own names) take precedence and never change, unless Python cannot express them. All other names avoid
+collisions by trailing underscores, in the order of the proto, so that a proto always gives the same names.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _PROTO_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _DUNDER = re.compile(r"__.*[^_]__")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
-# Attributes of the runtime's base classes that are no dunders; a test compares them.
+# Attributes of the runtime's base classes, except dunders. A test checks that they are complete.
 _RUNTIME_ATTRIBUTES = frozenset({"_SyncStub__owned", "_Stub__owned", "_is_protocol"})
 _TAKEN = _RUNTIME_ATTRIBUTES.union(keyword.kwlist)
 
 
 class Symbols:
-    """The names of one module or class, each with the declaration it comes from.
+    """The names of one module or class, each with the declaration that it comes from.
 
     Args:
-        describe: says for an error what is declared at a path, and on which line.
+        describe: names in an error what is declared at a path, and on which line.
     """
 
     def __init__(self, describe: Callable[[Path], str]) -> None:
@@ -43,7 +43,7 @@ class Symbols:
         """Takes exactly this name.
 
         Raises:
-            GenerationError: something else has it.
+            GenerationError: another declaration has taken it.
         """
         other = self._owners.setdefault(name, owner)
         if other != owner:
@@ -52,7 +52,7 @@ class Symbols:
         return Code(name)
 
     def derive(self, name: str, owner: Path = ()) -> Code:
-        """Takes this name, or the first free one that has underscores behind it."""
+        """Takes this name, with as many trailing underscores as make it unique."""
         while name in self._owners:
             name += "_"
         self._owners[name] = owner
@@ -60,21 +60,21 @@ class Symbols:
 
 
 def attributes(rpcs: Sequence[tuple[str, Path]], describe: Callable[[Path], str]) -> list[Code]:
-    """The names in Python of the rpcs of one service, which are given by name and path.
+    """The Python names of the rpcs of one service, which are given by name and path.
 
     Raises:
-        GenerationError: two have one name.
+        GenerationError: two have the same name.
     """
     symbols = Symbols(describe)
     expressible = {name: symbols.claim(name, path) for name, path in rpcs if is_attribute(name)}
-    # Only now those that must change, so that `class` gives way where there is a `class_` too.
+    # Those that must change come last, so that `class` does not become `class_` if there is an rpc `class_`.
     return [expressible.get(name) or symbols.derive(_attribute(name), path) for name, path in rpcs]
 
 
 def is_attribute(name: str) -> bool:
-    """Whether a class can have a method of this name that is reached by it from everywhere.
+    """Whether a class can have a method of this name that is accessible by it from everywhere.
 
-    Not if it is a keyword, a dunder (Python's own), or would be mangled (`__private`).
+    Not if the name is a keyword, a dunder (reserved by Python) or mangled (`__private`).
     """
     return name not in _TAKEN and not (
         name.startswith("__") and (not name.endswith("__") or _DUNDER.fullmatch(name))
@@ -93,6 +93,6 @@ def constant(service: str) -> str:
 
 
 def is_proto_name(name: str) -> bool:
-    """Whether a compiler of protos lets this name through: identifiers with dots between them."""
-    # The first is most names, in a fraction of the time.
+    """Whether proto compilers accept this name: identifiers separated by dots."""
+    # The first check accepts most names, in a fraction of the time.
     return (name.isascii() and name.isidentifier()) or _PROTO_NAME.fullmatch(name) is not None

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class Result(NamedTuple):
-    """What a run comes to.
+    """The result of one run.
 
     Attributes:
-        response: the answer, in pieces to be written one behind the other.
-        warnings: what is worth a line on standard error.
+        response: the serialized response, in pieces to be written one after the other.
+        warnings: lines for standard error.
     """
 
     response: Sequence[bytes]
@@ -43,7 +43,7 @@ def run(stdin: BinaryIO, installed: frozenset[str] = frozenset()) -> Result:
         installed: see `Options`.
 
     Raises:
-        MalformedRequestError: there is none.
+        MalformedRequestError: standard input holds no request.
     """
     warnings: list[str] = []
     try:
@@ -51,7 +51,7 @@ def run(stdin: BinaryIO, installed: frozenset[str] = frozenset()) -> Result:
     except GenerationError as error:
         answer = [refusal(str(error))]
     except DecodeError as error:
-        raise request.MalformedRequestError("standard input holds what is no SourceCodeInfo") from error
+        raise request.MalformedRequestError("standard input holds a malformed SourceCodeInfo") from error
     return Result(answer, tuple(map(printable, warnings)))
 
 
@@ -87,7 +87,7 @@ def _resolver(asked: Request, chosen: Options, warnings: list[str]) -> Resolver:
 
 
 def _services(asked: Request) -> dict[str, list[str]]:
-    """The services of this run by their full names, with their methods."""
+    """The services of this run by their full names, each with the names of its methods."""
     return {
         f"{file.package}.{service.name}" if file.package else service.name: [
             method.name for method in service.method
@@ -98,7 +98,7 @@ def _services(asked: Request) -> dict[str, list[str]]:
 
 
 def _hidden(asked: Request) -> list[str]:
-    """A warning for each package of Python's or ours that hides what is generated."""
+    """A warning for each package of Python's or ours that hides generated modules."""
     hidden: dict[str, str] = {}
     for file in asked.generate:
         for name in (file.name, *file.dependency):
@@ -106,7 +106,7 @@ def _hidden(asked: Request) -> list[str]:
             if package is not None:
                 hidden.setdefault(package, name)
     return [
-        f"{name}: Python's own {package!r} hides what is generated below {package}/: "
-        "put all output below a package and name that in import_prefix="
+        f"{name}: Python finds the installed {package!r} before modules that are generated below {package}/: "
+        "put all output below a package of your own and pass that as import_prefix="
         for package, name in hidden.items()
     ]

@@ -1,4 +1,4 @@
-"""From the model to text, by the templates; each line is laid out as soon as it is put together."""
+"""Renders the model by the templates; each line is laid out as soon as it is complete."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Renderer:
         self._template = _roots()["module.py.j2"]
 
     def render(self, module: Module) -> str:
-        """The module's text, as Black would have it."""
+        """The module's text, formatted as by Black."""
         variables = {"module": module, **module.names._asdict()}
         try:
             return self._template(Context(variables, layout.fit, layout.line))
@@ -37,8 +37,8 @@ class Renderer:
 
 
 def read_templates() -> dict[str, str]:
-    """The templates by their files' names: those in the wheel, or else in the source tree around us."""
-    here = os.path.dirname(__file__)  # noqa: PTH120 - pathlib takes longer to import than all the rest here
+    """The templates by file name: those in the wheel, or else in the surrounding source tree."""
+    here = os.path.dirname(__file__)  # noqa: PTH120 - importing pathlib takes longer than all the rest of this module
     directory = os.path.join(here, "templates")  # noqa: PTH118
     if not os.path.isdir(directory):  # noqa: PTH112
         directory = os.path.join(here, os.pardir, "templates")  # noqa: PTH118
@@ -51,7 +51,7 @@ def read_templates() -> dict[str, str]:
 
 
 def digest(sources: Mapping[str, str]) -> int:
-    """Tells one state of the templates from another."""
+    """A digest of the templates, to notice changes."""
     value = 0
     for name, source in sorted(sources.items()):
         value = zlib.crc32(f"{name}\0{source}\0".encode(), value)
@@ -59,7 +59,7 @@ def digest(sources: Mapping[str, str]) -> int:
 
 
 def _roots() -> Mapping[str, Callable[[Context], str]]:
-    """The compiled templates: as kept, unless the templates have been changed since."""
+    """The compiled templates; compiled anew if the templates have changed since."""
     from . import compiled_templates
 
     sources = read_templates()

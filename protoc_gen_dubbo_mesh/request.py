@@ -1,4 +1,4 @@
-"""What protoc asks for: read from standard input a file at a time, since all of them may be large."""
+"""Reads protoc's request from standard input, one file at a time, since requests can be large."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LARGEST = 2**31 - 1  # bytes in a message
 
 
 class MalformedRequestError(Exception):
-    """Standard input holds no request: nobody can be answered."""
+    """Standard input holds no request, so no response can be given."""
 
 
 class Request(NamedTuple):
@@ -39,9 +39,9 @@ class Request(NamedTuple):
 
     Attributes:
         parameter: the plugin's parameters as one string.
-        generate: the files to generate from, those of them that have services. Whoever is done with one
-            takes it out: together they are most of what a run keeps in memory.
-        messages: those of all files, whatever `generate` imports included.
+        generate: the files to generate from, except those without services. Files are removed once they
+            are processed: together they make up most of a run's memory.
+        messages: the messages of all files, including those that are only imported.
         has_mesh_options: whether any of the files may use our options.
     """
 
@@ -55,8 +55,8 @@ def read(stream: BinaryIO) -> Request:
     """Reads a request.
 
     Raises:
-        MalformedRequestError: there is none, or it asks for nothing.
-        GenerationError: it asks for a file that it does not hold.
+        MalformedRequestError: the stream holds no request, or the request names no file.
+        GenerationError: the request names a file that it does not contain.
     """
     names: list[str] = []
     parameter = ""
@@ -76,16 +76,16 @@ def read(stream: BinaryIO) -> Request:
     except (DecodeError, UnicodeDecodeError) as error:
         raise MalformedRequestError("standard input is not a CodeGeneratorRequest") from error
     if not names:
-        raise MalformedRequestError("standard input asks for no file")
+        raise MalformedRequestError("standard input names no file to generate from")
     for name in names:
         if name not in messages.files:
-            raise GenerationError(f"the request asks for {name!r} but does not hold it")
+            raise GenerationError(f"the request names {name!r} but does not contain it")
     generate = deque(with_services[name] for name in names if name in with_services)
     return Request(parameter, generate, messages, OPTIONS_FILE in messages.files)
 
 
 def _fields(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The length-delimited fields of a serialized message, one by one, by their numbers."""
+    """The length-delimited fields of a serialized message, one at a time, with their numbers."""
     while beginning := stream.read(1):
         tag = _varint(stream, beginning)
         number, kind = tag >> 3, tag & 7
@@ -102,7 +102,7 @@ def _fields(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _varint(stream: BinaryIO, byte: bytes) -> int:
-    """The number that begins with `byte`."""
+    """Reads the number whose first byte is `byte`."""
     number = shift = 0
     while byte >= b"\x80" and shift < _LONGEST_VARINT:
         number |= (byte[0] & 0x7F) << shift

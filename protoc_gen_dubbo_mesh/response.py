@@ -1,17 +1,17 @@
-"""What protoc is answered: files, or an error."""
+"""The response to protoc: files, or an error."""
 
 from __future__ import annotations
 
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorResponse
 
-EDITION_PROTO2 = 998  # of google.protobuf.Edition, which protobuf 5.27 does not have all of
+EDITION_PROTO2 = 998  # google.protobuf.Edition, which is incomplete in protobuf 5.27
 EDITION_2024 = 1001
 
 
 class Response:
-    """A response. Files are serialized as they come, so that their texts are not kept as well.
+    """A response. Files are serialized as they are added, so that their text need not be kept.
 
-    Serialized messages that are put one behind the other are one message: each brings a file.
+    Concatenated serialized messages are one message to protobuf: each holds one file.
     """
 
     def __init__(self) -> None:
@@ -24,12 +24,12 @@ class Response:
         self._files.append(response.SerializeToString())
 
     def pieces(self) -> list[bytes]:
-        """The files so far, as protoc reads them if they are put one behind the other."""
+        """The serialized response with the files so far, in pieces to be concatenated."""
         return [_head(), *self._files]
 
 
 def refusal(error: str) -> bytes:
-    """An answer that has an error in place of files, as protoc reads it."""
+    """A serialized response with an error instead of files."""
     return _head(error)
 
 

@@ -1,11 +1,11 @@
-"""The only ways from text into Python source.
+"""The only ways for text to enter Python source.
 
-What a proto, a file name, a parameter or a config says is data. It enters the output here and
-nowhere else: as a string literal, a docstring or a comment. Templates print whatever is not `Code`
-through `code`, so that forgetting a sink gives a literal and never code. (They are rendered with
-jinja2's autoescape, which makes `code` our "escape".)
+Text from protos, file names, parameters and config files is data. It enters the output here and nowhere
+else: as a string literal, a docstring or a comment. Templates print everything that is not `Code` through
+`code`, so that a forgotten sink gives a literal, never code. (They are rendered with jinja2's autoescape,
+with `code` as the escape function.)
 
-Each mapping is injective and what Black would write: Python reads back exactly what was put in.
+Each function is injective and writes what Black would: Python reads back exactly the original text.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import cast
 
 from .errors import printable
 
-_PLAIN = re.compile(r"[ !#-\[\]-~]*")  # ASCII that needs no escape: no quote, no backslash
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")  # ASCII that needs no escape: neither quote nor backslash
 _QUOTES = re.compile('"{3,}')
 
 
 class Code(str):
-    """Python source that we made ourselves: a checked identifier or something composed of such."""
+    """Python source that is safe to print: checked identifiers, and what is composed of them."""
 
     __slots__ = ()
 
@@ -41,9 +41,9 @@ def code(value: object) -> str:
 
 
 def literal(text: str) -> Code:
-    """`text` as a string literal, in ASCII and between double quotes as Black wants them.
+    """`text` as a string literal, in ASCII and in double quotes, which Black prefers.
 
-    A double quote is written as a hex escape: Black prefers single quotes to an escaped double one.
+    Double quotes in the text become hex escapes, since Black prefers single quotes to escaped double ones.
     """
     if not _PLAIN.fullmatch(text):
         text = text.encode("unicode_escape").decode("ascii").replace('"', "\\x22")
@@ -51,22 +51,22 @@ def literal(text: str) -> Code:
 
 
 def arguments(pairs: tuple[tuple[Code, object], ...]) -> Code:
-    """`name=literal` for each pair, between commas."""
+    """`name=literal` for each pair, separated by commas."""
     return Code(", ".join(f"{name}={code(value)}" for name, value in pairs))
 
 
 def comment(text: str) -> Code:
-    """`text` as it may stand behind a `#`: on one line."""
+    """`text` on one line, to follow a `#`."""
     return Code(printable(text))
 
 
-@lru_cache(2**12)  # the twins of a service have the same
+@lru_cache(2**12)  # sync and async classes have the same docstrings
 def docstring(text: str, indent: int = 0) -> Code:
-    """`text`, which `comments.clean` made, as a docstring at the depth of `indent` spaces.
+    """`text`, a result of `comments.clean`, as a docstring that is indented by `indent` spaces.
 
-    Backslashes are doubled and quotes in threes are escaped, so nothing in the text ends the literal or
-    escapes anything. Whatever is not printable is an escape: Python and Black disagree on which of
-    those characters end a line. A quote at either end is an escape too: Black would put a space there.
+    Backslashes are doubled and triple quotes escaped, so that nothing in the text can end the literal or
+    escape anything. Characters that are not printable become escapes, since Python and Black disagree on
+    which of them end a line. So does a quote at either end, next to which Black would put a space.
     """
     margin = " " * indent
     if "\n" not in text:

@@ -1,7 +1,7 @@
-"""Compiles the templates to Python: `python -m protoc_gen_dubbo_mesh.template_compiler` after a change.
+"""Compiles the templates to Python; run `python -m protoc_gen_dubbo_mesh.template_compiler` after a change.
 
-That writes `compiled_templates.py`. Until then a run notices the change and compiles for itself, which
-works as well and only takes longer.
+That writes `compiled_templates.py`. Until it is run, the plugin notices the change and compiles the templates
+itself, which only takes longer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DIGEST = {digest}
 
 
 def compile_templates(sources: dict[str, str]) -> str:
-    """The Python module that templates, given by their files' names, become."""
+    """Compiles templates, given by file name, to the source of one Python module."""
     environment = jinja2.Environment(
         autoescape=True,  # `escape` being our `sinks.code`
         undefined=jinja2.StrictUndefined,
@@ -53,14 +53,14 @@ def compile_templates(sources: dict[str, str]) -> str:
 
 
 def _check_tags(name: str, source: str) -> None:
-    """Refuses a tag that shares its line: lines are laid out by their text as it stands."""
+    """Checks that each tag has a line of its own, since lines are laid out by their text."""
     for number, line in enumerate(source.splitlines(), 1):
         if "{%" in line and not _TAG.fullmatch(line):
             raise ValueError(f"{name}:{number}: a tag needs a line of its own")
 
 
 def _root(template: str) -> str:
-    """The name of the function that a template becomes."""
+    """The name of the function that a template is compiled to."""
     return "root_" + re.sub(r"\W", "_", template)
 
 
@@ -69,19 +69,19 @@ _UNUSED = {"undefined", "concat", "cond_expr_undefined", "_loop_vars"}
 
 
 class _Simplifier(ast.NodeTransformer):
-    """Takes from jinja2's code what it does for templates in general and ours do not need.
+    """Removes from jinja2's code what templates in general need and ours do not.
 
-    A name was looked up, and is defined, when the function began; an attribute is an attribute, and never an
-    item; filters are the functions of `sinks`, and included templates the functions beside this one; a
-    template's text is wanted whole, and not piece by piece.
+    Names are looked up when the function begins, and are defined then; attributes are never items; filters
+    are the functions of `sinks`, and included templates are functions in the same module; the text of a
+    template is returned as a whole and not yielded in pieces.
     """
 
     def __init__(self) -> None:
-        self._filters: dict[str, str] = {}  # what jinja2's code calls them, and what they are
-        self._included = ""  # the function of the template that is to be included next
+        self._filters: dict[str, str] = {}  # jinja2's name for each, and ours
+        self._included = ""  # the function of the template that is included next
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        """Makes `undefined(name='x') if x is missing else x` an `x`."""
+        """Replaces `undefined(name='x') if x is missing else x` by `x`."""
         self.generic_visit(node)
         match node:
             case ast.IfExp(test=ast.Compare(comparators=[ast.Name(id="missing")]), orelse=name):
@@ -90,7 +90,7 @@ class _Simplifier(ast.NodeTransformer):
                 return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Makes `environment.getattr(x, 'name')` an `x.name`, and `escape(t_1(x))` a `docstring(x)`."""
+        """Replaces `environment.getattr(x, 'name')` by `x.name`, and `escape(t_1(x))` by `docstring(x)`."""
         self.generic_visit(node)
         match node:
             case ast.Call(func=ast.Attribute(attr="getattr"), args=[value, ast.Constant(value=str(name))]):
@@ -103,9 +103,9 @@ class _Simplifier(ast.NodeTransformer):
                 return node
 
     def visit_Try(self, node: ast.Try) -> None:
-        """Drops `try: t_1 = environment.filters['docstring']`, and what is done if there is none.
+        """Removes `try: t_1 = environment.filters['docstring']` and its handler.
 
-        And `try: for event in gen: …`, which goes through what an included template yields.
+        Also `try: for event in gen: …`, which iterates over what an included template yields.
         """
         match node.body:
             case [ast.Assign([ast.Name(id=name)], ast.Subscript(slice=ast.Constant(value=str(filter_name))))]:
@@ -113,15 +113,15 @@ class _Simplifier(ast.NodeTransformer):
             case [ast.For(iter=ast.Name(id="gen"))]:
                 pass
             case _:
-                raise ValueError(f"jinja2 has code for something new: {ast.unparse(node)}")
+                raise ValueError(f"jinja2 generated an unknown kind of statement: {ast.unparse(node)}")
 
     def visit_Assign(self, node: ast.Assign) -> ast.stmt | None:
-        """Drops what is not used; makes `gen = …` a call of the template that is included."""
+        """Removes unused assignments; replaces `gen = …` by a call of the included template."""
         match node:
             case ast.Assign([ast.Name(id=name)]) if name in _UNUSED:
                 return None
             case ast.Assign(value=ast.Name(id="missing")):
-                return None  # the variables of a loop, behind it
+                return None  # resets the variables of a loop after it
             case ast.Assign([ast.Name(id="template")], ast.Call(args=[ast.Constant(value=str(name)), *_])):
                 self._included = _root(name)
                 return None
@@ -154,7 +154,7 @@ class _Simplifier(ast.NodeTransformer):
 
 
 def _gathered(statements: list[ast.stmt]) -> list[ast.stmt]:
-    """Makes `yield a`, `yield b` a `text += (a, b)`, and drops what does nothing."""
+    """Replaces `yield a`, `yield b` by `text += (a, b)`, and removes `pass`."""
     gathered: list[ast.stmt] = []
     working = [statement for statement in statements if not isinstance(statement, ast.Pass)]
     for is_text, group in groupby(working, key=lambda statement: _yielded(statement) is not None):
@@ -167,16 +167,16 @@ def _gathered(statements: list[ast.stmt]) -> list[ast.stmt]:
     return gathered
 
 
-# Pieces of text that are known only when the template is rendered: for each stands a character of its own.
+# Pieces of text that are known only when the template is rendered; a character stands for each of them.
 _FIRST_UNKNOWN = 0xE000
 _UNKNOWN = "\ue000-\uf8ff"
 _PART = re.compile(f"([{_UNKNOWN}])|[^{_UNKNOWN}]+")
-# A statement with several items in its only brackets, which stand behind a name.
+# A statement with several items in its only brackets, which follow a name.
 _FITTING = re.compile(rf"( *)([^][()=]*[\w{_UNKNOWN}][\[(])([^][()]*, [^][()]*)([\])][^][()]*)")
 
 
 def _laid_out(pieces: list[ast.expr]) -> list[ast.expr]:
-    """Hands each line to `layout`, but those known already; its items by themselves where it has such."""
+    """Passes each line to `layout`, except constant ones; items of a statement are passed separately."""
     text = "".join(
         [
             str(piece.value) if isinstance(piece, ast.Constant) else chr(_FIRST_UNKNOWN + number)
@@ -189,7 +189,7 @@ def _laid_out(pieces: list[ast.expr]) -> list[ast.expr]:
             pieces[ord(part[1]) - _FIRST_UNKNOWN] if part[1] else ast.Constant(part[0])
             for part in _PART.finditer(text)
         ]
-        # Not an f-string, which takes twice as long over a subclass of str, as `Code` is.
+        # An f-string would take twice as long, since `Code` is a subclass of str.
         join = ast.Attribute(ast.Constant(""), "join", ast.Load())
         return parts[0] if len(parts) == 1 else ast.Call(join, [ast.Tuple(parts, ast.Load())], [])
 
@@ -219,7 +219,7 @@ def _call(function: str, *arguments: ast.expr) -> ast.Call:
 
 
 def _is_docstring(piece: ast.expr) -> bool:
-    """Whether it is one by itself, which is as Black has it already."""
+    """Whether the piece is a docstring, which is already formatted."""
     match piece:
         case ast.Call(func=ast.Name(id="docstring")):
             return True

@@ -1,7 +1,7 @@
-"""What compiled templates need to run: the little of jinja2's runtime that ours use.
+"""The part of jinja2's runtime that our compiled templates use.
 
-jinja2 compiles templates to Python, which is kept in `compiled_templates.py`. Running that against this
-module in place of `jinja2.runtime` saves importing jinja2, which would double the time of a small run.
+The templates are compiled ahead of time (`template_compiler`). Running them with this module instead of
+`jinja2.runtime` avoids importing jinja2, which would double the time of a small run.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Context:
-    """What a template is rendered with.
+    """The variables and functions that a template is rendered with.
 
     Args:
-        variables: by their names.
-        fit, line: see `layout`, whose these are unless lines are to stay as they are in the templates.
+        variables: the variables by name.
+        fit, line: the functions of `layout`, or others that keep lines as they are in the templates.
     """
 
     def __init__(
@@ -31,12 +31,12 @@ class Context:
         self._variables = variables
 
     def resolve_or_missing(self, name: str) -> Any:
-        """The variable of this name. If there is none, that is an error here, sooner than StrictUndefined."""
+        """The variable of this name; an undefined one is an error at once, unlike with StrictUndefined."""
         try:
             return self._variables[name]
         except KeyError:
             raise RuntimeError(f"the template's {name!r} is undefined") from None
 
     def within(self, variables: Mapping[str, Any]) -> Context:
-        """That of a template included in one: the variables of the one around it, with those of its loops."""
+        """The context of an included template: the variables of the including one, and of its loops."""
         return Context({**self._variables, **variables}, self.fit, self.line)

@@ -2,9 +2,9 @@
 
 Nothing here is imported when protoc starts the plugin. From the outside in:
 
-    command, hatch_hook, setuptools_hook   who asks, and how they are told what came of it
-    run                                    makes a tree agree with its protos, or says how it differs
-    settings, sources                      what is asked for; which protos there are
-    production, protoc, message_imports    makes the files, in a directory of their own
-    stamp, tree                            whether anything changed; what, file by file
+    command, hatch_hook, setuptools_hook   the entry points, which report the result
+    run                                    updates the output directory, or lists how it is stale
+    settings, sources                      the configuration; the protos
+    production, protoc, message_imports    generates all files, in a temporary directory
+    stamp, tree                            whether anything has changed since the last run; which files differ
 """

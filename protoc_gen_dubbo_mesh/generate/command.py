@@ -16,23 +16,23 @@ _PROGRAM = "protoc-gen-dubbo-mesh generate"
 
 _DESCRIPTION = """\
 Generates messages (_pb2.py, .pyi) and mesh stubs and servicers (_mesh.py) from all protos of a project.
-Settings come from [tool.dubbo-mesh] in pyproject.toml; what is said here wins.
+Settings come from [tool.dubbo-mesh] in pyproject.toml; arguments win over them.
 """
 
 
 def generate(arguments: list[str]) -> int:
-    """Runs the command; returns its exit status: 0, 1 if stale or refused, 2 for wrong arguments."""
+    """Runs the command; returns its exit status: 0, 1 if stale or on errors, 2 for wrong arguments."""
     parser = argparse.ArgumentParser(_PROGRAM, description=_DESCRIPTION, allow_abbrev=False)
     parser.add_argument(
-        "--root", action="append", metavar="DIR", help="generate from the protos below it; again for more"
+        "--root", action="append", metavar="DIR", help="generate from the protos below it; can be repeated"
     )
-    parser.add_argument("--out", metavar="DIR", help="where the output goes, as with protoc's --python_out")
-    parser.add_argument("--import-path", action="append", metavar="DIR", help="look for imports there too")
+    parser.add_argument("--out", metavar="DIR", help="the output directory, as protoc's --python_out")
+    parser.add_argument("--import-path", action="append", metavar="DIR", help="search it for imports too")
     parser.add_argument(
         "--exclude",
         action="append",
         metavar="GLOB",
-        help="leave out protos: a glob of their names below a root",
+        help="exclude protos: a glob of their names below a root",
     )
     parser.add_argument(
         "--option",
@@ -42,10 +42,13 @@ def generate(arguments: list[str]) -> int:
         help="a parameter of the plugin, such as app=demo",
     )
     parser.add_argument(
-        "--project", metavar="DIR", default=".", help="where pyproject.toml is; default: here"
+        "--project",
+        metavar="DIR",
+        default=".",
+        help="the directory of pyproject.toml; default: the current one",
     )
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit with 1 and a diff if a run would"
+        "--check", action="store_true", help="write nothing; if a run would, print a diff and exit with 1"
     )
     parser.add_argument(
         "--fail-on-change", action="store_true", help="exit with 1 if anything was written or removed"
@@ -67,7 +70,7 @@ def generate(arguments: list[str]) -> int:
 
 
 def _given(asked: argparse.Namespace, options: dict[str, str]) -> dict[str, object]:
-    """What the command line says; its paths are relative to where we are, not to the project."""
+    """The settings on the command line, whose paths are relative to the working directory."""
     for name in PATH_OPTIONS:
         if name in options:
             options[name] = str(Path(options[name]).absolute())

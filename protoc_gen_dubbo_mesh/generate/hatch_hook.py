@@ -1,7 +1,7 @@
 """The Hatchling build hook `dubbo-mesh`: `[tool.hatch.build.hooks.dubbo-mesh]`.
 
-Hatchling imports this in every build that has the plugin installed, so that it imports nothing but
-Hatchling before it is asked to do something.
+Hatchling imports this in every build in whose environment the plugin is installed. It therefore imports
+nothing but Hatchling until it is used.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
-    """Generates before each build, and has the build take what was generated, git-ignored or not."""
+    """Generates before each build, and includes the output in the build even if git ignores it."""
 
     PLUGIN_NAME = "dubbo-mesh"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Generates, before a build of Hatchling's.
+        """Generates; Hatchling calls this before each build.
 
         Args:
             version: the kind of wheel: `standard` or `editable`.
-            build_data: what Hatchling builds from; see its documentation of build hooks.
+            build_data: the input of the build; see Hatchling's documentation of build hooks.
         """
         from ..errors import GenerationError
         from .progress import Progress
@@ -45,7 +45,7 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
             outcome = update(settings, Progress(sys.stderr))
         except GenerationError as error:
             self.app.display_error(str(error))
-            sys.exit(1)  # anything else would be shown with a traceback
+            sys.exit(1)  # an exception would be shown with a traceback
         for warning in outcome.warnings:
             self.app.display_warning(warning)
         self.app.display_info(f"dubbo-mesh: {outcome.summary}")
@@ -55,7 +55,7 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
             self._install(settings, outcome, build_data, editable=version == "editable")
 
     def _ship(self, settings: Settings, outcome: Outcome, build_data: dict[str, Any]) -> None:
-        """Has the sdist hold all that a wheel is built from, and what was made of it."""
+        """Includes in the sdist everything that a wheel is built from, and the output."""
         from . import stamp
 
         files = (*outcome.inputs, *outcome.outputs, stamp.path_of(settings))
@@ -72,7 +72,7 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
         warning = misplaced(settings, placed)
         if warning is not None:
             self.app.display_warning(warning)
-        # An artifact is selected though git ignores it, and a reason to look for packages around it.
+        # Artifacts are selected even if git ignores them, and count when Hatchling looks for packages.
         build_data["artifacts"] += [
             _pattern(module.file.relative_to(self.root)) for module in placed if module.selected
         ]
@@ -85,19 +85,19 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
 
     @cached_property
     def _directories(self) -> list[Path]:
-        """The directories that Hatchling takes for the wheel, if it goes by directories."""
+        """The directories that Hatchling includes in the wheel, if it selects by directory."""
         return [Path(path) for path in self.build_config.only_include] if self._finds_code else []
 
     @cached_property
     def _finds_code(self) -> bool:
-        """Whether the project says, or Hatchling finds, what goes into the wheel."""
+        """Whether the project configures, or Hatchling finds, what goes into the wheel."""
         try:
             return bool(self.build_config.only_include or self.build_config.include_spec)
-        except ValueError:  # it looked for a package and found none: what is generated may be all there is
+        except ValueError:  # it found no package: there may be no code but what is generated
             return False
 
     def _selected(self, file: Path) -> PurePosixPath | None:
-        """Where Hatchling puts a file of what it takes for the wheel."""
+        """Where Hatchling puts a file; None if it does not select the file for the wheel."""
         if not self._finds_code or not file.is_relative_to(self.root):
             return None
         if self._directories:
@@ -107,14 +107,14 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
         return self._rewritten(file) if taken else None
 
     def _rewritten(self, file: Path) -> PurePosixPath:
-        """Where Hatchling puts a file, once it takes it: `src/` is left out, if packages are in there."""
+        """Where Hatchling puts a file that it selects: without `src/`, if that contains the packages."""
         path = os.path.relpath(file, self.root)
         if self._finds_code:
             path = self.build_config.get_distribution_path(path)
         return PurePosixPath(Path(path).as_posix())
 
     def _expose(self, settings: Settings, placed: list[Placed], build_data: dict[str, Any]) -> None:
-        """Puts the directories on sys.path from which what Hatchling does not select can be imported."""
+        """Adds to sys.path the directories of modules that Hatchling does not select."""
         from . import stamp
         from .placing import hidden
 
@@ -125,7 +125,7 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
         roots = {module.import_root for module in placed if not module.selected} - {None}
         if not roots:
             return
-        project = cast("Any", self).metadata.name  # Hatchling types it by half
+        project = cast("Any", self).metadata.name  # only partly typed by Hatchling
         name = f"_{re.sub(r'[^A-Za-z0-9]+', '_', project)}_dubbo_mesh.pth"
         path = stamp.path_of(settings).with_name(name)
         path.parent.mkdir(exist_ok=True)
@@ -139,10 +139,10 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
 
 @hookimpl
 def hatch_register_build_hook() -> type[DubboMeshBuildHook]:
-    """Tells Hatchling of the hook."""
+    """Registers the hook with Hatchling."""
     return DubboMeshBuildHook
 
 
 def _pattern(path: Path) -> str:
-    """A pattern as in .gitignore that matches this path, below the project, and nothing else."""
+    """A pattern in the syntax of .gitignore that matches exactly this path below the project."""
     return "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", path.as_posix())

@@ -1,7 +1,7 @@
-"""How protoc's modules import each other: as `imports=` and `import_prefix=` say for ours.
+"""Rewrites the imports in protoc's modules by `imports=` and `import_prefix=`, as in ours.
 
-protoc's Python generator knows absolute imports only (protobuf#1491), which lead nowhere once its output
-is in a package. It writes each import in one of few ways, on a line of its own.
+protoc's Python generator only writes absolute imports (protobuf#1491), which fail if its output is in a
+package. It writes each import on a line of its own, in one of few forms.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _IMPORT = re.compile(
 
 
 def are_redirected(options: Mapping[str, str]) -> bool:
-    """Whether these parameters of the plugin have modules import each other otherwise than protoc says."""
+    """Whether these parameters of the plugin change how modules import each other."""
     return "import_prefix" in options or options.get("imports") == "relative"
 
 
@@ -35,13 +35,13 @@ def message_modules(protos: Iterable[str]) -> frozenset[str]:
 
 
 def redirected(text: str, module: str, generated: frozenset[str], options: Mapping[str, str]) -> str:
-    """The text of a module of protoc's (or its .pyi) with its imports of `generated` modules redirected.
+    """The text of a module of protoc (or its .pyi) with rewritten imports of the `generated` modules.
 
     Args:
-        text: as protoc wrote it.
-        module: its dotted path.
-        generated: the modules of this run. All others stay where they are.
-        options: the plugin's parameters, by which imports are redirected.
+        text: the text that protoc wrote.
+        module: the module's dotted path.
+        generated: the modules of this run. Imports of others are kept.
+        options: the plugin's parameters.
     """
     relative = options.get("imports") == "relative"
 
@@ -58,14 +58,14 @@ def redirected(text: str, module: str, generated: frozenset[str], options: Mappi
         if found["path"]:
             return f"{found['call']}({lead(target)!r}{', __package__' if relative else ''})"
         package = lead(target).removesuffix(item)
-        # The dot before a name belongs to a package of dots only, and parts it from any other.
+        # A trailing dot is part of a package that consists of dots; otherwise it is only a separator.
         return f"from {package.removesuffix('.') if package.strip('.') else package} import {item}"
 
     return _IMPORT.sub(redirect, text)
 
 
 def _relative(module: str, target: str) -> str:
-    """The path of `target` as the module `module` names it: `.b_pb2`, `..other.b_pb2`."""
+    """The path of `target` relative to the module `module`: `.b_pb2`, `..other.b_pb2`."""
     here, there = module.split(".")[:-1], target.split(".")
     shared = 0
     while shared < min(len(here), len(there) - 1) and here[shared] == there[shared]:

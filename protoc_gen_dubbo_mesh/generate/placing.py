@@ -1,4 +1,4 @@
-"""Where generated modules must stand in a wheel so that they can be imported."""
+"""Where generated modules must be in a wheel so that they can be imported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Placed(NamedTuple):
     Attributes:
         file: the file in the project.
         at: its path in the wheel.
-        selected: whether it is where it is since it lies in one of the project's packages.
+        selected: whether the path results from the project's package that the file is in.
     """
 
     file: Path
@@ -28,7 +28,7 @@ class Placed(NamedTuple):
 
     @property
     def import_root(self) -> Path | None:
-        """The directory from which `at` leads to the file: what sys.path needs in an editable install."""
+        """The directory to which `at` is relative: what sys.path needs in an editable install."""
         count = len(self.at.parts)
         if self.file.parts[-count:] != self.at.parts:
             return None
@@ -41,14 +41,14 @@ def place(
     selected: Callable[[Path], PurePosixPath | None],
     otherwise: Callable[[Path], PurePosixPath],
 ) -> Iterator[Placed]:
-    """Gives each generated module its path in the wheel.
+    """Determines the path in the wheel of each generated module.
 
     Args:
-        settings: what was generated.
+        settings: the settings of the run.
         outputs: the generated files.
-        selected: where the build puts a file that lies in one of the project's packages; None for others.
-        otherwise: where a file goes by its place in the project alone, which decides if modules import each
-            other relatively. If they do not, their imports say where they are.
+        selected: where the build puts a file that is in one of the project's packages; None for others.
+        otherwise: where a file goes by its path in the project. It applies if modules import each other
+            relatively; otherwise their imports determine the path.
     """
     for file in outputs:
         if file.suffix not in {".py", ".pyi"}:
@@ -61,7 +61,7 @@ def place(
 
 
 def imported_as(settings: Settings, file: Path) -> PurePosixPath | None:
-    """The path of a module below an entry of sys.path as imports name it; None if those are relative."""
+    """The path of a module, below an entry of sys.path, by which it is imported; None if relatively."""
     if settings.options.get("imports") == "relative":
         return None
     package = settings.options.get("import_prefix", "").replace(".", "/")
@@ -69,7 +69,7 @@ def imported_as(settings: Settings, file: Path) -> PurePosixPath | None:
 
 
 def misplaced(settings: Settings, placed: Iterable[Placed]) -> str | None:
-    """A warning if the wheel will hold modules elsewhere than where they import each other from."""
+    """A warning if modules are in another package in the wheel than the one that they are imported from."""
     for module in placed:
         imported = imported_as(settings, module.file)
         if imported is None or imported == module.at:
@@ -78,16 +78,16 @@ def misplaced(settings: Settings, placed: Iterable[Placed]) -> str | None:
         remedy = f'import_prefix = "{package}" or imports = "relative"' if package else "no import_prefix"
         return (
             f"warning: {shown(module.file)} is installed as {module.at}, but imported as {imported}: "
-            f"say {remedy} in the options, or another out"
+            f"set {remedy} in the options, or another out"
         )
     return None
 
 
 def hidden(settings: Settings, placed: Iterable[Placed], packages: Mapping[str, Path]) -> str | None:
-    """A warning if an editable install hides modules: Python looks for a package in one directory only.
+    """A warning if an editable install hides modules: Python searches a package in one directory only.
 
     Args:
-        settings: what was generated.
+        settings: the settings of the run.
         placed: the generated modules.
         packages: the directories of the project's packages, by their dotted names.
     """
@@ -101,6 +101,6 @@ def hidden(settings: Settings, placed: Iterable[Placed], packages: Mapping[str, 
             if directory != root / part and (directory / "__init__.py").exists():
                 return (
                     f"warning: an editable install cannot import {shown(module.file)}: its package {package} "
-                    f"is in {shown(directory)}; say another out than {shown(settings.out)}"
+                    f"is in {shown(directory)}; set another out than {shown(settings.out)}"
                 )
     return None

@@ -1,4 +1,4 @@
-"""Makes all output of a run, in a directory of its own."""
+"""Generates all output of a run, in a temporary directory."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class Made(NamedTuple):
-    """What there is to know of a run beside its output.
+    """What is known about a run, apart from its output.
 
     Attributes:
-        inputs: the names of all protos that were read, imported ones included.
-        warnings: what protoc and the plugin have to say, a line each.
+        inputs: the names of all protos that were read, including imported ones.
+        warnings: the warnings of protoc and the plugin, a line each.
     """
 
     inputs: tuple[str, ...]
@@ -36,18 +36,18 @@ class Made(NamedTuple):
 def produce(settings: Settings, sources: Sources, into: Path, work: Path, progress: Progress) -> Made:
     """Runs protoc, then the plugin.
 
-    The plugin runs in this process, on the descriptors that protoc would hand it: it need not be on any
-    path, and what it says can be told from what protoc says.
+    The plugin runs in this process, on the descriptors that protoc would pass to it. So it need not be on the
+    PATH, and its messages can be distinguished from protoc's.
 
     Args:
-        settings: what to generate.
+        settings: the settings of the run.
         sources: the protos.
         into: an empty directory for the output.
-        work: a directory for files on the way.
-        progress: is told what takes long.
+        work: a directory for temporary files.
+        progress: reports on stages that take long.
 
     Raises:
-        GenerationError: protoc or the plugin refuses.
+        GenerationError: protoc or the plugin reports an error.
     """
     count = f"{len(sources.files)} proto{'s' if len(sources.files) > 1 else ''}"
     with progress.stage(f"messages of {count}"):

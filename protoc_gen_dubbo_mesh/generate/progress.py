@@ -1,4 +1,4 @@
-"""Tells people that a long run is alive."""
+"""Shows that a long run is making progress."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-_AT_A_TERMINAL = 1.0  # seconds between signs of life: one line there, written anew
-_IN_A_LOG = 15.0  # a line each
+_AT_A_TERMINAL = 1.0  # seconds between updates of one line
+_IN_A_LOG = 15.0  # seconds between lines
 
 
 class Progress:
-    """Writes what is being done, and for how long already, once that takes longer than a moment.
+    """Writes what is being done and for how long, unless it is done at once.
 
     Args:
         stream: where to write, such as standard error.
@@ -28,7 +28,7 @@ class Progress:
 
     @contextmanager
     def stage(self, what: str) -> Generator[None]:
-        """Does what is inside the `with`, which is described by `what`."""
+        """Reports on the body of the `with` block, which `what` describes."""
         done = threading.Event()
         teller = threading.Thread(target=self._tell, args=(what, done), daemon=True)
         teller.start()

@@ -1,4 +1,4 @@
-"""Runs protoc, the one that grpcio-tools brings."""
+"""Runs the protoc of grpcio-tools."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ _NAMES_A_FILE = re.compile(r"(.+?\.proto)(?=:)")
 
 
 class ProtocError(GenerationError):
-    """protoc refuses the protos; each of its complaints is a line."""
+    """protoc reports errors in the protos; the message has one line for each."""
 
     def __init__(self, complaints: list[str]) -> None:
         Exception.__init__(self, "\n".join(complaints))
 
 
 def compile_messages(sources: Sources, into: Path, work: Path) -> tuple[bytes, list[str]]:
-    """Writes the modules of the messages, with their types.
+    """Writes the messages' modules, `_pb2.py` and `.pyi`.
 
     Args:
         sources: the protos.
         into: the directory to write to.
-        work: a directory for files on the way, itself thrown away later.
+        work: a directory for temporary files.
 
     Returns:
-        All files as a FileDescriptorSet, those that are imported included; and protoc's warnings.
+        All files, including imported ones, as a serialized FileDescriptorSet; and protoc's warnings.
 
     Raises:
-        ProtocError: protoc refuses.
+        ProtocError: protoc reports errors.
     """
     descriptors, arguments = work / "descriptors.bin", work / "arguments"
     arguments.write_text(
         "\n".join(
             (
-                # A first "=" parts a virtual directory from the real one: ours has none.
+                # protoc splits VIRTUAL=REAL at the first "="; the virtual directory is empty here.
                 *(f"--proto_path=={directory}" for directory in sources.search),
                 f"--descriptor_set_out={descriptors}",
                 "--include_imports",
@@ -55,7 +55,7 @@ def compile_messages(sources: Sources, into: Path, work: Path) -> tuple[bytes, l
         ),
         encoding="utf-8",
     )
-    # -P, and an empty directory to start in: what lies around here must not hide Python's modules.
+    # -P and an empty working directory, so that files of the project cannot hide Python's modules.
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-P", "-m", "grpc_tools.protoc", f"@{arguments}"],
         cwd=work,
@@ -70,12 +70,12 @@ def compile_messages(sources: Sources, into: Path, work: Path) -> tuple[bytes, l
         with_path(printable(line), sources) for line in (done.stderr + done.stdout).splitlines() if line
     ]
     if done.returncode:
-        raise ProtocError(complaints or [f"protoc ended with status {done.returncode} and said nothing"])
+        raise ProtocError(complaints or [f"protoc exited with status {done.returncode} without a message"])
     return descriptors.read_bytes(), complaints
 
 
 def with_path(line: str, sources: Sources) -> str:
-    """A line of protoc's or the plugin's, with the path of the file that it names by its proto's name."""
+    """A message of protoc or the plugin, with the proto's name at its beginning replaced by the path."""
     named = _NAMES_A_FILE.match(line)
     file = sources.locate(named[1]) if named else None
     return line if named is None or file is None else shown(file) + line[named.end() :]

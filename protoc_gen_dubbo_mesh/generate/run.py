@@ -1,4 +1,4 @@
-"""Makes the output of a project agree with its protos, or says how it does not."""
+"""Updates the output of a project, or reports how it is stale."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class Outcome(NamedTuple):
-    """What came of a run.
+    """The result of one run.
 
     Attributes:
-        outputs: all files that the protos give, below the output directory, changed or not.
-        inputs: all files that were read for it, where they are known.
-        summary: one line on what was done.
+        outputs: all generated files, below the output directory, changed or not.
+        inputs: all files that were read, as far as they are known.
+        summary: one line about what was done.
         changed: whether anything was written or removed.
         warnings: a line each.
     """
@@ -41,11 +41,11 @@ class Outcome(NamedTuple):
 
 
 class Staleness(NamedTuple):
-    """How the output differs from what a run would leave.
+    """How the output differs from that of a run.
 
     Attributes:
         differences: the files that a run would write or remove.
-        strays: what it would leave behind, though its proto is gone; a line each.
+        strays: generated files whose proto no longer exists and that a run would not remove; a line each.
         warnings: a line each.
     """
 
@@ -56,7 +56,7 @@ class Staleness(NamedTuple):
 
 @contextlib.contextmanager
 def _plain_errors() -> Generator[None]:
-    """Says in one line what is wrong with a file or directory."""
+    """Turns errors of files and directories into one line."""
     try:
         yield
     except OSError as error:
@@ -65,10 +65,10 @@ def _plain_errors() -> Generator[None]:
 
 @_plain_errors()
 def update(settings: Settings, progress: Progress) -> Outcome:
-    """Generates what is not there yet as it should be. After an error, nothing has been written.
+    """Generates what is missing or stale. After an error, nothing has been written.
 
     Raises:
-        GenerationError: something cannot be generated from or written to.
+        GenerationError: the settings or protos have an error, or a file cannot be read or written.
     """
     last = stamps.read(settings)
     if _is_sdist_without_its_protos(settings) and last is not None:
@@ -76,7 +76,7 @@ def update(settings: Settings, progress: Progress) -> Outcome:
     sources = protos.find(settings)
     if last is not None and stamps.is_current(settings, sources, last):
         return _outcome(settings, sources, last)
-    # What is edited from now on is not what this run is made from.
+    # Hashed first: a proto that is edited during the run must count as changed afterwards.
     read = stamps.hash_inputs(sources, sources.files)
     with _produced(settings, sources, progress) as (made, run):
         found = tree.differences(settings, made, last)
@@ -91,17 +91,18 @@ def update(settings: Settings, progress: Progress) -> Outcome:
         stamps.write(settings, stamp)
     except OSError as error:
         warnings.append(
-            f"warning: all will be generated anew next time: cannot write {error.filename}: {error.strerror}"
+            f"warning: the next run will generate everything again: cannot write {error.filename}: "
+            f"{error.strerror}"
         )
     return _outcome(settings, sources, stamp, found, warnings)
 
 
 @_plain_errors()
 def check(settings: Settings, progress: Progress) -> Staleness:
-    """Says what `update` would change, and writes nothing.
+    """Reports what `update` would change, and writes nothing.
 
     Raises:
-        GenerationError: something cannot be generated from.
+        GenerationError: the settings or protos have an error, or a file cannot be read.
     """
     sources = protos.find(settings)
     with _produced(settings, sources, progress) as (made, run):
@@ -111,7 +112,7 @@ def check(settings: Settings, progress: Progress) -> Staleness:
 
 @contextlib.contextmanager
 def _produced(settings: Settings, sources: Sources, progress: Progress) -> Generator[tuple[Path, Made]]:
-    from .production import produce  # what is up to date needs neither protobuf nor the plugin
+    from .production import produce  # if all is up to date, neither protobuf nor the plugin is loaded
 
     with tempfile.TemporaryDirectory(prefix="dubbo-mesh-") as directory:
         work, made = Path(directory) / "work", Path(directory) / "made"
@@ -121,7 +122,7 @@ def _produced(settings: Settings, sources: Sources, progress: Progress) -> Gener
 
 
 def _is_sdist_without_its_protos(settings: Settings) -> bool:
-    """Whether this is an unpacked sdist that could not take along what lies outside of the project."""
+    """Whether this is an unpacked sdist, which cannot contain protos from outside the project."""
     return (settings.project / "PKG-INFO").exists() and bool(protos.missing_directories(settings))
 
 
@@ -129,10 +130,10 @@ def _as_shipped(settings: Settings, last: stamps.Stamp) -> Outcome:
     if not stamps.has_its_outputs(settings, last):
         raise GenerationError(
             f"{shown(protos.missing_directories(settings)[0])} is not part of this sdist, "
-            "and what was generated from it is no longer as it was"
+            "and what was generated from it has been changed or removed"
         )
     outputs = tuple(settings.out / name for name in last.outputs)
-    return Outcome(outputs, (), f"{shown(settings.out)} is used as this sdist has it")
+    return Outcome(outputs, (), f"{shown(settings.out)} is used as it is in this sdist")
 
 
 def _outcome(

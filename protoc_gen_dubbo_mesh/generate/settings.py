@@ -1,13 +1,14 @@
-"""What to generate: `[tool.dubbo-mesh]` in pyproject.toml, a build hook's table, the command line.
+"""The settings of a run: `[tool.dubbo-mesh]` in pyproject.toml, a build hook's table, the command line.
 
 [tool.dubbo-mesh]
-roots = ["protos"]              # below these every .proto is generated from
-out = "src"                     # where protoc's module paths begin
-exclude = ["shop/internal/*"]   # protos (their names below a root) to leave out, as globs
-import-path = ["third_party"]   # where imports are looked for, beside the roots
+roots = ["protos"]              # generate from every .proto below these directories
+out = "src"                     # the output directory, as protoc's --python_out
+exclude = ["shop/internal/*"]   # globs of protos to exclude, by their names below a root
+import-path = ["third_party"]   # directories to search for imports, in addition to the roots
 
 [tool.dubbo-mesh.options]       # the plugin's parameters
 app = "shop"
+aliases = ["lower-first"]       # a list if there are several values
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, cast
 
 from ..errors import GenerationError
 
@@ -28,14 +29,14 @@ PATH_OPTIONS = ("config", "service_config")
 
 
 class Settings(NamedTuple):
-    """What to generate, checked; all paths are absolute.
+    """The settings of a run, checked; all paths are absolute.
 
     Attributes:
-        project: the directory that the settings are for; build tools run there.
-        roots: directories below which every proto is generated from.
-        out: the directory that the output goes to.
-        import_path: directories in which imported protos are looked for, beside the roots.
-        exclude: globs (fnmatch, case-sensitive; `*` crosses slashes) of protos to leave out.
+        project: the project's directory; build tools run there.
+        roots: the directories whose protos are generated from.
+        out: the output directory.
+        import_path: directories to search for imported protos, in addition to the roots.
+        exclude: globs (fnmatch, case-sensitive; `*` also matches slashes) of protos to exclude.
         options: the plugin's parameters.
     """
 
@@ -54,11 +55,11 @@ class Settings(NamedTuple):
     @property
     def parameter(self) -> str:
         """The plugin's parameters as one string."""
-        said = dict(self.options)
+        options = dict(self.options)
         for name in PATH_OPTIONS:
-            if name in said:
-                said[name] = shown(self.project / said[name])
-        return ",".join(f"{name}={value}" for name, value in said.items())
+            if name in options:
+                options[name] = shown(self.project / options[name])
+        return ",".join(f"{name}={value}" for name, value in options.items())
 
 
 def read(project: Path, given: Mapping[str, object] | None = None) -> Settings:
@@ -66,13 +67,13 @@ def read(project: Path, given: Mapping[str, object] | None = None) -> Settings:
 
     Args:
         project: the directory of its pyproject.toml, if it has one.
-        given: what wins over pyproject.toml, under the same keys; `options` are merged one by one.
+        given: settings that win over pyproject.toml, by the same keys; `options` are merged one by one.
 
     Raises:
         GenerationError: a key is unknown, missing or malformed.
     """
-    project = Path(os.path.abspath(project))  # noqa: PTH100 - a symbolic link is a name its owner chose
-    said: dict[str, object] = {}
+    project = Path(os.path.abspath(project))  # noqa: PTH100 - resolve() would replace symbolic links
+    found: dict[str, object] = {}
     options: dict[str, str] = {}
     for where, table in (*_tables(project), ("", given or {})):
         for key, value in table.items():
@@ -81,19 +82,19 @@ def read(project: Path, given: Mapping[str, object] | None = None) -> Settings:
             if key == "options":
                 options |= _options(where, value)
             else:
-                said[key] = _text(f"{where}{key}", value) if key == "out" else _texts(f"{where}{key}", value)
+                found[key] = _text(f"{where}{key}", value) if key == "out" else _texts(f"{where}{key}", value)
     for key, example in (("roots", '["protos"]'), ("out", '"src"')):
-        if not said.get(key):
+        if not found.get(key):
             raise GenerationError(
-                f"nothing says {key}: write {key} = {example} below [tool.dubbo-mesh] in pyproject.toml, "
-                f"or give --{key.removesuffix('s')}"
+                f"{key} is not set: write {key} = {example} below [tool.dubbo-mesh] in pyproject.toml, "
+                f"or pass --{key.removesuffix('s')}"
             )
     return Settings(
         project=project,
-        roots=_paths(project, said["roots"]),
-        out=_paths(project, [said["out"]])[0],
-        import_path=_paths(project, said.get("import-path", [])),
-        exclude=tuple(cast("list[str]", said.get("exclude", []))),
+        roots=_paths(project, found["roots"]),
+        out=_paths(project, [found["out"]])[0],
+        import_path=_paths(project, found.get("import-path", [])),
+        exclude=tuple(cast("list[str]", found.get("exclude", []))),
         options=options,
     )
 
@@ -102,13 +103,13 @@ def has_own_table(project: Path) -> bool:
     """Whether there is a pyproject.toml with `[tool.dubbo-mesh]`.
 
     Raises:
-        GenerationError: pyproject.toml is no TOML.
+        GenerationError: pyproject.toml is not TOML.
     """
     return "dubbo-mesh" in _tool(project)
 
 
 def shown(path: Path) -> str:
-    """A path as people want to read it: relative where it is below the working directory."""
+    """A path for messages: relative if it is below the working directory."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
@@ -122,11 +123,11 @@ def _tool(project: Path) -> Mapping[str, Any]:
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise GenerationError(f"no TOML: {error}", shown(file)) from error
+        raise GenerationError(f"not TOML: {error}", shown(file)) from error
 
 
 def _tables(project: Path) -> list[tuple[str, Mapping[str, object]]]:
-    """The tables that say something, with a name for each; a later one wins."""
+    """The tables with settings, each with a prefix for messages; a later one wins."""
     tables: list[tuple[str, Mapping[str, object]]] = []
     for name in ("dubbo-mesh", "hatch.build.hooks.dubbo-mesh"):
         where = f"{shown(project / 'pyproject.toml')}: [tool.{name}] "
@@ -134,40 +135,47 @@ def _tables(project: Path) -> list[tuple[str, Mapping[str, object]]]:
         for key in name.split("."):
             table = cast("dict[str, object]", table).get(key, {})
             if not isinstance(table, dict):
-                raise GenerationError(f"{where}is no table")
+                raise GenerationError(f"{where}is not a table")
         tables.append((where, without_hatch_keys(cast("dict[str, object]", table))))
     return tables
 
 
 def without_hatch_keys(table: Mapping[str, object]) -> dict[str, object]:
-    """A build hook's table without the keys that are Hatchling's own."""
+    """A build hook's table without Hatchling's own keys."""
     hatch = {"dependencies", "require-runtime-dependencies", "require-runtime-features", "enable-by-default"}
     return {key: value for key, value in table.items() if key not in hatch}
 
 
 def _options(where: str, value: object) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise GenerationError(f"{where}options is no table of the plugin's parameters")
+        raise GenerationError(f"{where}options must be a table of the plugin's parameters")
     options: dict[str, str] = {}
-    for name, said in cast("dict[str, object]", value).items():
-        if isinstance(said, bool) or not isinstance(said, str | int):
-            raise GenerationError(f"{where}options: {name} is neither a text nor a whole number")
-        if "," in f"{name}{said}":
-            raise GenerationError(f"{where}options: {name} = {said!r} holds a comma, which parts parameters")
-        options[name] = str(said)
+    for name, given in cast("dict[str, object]", value).items():
+        text = "+".join(given) if _is_texts(given) else given
+        if isinstance(text, bool) or not isinstance(text, str | int):
+            raise GenerationError(f"{where}options: {name} must be a string, a list of strings or an integer")
+        if "," in f"{name}{text}":
+            raise GenerationError(
+                f"{where}options: {name} = {given!r} contains a comma, which separates parameters"
+            )
+        options[name] = str(text)
     return options
 
 
 def _text(what: str, value: object) -> str:
     if not isinstance(value, str):
-        raise GenerationError(f"{what} is no text")
+        raise GenerationError(f"{what} must be a string")
     return value
 
 
 def _texts(what: str, value: object) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in cast("list[object]", value)):
-        raise GenerationError(f"{what} is no list of texts")
-    return cast("list[str]", value)
+    if not _is_texts(value):
+        raise GenerationError(f"{what} must be a list of strings")
+    return value
+
+
+def _is_texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(item, str) for item in cast("list[object]", value))
 
 
 def _paths(project: Path, values: object) -> tuple[Path, ...]:

@@ -1,7 +1,7 @@
 """The setuptools integration: generates in builds of projects that have `[tool.dubbo-mesh]`.
 
-setuptools calls `finalize` for every distribution it makes wherever the plugin is installed, so that
-nothing is imported for those that do not ask.
+Wherever the plugin is installed, setuptools calls `finalize` for every distribution. It therefore imports
+nothing for projects that do not use it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _log = logging.getLogger(__name__)  # setuptools shows it
 
 
 def finalize(distribution: Distribution) -> None:
-    """Has `build` generate first, if the project in the working directory asks for it.
+    """Makes `build` generate first, if the project in the working directory is configured for it.
 
-    An entry point of the group `setuptools.finalize_distribution_options`.
+    This is an entry point of the group `setuptools.finalize_distribution_options`.
     """
     from ..errors import GenerationError
     from .settings import has_own_table
@@ -38,16 +38,16 @@ def finalize(distribution: Distribution) -> None:
     try:
         wanted = has_own_table(Path.cwd())
     except GenerationError:
-        return  # setuptools will say what is wrong with pyproject.toml, if it needs that at all
+        return  # setuptools reports what is wrong with pyproject.toml, if it reads that at all
     build = cast("Any", distribution.get_command_class("build"))
     if wanted and _COMMAND not in dict(build.sub_commands):
-        # Before build_py, which then finds modules of the project's packages where they belong.
+        # Before build_py, which then finds generated modules that are in the project's packages.
         ours = type("build", (build,), {"sub_commands": [(_COMMAND, None), *build.sub_commands]})
         distribution.cmdclass |= {"build": ours, _COMMAND: BuildDubboMesh}
 
 
 class BuildDubboMesh(Command):
-    """A sub-command of `build`: generates, and puts into the build what build_py would not.
+    """A sub-command of `build`: generates, and adds to the build what build_py does not.
 
     The attributes and the `get_...` methods are those of `setuptools.command.build.SubCommand`.
     """
@@ -59,13 +59,13 @@ class BuildDubboMesh(Command):
     build_lib: str
 
     def initialize_options(self) -> None:
-        """Called by setuptools first."""
+        """Sets defaults; called by setuptools first."""
         self.editable_mode = False
         self.build_lib = ""
 
     def finalize_options(self) -> None:
-        """Called by setuptools when all options are known."""
-        # Not by set_undefined_options of build_py: that would fix its packages before there are any.
+        """Takes over options of `build`; called by setuptools when all options are known."""
+        # set_undefined_options of build_py would determine its packages before they are generated.
         self.build_lib = self.get_finalized_command("build").build_lib
 
     def run(self) -> None:
@@ -79,9 +79,9 @@ class BuildDubboMesh(Command):
             target.write_bytes(module.file.read_bytes())
 
     def get_source_files(self) -> list[str]:
-        """What an sdist must hold, relative to the project."""
+        """The files that an sdist must contain, relative to the project."""
         if "sdist" not in self.distribution.commands:
-            return []  # asked for metadata only: no reason to generate
+            return []  # called for metadata only: there is no need to generate
         from . import stamp
 
         settings, outcome = self._generated
@@ -93,11 +93,11 @@ class BuildDubboMesh(Command):
         ]
 
     def get_outputs(self) -> list[str]:
-        """What is installed, in `build_lib`."""
+        """The installed files, in `build_lib`."""
         return list(self.get_output_mapping())
 
     def get_output_mapping(self) -> dict[str, str]:
-        """What is installed, in `build_lib`, and the file of the project that it comes from."""
+        """The installed files, in `build_lib`, each with the file of the project that it comes from."""
         return {str(Path(self.build_lib, module.at)): os.path.relpath(module.file) for module in self._placed}
 
     @cached_property
@@ -111,7 +111,7 @@ class BuildDubboMesh(Command):
             settings = read(Path.cwd())
             outcome = update(settings, Progress(sys.stderr))
         except GenerationError as error:
-            sys.exit(str(error))  # anything else would be shown with a traceback
+            sys.exit(str(error))  # an exception would be shown with a traceback
         for warning in outcome.warnings:
             _log.warning(warning)
         _log.info("dubbo-mesh: %s", outcome.summary)
@@ -129,9 +129,9 @@ class BuildDubboMesh(Command):
         return placed
 
     def _selected(self, file: Path) -> PurePosixPath | None:
-        """Where a module goes that lies in one of the project's packages, or below it.
+        """Where a module goes that is in or below one of the project's packages.
 
-        Not only what build_py takes: before the first run it knows no packages that are all generated.
+        Asking build_py is not enough: before the first run it knows no packages that are entirely generated.
         """
         packages = {self._directory_of(package): package for package in self._known("packages")}
         for directory in file.parents:
@@ -141,7 +141,7 @@ class BuildDubboMesh(Command):
         return None
 
     def _by_directory(self, file: Path) -> PurePosixPath:
-        """Where a module goes by where it lies, below the directory that packages are in."""
+        """Where a module goes by its path below the directory that contains the packages."""
         top = Path.cwd() / (self.distribution.package_dir or {}).get("", ".")
         return PurePosixPath(file.relative_to(top if file.is_relative_to(top) else Path.cwd()).as_posix())
 
@@ -152,7 +152,7 @@ class BuildDubboMesh(Command):
         return Path(os.path.normpath(directory))
 
     def _expose(self) -> None:
-        """Declares packages and modules that build_py does not know, so that editable installs find them."""
+        """Adds packages and modules that build_py does not know, so that editable installs find them."""
         from .placing import hidden
 
         settings, _ = self._generated
@@ -172,7 +172,7 @@ class BuildDubboMesh(Command):
             return
         setattr(self.distribution, kind, [*self._known(kind), name])
         if self._directory_of(name) != path:
-            # In place, since editable_wheel decides by this very mapping how packages can be exposed.
+            # In place, since editable_wheel uses this same mapping to decide how to expose packages.
             directories = cast("dict[str, str]", self.distribution.package_dir or {})
             directories[name] = os.path.relpath(path)
             self.distribution.package_dir = directories

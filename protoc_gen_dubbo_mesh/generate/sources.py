@@ -1,4 +1,4 @@
-"""Which protos there are, and where those are that they import."""
+"""The protos to generate from, and the directories in which their imports are found."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Sources(NamedTuple):
     """The protos of a run.
 
     Attributes:
-        files: the files to generate from, by the names that imports know them by, in order.
-        search: the directories in which imports are looked for, in order.
+        files: the files to generate from, by the names under which they are imported, sorted.
+        search: the directories in which imports are searched for, in order.
     """
 
     files: Mapping[str, Path]
@@ -42,7 +42,7 @@ class Sources(NamedTuple):
 
 
 def missing_directories(settings: Settings) -> list[Path]:
-    """The roots and import directories that are not there."""
+    """The roots and import directories that do not exist."""
     return [path for path in (*settings.roots, *settings.import_path) if not path.is_dir()]
 
 
@@ -50,11 +50,11 @@ def find(settings: Settings) -> Sources:
     """Finds the protos below the roots.
 
     Raises:
-        GenerationError: a directory is missing, nothing is found, or two files have one name.
+        GenerationError: a directory is missing, there are no protos, or two would have the same module.
     """
     for missing in missing_directories(settings):
         raise GenerationError(
-            f"{shown(missing)} is no directory: nothing can be generated or imported from it"
+            f"{shown(missing)} is not a directory: nothing can be generated or imported from it"
         )
     files: dict[str, Path] = {}
     modules: dict[str, str] = {}
@@ -62,7 +62,7 @@ def find(settings: Settings) -> Sources:
         for name in _below(root, settings.roots):
             if any(fnmatchcase(name, pattern) for pattern in settings.exclude):
                 continue
-            # As protoc's Python generator makes a path of it.
+            # The path that protoc's Python generator writes.
             module = name.removesuffix(".proto").replace("-", "_").replace(".", "/") + "_pb2.py"
             other = modules.setdefault(module, name)
             if name in files or other != name:
@@ -74,16 +74,16 @@ def find(settings: Settings) -> Sources:
         raise GenerationError(f"there is no .proto file below {', '.join(map(shown, settings.roots))}")
     search = (*settings.roots, *settings.import_path, *_installed())
     for directory in search:
-        # protoc takes several directories at once, and has no way to quote what parts them.
+        # protoc takes several directories in one argument, and the separator cannot be escaped.
         if os.pathsep in str(directory) or "\n" in str(directory):
             raise GenerationError(
-                f"protoc cannot be given {str(directory)!r}: it parts paths at {os.pathsep!r}"
+                f"protoc cannot handle the path {str(directory)!r}: it splits paths at {os.pathsep!r}"
             )
     return Sources(dict(sorted(files.items())), search)
 
 
 def _below(root: Path, roots: tuple[Path, ...]) -> Iterator[str]:
-    """The names of the protos below `root`, without those below a root inside of it."""
+    """The names of the protos below `root`, except those below another root inside it."""
     for at, directories, names in os.walk(root):
         here = Path(at)
         directories[:] = [
@@ -97,19 +97,19 @@ def _below(root: Path, roots: tuple[Path, ...]) -> Iterator[str]:
             if name.endswith(".proto"):
                 proto = (here / name).relative_to(root).as_posix()
                 if not proto.isprintable() or proto.startswith("-"):
-                    raise GenerationError(f"{proto!r} is a name that protoc cannot be given")
+                    raise GenerationError(f"protoc cannot handle the file name {proto!r}")
                 yield proto
 
 
 def _installed() -> list[Path]:
-    """Where installed distributions have their protos: ours, grpc_tools' (Google's own), any other's.
+    """The directories with the protos of installed distributions: ours, grpc_tools' (protobuf's own), others.
 
-    `google/api/annotations.proto`, say, comes with googleapis-common-protos.
+    For example, `google/api/annotations.proto` comes with googleapis-common-protos.
     """
     packages = [Path(entry) for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
     spec = importlib.util.find_spec("grpc_tools")
     locations = spec.submodule_search_locations if spec else None
     if not locations:
-        raise GenerationError("grpc_tools, which has protoc, is not installed: pip install grpcio-tools")
+        raise GenerationError("protoc is not installed: pip install grpcio-tools")
     found = [proto_path(), Path(locations[0]) / "_proto", *packages]
     return list(dict.fromkeys(path for path in found if path.is_dir()))

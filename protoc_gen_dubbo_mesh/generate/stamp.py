@@ -1,7 +1,7 @@
-"""What the last run was made from and what it wrote: whether there is anything to do.
+"""The inputs and outputs of the last run, by which a run knows whether there is anything to do.
 
-Kept in `.dubbo_mesh_cache/` in the project, which git ignores by a file of its own, as the caches of other
-tools do. It goes with an sdist, so that a build from that finds everything made.
+Stored in `.dubbo_mesh_cache/` in the project. As the caches of other tools do, it contains a .gitignore for
+itself. It is part of sdists, so that a build from one finds the output up to date.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Stamp(NamedTuple):
     """A finished run.
 
     Attributes:
-        tools: a digest of what generates: programs, options, the list of protos.
+        tools: a digest of the programs, the options and the list of protos.
         inputs: the hash of each proto that was read, by name.
         outputs: the hash of each file that was written, by its path below the output directory.
     """
@@ -43,24 +43,24 @@ class Stamp(NamedTuple):
 
 
 def path_of(settings: Settings) -> Path:
-    """The file of the stamp of these roots and this output directory, which are a run's identity."""
+    """The stamp's file; there is one for each combination of roots and output directory."""
     identity = [os.path.relpath(path, settings.project) for path in (settings.out, *settings.roots)]
     return settings.project / DIRECTORY / f"{_hash(json.dumps(identity).encode())[:16]}.json"
 
 
 def read(settings: Settings) -> Stamp | None:
-    """The stamp of the last run, if there is one that can be understood."""
+    """The stamp of the last run; None if it is missing or cannot be read."""
     try:
         stamp = cast("dict[str, Any]", json.loads(path_of(settings).read_bytes()))
         if stamp.pop("format") == _FORMAT:
             return Stamp(**stamp)
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # none, or damaged: then everything is made anew
+        pass  # missing or damaged: everything is generated again
     return None
 
 
 def write(settings: Settings, stamp: Stamp) -> None:
-    """Keeps the stamp for the next run."""
+    """Stores the stamp for the next run."""
     path = path_of(settings)
     path.parent.mkdir(exist_ok=True)
     ignore = path.parent / ".gitignore"
@@ -70,7 +70,7 @@ def write(settings: Settings, stamp: Stamp) -> None:
 
 
 def is_current(settings: Settings, sources: Sources, stamp: Stamp) -> bool:
-    """Whether a run would write what is there already."""
+    """Whether a run would change nothing."""
     return (
         stamp.tools == tools(settings, sources)
         and stamp.inputs == hash_inputs(sources, stamp.inputs)
@@ -79,19 +79,19 @@ def is_current(settings: Settings, sources: Sources, stamp: Stamp) -> bool:
 
 
 def has_its_outputs(settings: Settings, stamp: Stamp) -> bool:
-    """Whether the output is there, as it was written."""
+    """Whether the output exists as the last run wrote it."""
     return stamp.outputs == hash_files(settings.out, stamp.outputs)
 
 
 def tools(settings: Settings, sources: Sources) -> str:
-    """A digest of all that decides on the output beside the content of protos."""
+    """A digest of everything except the content of protos that determines the output."""
     package = Path(__file__).parents[1]
     return _hash(
         json.dumps(
             [
                 __version__,
                 *map(_version, _TOOLS),
-                sys.version_info[:2],  # which has the keywords
+                sys.version_info[:2],  # its keywords are renamed
                 [_hash(file.read_bytes()) for file in sorted(package.rglob("*.py"))],
                 render.digest(render.read_templates()),
                 dict(settings.options),
@@ -103,13 +103,13 @@ def tools(settings: Settings, sources: Sources) -> str:
 
 
 def hash_inputs(sources: Sources, names: Iterable[str]) -> dict[str, str | None]:
-    """The hash of each proto as it is found now; None for one that is not."""
+    """The current hash of each proto; None for those that are not found."""
     found = ((name, sources.locate(name)) for name in names)
     return {name: _hash_file(file) if file else None for name, file in found}
 
 
 def hash_files(directory: Path, names: Iterable[str]) -> dict[str, str | None]:
-    """The hash of each file below `directory`; None for one that is not there."""
+    """The hash of each file below `directory`; None for those that do not exist."""
     return {name: _hash_file(directory / name) for name in names}
 
 

@@ -174,7 +174,7 @@ def test_protos_outside_of_the_project_need_not_be_in_the_sdist(project: Project
     shutil.move(project.root / "protos" / "acme", project.root.parent / "shared protos" / "acme")
     project.configure(roots='"protos", "../shared protos"')
     said = project.build()
-    assert "dubbo-mesh: src is used as this sdist has it" in said
+    assert "dubbo-mesh: src is used as it is in this sdist" in said
     assert project.in_wheel() == MODULES | OWN
 
 
@@ -183,7 +183,7 @@ def test_output_inside_of_a_package(project: Project, user: Path, tmp_path: Path
     project.configure(f"[tool.dubbo-mesh.options]\n{options}\n", "src/shop/gen")
     said = project.build("--wheel")
     assert project.in_wheel() == {f"shop/gen/{name}" for name in MODULES} | OWN
-    wrong = "is installed as shop/gen/acme/types_pb2.py, but imported as acme/types_pb2.py: say import_prefix"
+    wrong = "is installed as shop/gen/acme/types_pb2.py, but imported as acme/types_pb2.py: set import_prefix"
     assert (wrong in said) == (not options)
     if options:
         installed = tmp_path / "installed"

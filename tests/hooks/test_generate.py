@@ -98,6 +98,15 @@ def test_nothing_runs_when_nothing_changed(generate: Generating, monkeypatch: py
     assert generate.times() == before
 
 
+def test_an_option_of_several_values_may_be_a_list(generate: Generating) -> None:
+    generate.orders.write_text(ORDERS.replace("rpc place", "rpc Place"))
+    with (generate.project / "pyproject.toml").open("a") as file:
+        file.write('[tool.dubbo-mesh.options]\naliases = ["lower-first"]\nemit = ["python"]\n')
+    assert generate() == 0
+    module = generate.src / "shop" / "api" / "v1" / "orders_mesh.py"
+    assert 'aliases=("place",)' in module.read_text()
+
+
 def test_a_change_can_fail_as_before_a_commit(generate: Generating) -> None:
     assert generate("--fail-on-change") == 1
     assert generate("--fail-on-change") == 0
@@ -236,19 +245,24 @@ def test_errors_say_where_and_change_nothing(generate: Generating, broken: str, 
 @pytest.mark.parametrize(
     ("toml", "complaint"),
     [
-        ("", "nothing says roots: write roots"),
-        ("[tool.dubbo-mesh]\nroots = ['protos']\n", "nothing says out: write out"),
+        ("", "roots is not set: write roots"),
+        ("[tool.dubbo-mesh]\nroots = ['protos']\n", "out is not set: write out"),
         ("[tool.dubbo-mesh]\nroot = ['protos']\n", "[tool.dubbo-mesh] unknown key 'root'; known: roots, out"),
-        ("[tool.dubbo-mesh]\nroots = 'protos'\n", "[tool.dubbo-mesh] roots is no list of texts"),
-        ("[tool.dubbo-mesh]\nout = 1\n", "[tool.dubbo-mesh] out is no text"),
-        ("[tool.dubbo-mesh.options]\napp = true\n", "options: app is neither a text nor a whole number"),
-        ("[tool.dubbo-mesh.options]\napp = 'a,b'\n", "options: app = 'a,b' holds a comma"),
-        ("[tool.dubbo-mesh]\noptions = 'app=a'\n", "options is no table of the plugin's parameters"),
-        ("[tool]\ndubbo-mesh = 1\n", "[tool.dubbo-mesh] is no table"),
-        ("[tool\n", "pyproject.toml: no TOML: "),
-        (SETTINGS.replace('protos"', 'prots"'), "prots is no directory"),
+        ("[tool.dubbo-mesh]\nroots = 'protos'\n", "[tool.dubbo-mesh] roots must be a list of strings"),
+        ("[tool.dubbo-mesh]\nout = 1\n", "[tool.dubbo-mesh] out must be a string"),
+        (
+            "[tool.dubbo-mesh.options]\napp = true\n",
+            "options: app must be a string, a list of strings or an integer",
+        ),
+        ("[tool.dubbo-mesh.options]\napp = 'a,b'\n", "options: app = 'a,b' contains a comma"),
+        ("[tool.dubbo-mesh]\noptions = 'app=a'\n", "options must be a table of the plugin's parameters"),
+        ("[tool]\ndubbo-mesh = 1\n", "[tool.dubbo-mesh] is not a table"),
+        ("[tool\n", "pyproject.toml: not TOML: "),
+        (SETTINGS.replace('protos"', 'prots"'), "prots is not a directory"),
         (SETTINGS + "exclude = ['*']\n", "there is no .proto file below protos, shared protos"),
         (SETTINGS + "[tool.dubbo-mesh.options]\naop = 'a'\n", "unknown parameter 'aop'"),
+        (SETTINGS + "[tool.dubbo-mesh.options]\naliases = ['lower']\n", "aliases: unknown kind 'lower'"),
+        (SETTINGS + "[tool.dubbo-mesh.options]\naliases = [1]\n", "aliases must be a string, a list of"),
     ],
 )
 def test_settings_are_checked(generate: Generating, toml: str, complaint: str) -> None:
@@ -275,7 +289,7 @@ def test_protos_of_one_module_are_refused(generate: Generating, one: str, other:
 def test_names_that_protoc_would_take_for_something_else(generate: Generating, name: str) -> None:
     write(generate.project, {f"protos/{name}": TYPES})
     assert generate() == 1
-    assert generate.err == f"{name!r} is a name that protoc cannot be given\n"
+    assert generate.err == f"protoc cannot handle the file name {name!r}\n"
 
 
 def test_odd_names_and_directories(generate: Generating, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +304,7 @@ def test_odd_names_and_directories(generate: Generating, monkeypatch: pytest.Mon
     monkeypatch.chdir("/")
     (generate.project / odd).rename(generate.project / "a:b")
     assert generate(f"--project={generate.project}", f"--root={generate.project}/a:b") == 1
-    assert "it parts paths at ':'" in generate.err
+    assert "it splits paths at ':'" in generate.err
 
 
 def test_a_root_inside_of_a_root_has_its_own_names(generate: Generating) -> None:
