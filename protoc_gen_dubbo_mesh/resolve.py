@@ -24,9 +24,6 @@ _SERVICE_OPTIONS = 3  # ServiceDescriptorProto.options
 _METHOD_OPTIONS = 4  # MethodDescriptorProto.options
 _IDEMPOTENT = frozenset({MethodOptions.NO_SIDE_EFFECTS, MethodOptions.IDEMPOTENT})
 
-# The only conditions on which Envoy retries an attempt that exceeded its per-try timeout.
-_RETRY_SLOW_ATTEMPTS = frozenset({"reset", "5xx", "gateway-error"})
-
 
 class Resolver:
     """What is configured for the services and rpcs of one run, from all sources.
@@ -169,7 +166,9 @@ def _why_slow_attempts_are_not_retried(headers: Mapping[str, Any]) -> str:
         return "retry.attempts is 1"
     if headers.get("hedge_on_per_try_timeout") and any(map(headers.get, _CONDITIONS)):
         return ""  # whatever the conditions are, hedging retries a slow attempt
-    if not _RETRY_SLOW_ATTEMPTS.isdisjoint(headers.get("retry_on", ())):
+    from dubbo_mesh._contract.envoy_headers import RETRIES_SLOW_ATTEMPTS
+
+    if not RETRIES_SLOW_ATTEMPTS.isdisjoint(headers.get("retry_on", ())):
         return ""
     return "Envoy retries slow attempts only if retry.on holds reset, 5xx or gateway-error"
 
