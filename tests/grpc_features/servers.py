@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, cast
@@ -52,12 +52,12 @@ class Served:
         self.loop = loop
 
     @contextmanager
-    def channel(self) -> Iterator[Any]:
+    def channel(self) -> Generator[Any]:
         with grpc.insecure_channel(self.address) as channel:
             yield cast("Any", channel)
 
     @contextmanager
-    def stub(self) -> Iterator[EchoStub]:
+    def stub(self) -> Generator[EchoStub]:
         with grpc.insecure_channel(self.address) as channel:
             yield EchoStub(channel)
 
@@ -65,7 +65,7 @@ class Served:
 @contextmanager
 def served(
     make: Make, kind: Kind, servicer: Any, *, interceptors: Sequence[Any] = (), **settings: Any
-) -> Iterator[Served]:
+) -> Generator[Served]:
     """Serves a servicer of `test.Echo`.
 
     Args:

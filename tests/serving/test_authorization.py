@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
@@ -17,6 +17,7 @@ import localmesh
 from localmesh.config import typed
 from tests.serving.conftest import Kind, Running
 
+Grpc = cast("Any", grpc)  # for handlers of bytes, whose types nothing tells
 Serve = Callable[..., Running]
 
 PATH = "/test.Vault/Open"
@@ -63,13 +64,13 @@ def denying(kind: Kind, *paths: str) -> Any:
     class Sync(grpc.ServerInterceptor):
         def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
             if handler_call_details.method in paths:
-                return grpc.unary_unary_rpc_method_handler(deny)
+                return Grpc.unary_unary_rpc_method_handler(deny)
             return continuation(handler_call_details)
 
     class Async(grpc.aio.ServerInterceptor):
         async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
             if handler_call_details.method in paths:
-                return grpc.unary_unary_rpc_method_handler(deny_async)
+                return Grpc.unary_unary_rpc_method_handler(deny_async)
             return await continuation(handler_call_details)
 
     return Sync() if kind == "sync" else Async()
@@ -90,7 +91,7 @@ def refusal(address: str, path: str) -> grpc.StatusCode:
 
 
 @contextmanager
-def behind_envoy(running: Running, directory: Path, *denied: str) -> Iterator[str]:
+def behind_envoy(running: Running, directory: Path, *denied: str) -> Generator[str]:
     """An Envoy that denies paths by its RBAC filter, as Istio's AuthorizationPolicy makes it."""
     permissions = [{"url_path": {"path": {"exact": path}}} for path in denied]
     policy = {"permissions": permissions, "principals": [{"any": True}]}

@@ -329,7 +329,10 @@ class TestInterceptors:
 
     def test_refusals_say_so(self, kind: Kind, draining_with: Callable[..., Running]) -> None:
         def sync(behavior: Any) -> Any:
-            return lambda request, context: context.abort(grpc.StatusCode.PERMISSION_DENIED, "denied")
+            def respond(request: Any, context: Any) -> Any:
+                context.abort(grpc.StatusCode.PERMISSION_DENIED, "denied")
+
+            return respond
 
         def asynchronous(behavior: Any) -> Any:
             async def respond(request: Any, context: Any) -> Any:

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Literal
 
 import grpc
-import grpc.aio
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
@@ -220,7 +219,7 @@ def test_a_response_that_cannot_be_serialized_says_nothing_of_why(
         async def unary(self, request: Any, context: Any) -> Any:
             return SECRET
 
-        async def serverStream(self, request: Any, context: Any) -> Any:
+        async def serverStream(self, request: Any, context: Any) -> AsyncIterator[Any]:
             yield SECRET
 
         clientStream: Any = unary
@@ -300,7 +299,7 @@ def test_a_call_that_its_caller_ends_is_no_failure(
                 ended.set()
             return StringValue()
 
-        async def bidi(self, request_iterator: Any, context: Any) -> Any:
+        async def bidi(self, request_iterator: Any, context: Any) -> AsyncIterator[StringValue]:
             yield await self.clientStream(request_iterator, context)
 
     asking = threading.Event()

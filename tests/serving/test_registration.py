@@ -12,7 +12,6 @@ import pytest
 from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 
 import dubbo_mesh
-import dubbo_mesh.aio
 from tests.calling.echo import ECHO, EchoServicer, add_EchoServicer_to_server
 from tests.grpc_features.servers import KINDS, Kind
 from tests.serving.conftest import LoopThread, Running
@@ -119,11 +118,14 @@ class TestIsRefused:
 
 def test_any_object_with_the_methods_is_taken(server: grpc.Server) -> None:
     """As by protoc's functions."""
-    methods = {
-        name: staticmethod(lambda request, context: request)
-        for name in ("unary", "serverStream", "clientStream", "bidi")
-    }
-    duck = type("Duck", (), methods)()
+
+    class Duck:
+        def unary(self, request: StringValue, context: Any) -> StringValue:
+            return request
+
+        serverStream = clientStream = bidi = unary
+
+    duck = Duck()
     dubbo_mesh.add_servicer(duck, server, ECHO)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
