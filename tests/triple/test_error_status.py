@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import grpc
@@ -70,7 +70,9 @@ class AsyncFailing(EchoAsyncServicer):
         await context.abort_with_status(self._status)
         raise AssertionError
 
-    async def serverStream(self, request: StringValue, context: dubbo_mesh.aio.ServicerContext) -> Any:
+    async def serverStream(
+        self, request: StringValue, context: dubbo_mesh.aio.ServicerContext
+    ) -> AsyncIterator[StringValue]:
         yield await self.unary(request, context)
 
 
