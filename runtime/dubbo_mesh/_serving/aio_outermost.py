@@ -8,6 +8,7 @@ and then sends initial metadata itself or aborts, sends them unmarked.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
@@ -17,7 +18,7 @@ import grpc
 import grpc.aio
 
 from .._context.request import Serving, serving
-from .answers import Refusal, answer_to, is_ok, not_serving
+from .answers import Refusal, answer_to, is_failure, is_ok, not_serving
 from .contexts import RecordingContext
 from .draining import LEAVING, marked
 from .foreign import refusing
@@ -31,6 +32,10 @@ Serializer = Callable[[Any], bytes]
 
 class Outermost(Layer):
     """The layer of a server on asyncio."""
+
+    def __init__(self, traffic: Traffic) -> None:
+        super().__init__(traffic)
+        self._observed = _is_patched()
 
     def refusing(self, refusal: Refusal) -> Handler:
         async def refuse(_requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
@@ -55,12 +60,16 @@ class Outermost(Layer):
         writes = False
         if handler.response_streaming and inspect.iscoroutinefunction(behavior):
             wrapped, writes = _writer(behavior, traffic, exempt=exempt), True
-        elif handler.response_streaming and inspect.isasyncgenfunction(behavior):
+        elif handler.response_streaming and inspect.isasyncgenfunction(behavior) and not self._observed:
             wrapped, writes = _stream(behavior, traffic, exempt=exempt), True
+        elif handler.response_streaming and inspect.isasyncgenfunction(behavior):
+            wrapped, writes = _generator(behavior, traffic, exempt=exempt), True
         elif handler.response_streaming:
             wrapped = sync_stream(behavior, traffic, self._recording, serializer, exempt=exempt)
         elif inspect.iscoroutinefunction(behavior) or inspect.isasyncgenfunction(behavior):
-            wrapped = _unary(behavior, traffic, serializer, exempt=exempt)
+            if self._observed:
+                serializer, writes = None, True
+            wrapped = _unary(behavior, traffic, serializer, exempt=exempt, observed=self._observed)
         else:
             wrapped = sync_unary(behavior, traffic, self._recording, serializer, exempt=exempt)
         deserializer = handler.request_deserializer
@@ -70,7 +79,7 @@ class Outermost(Layer):
             response_streaming=handler.response_streaming,
             # A stream's requests are deserialized where the handler reads them.
             request_deserializer=deserializer and refusing(deserializer, raising=handler.request_streaming),
-            response_serializer=serializer if writes else None,
+            response_serializer=handler.response_serializer if writes else None,
         )
 
     def _recording(self, context: Any) -> RecordingContext:
@@ -97,7 +106,21 @@ class _Interceptor(grpc.aio.ServerInterceptor):
             return layer.failed(error)
 
 
-def _unary(behavior: Behavior, traffic: Traffic, serializer: Serializer | None, *, exempt: bool) -> Behavior:
+def _is_patched() -> bool:
+    """Whether somebody has put another function in the place of `grpc.aio.server`.
+
+    OpenTelemetry, Sentry and others do, to add an interceptor of theirs to all servers. It lies outside of
+    this layer, which then has to look to it as a servicer's own handlers would.
+    """
+    try:
+        return grpc.aio.server is not importlib.import_module("grpc.aio._server").server
+    except (ImportError, AttributeError):  # grpc has changed: look like handlers, which is always right
+        return True
+
+
+def _unary(
+    behavior: Behavior, traffic: Traffic, serializer: Serializer | None, *, exempt: bool, observed: bool
+) -> Behavior:
     """A coroutine function with one response."""
 
     async def respond(request: Any, context: Any) -> Any:
@@ -114,7 +137,7 @@ def _unary(behavior: Behavior, traffic: Traffic, serializer: Serializer | None, 
             if traffic.leaving:
                 await mark_response(context)
         except BaseException as error:
-            await _end(traffic, context, error)
+            await _end(traffic, context, error, observed=observed)
             raise
         finally:
             mark.end()
@@ -149,6 +172,39 @@ def _stream(behavior: Behavior, traffic: Traffic, *, exempt: bool) -> Behavior:
                 mark_status(context)
         except BaseException as error:
             await _end(traffic, context, error)
+            raise
+        finally:
+            mark.end()
+
+    return respond
+
+
+def _generator(behavior: Behavior, traffic: Traffic, *, exempt: bool) -> Behavior:
+    """An async generator function that stays one: slower than `_stream`, for interceptors outside of it."""
+
+    async def respond(request: Any, context: Any) -> AsyncIterator[Any]:
+        mark = Serving(context)
+        serving.set(mark)
+        silent = True
+        try:
+            if traffic.held or traffic.leaving:
+                context = await _enter(traffic, context, exempt=exempt)
+            if request.__class__ is Refusal:
+                raise request
+            responses = behavior(request, context)
+            try:
+                async for response in responses:
+                    if silent:
+                        silent = False
+                        if traffic.leaving:
+                            await mark_response(context)
+                    yield response
+            finally:
+                await responses.aclose()
+            if silent and traffic.leaving:
+                mark_status(context)
+        except BaseException as error:
+            await _end(traffic, context, error, observed=True)
             raise
         finally:
             mark.end()
@@ -245,8 +301,18 @@ def mark_status(context: Any) -> None:
     context.set_trailing_metadata(marked(context.trailing_metadata()))
 
 
-async def _end(traffic: Traffic, context: Any, error: BaseException) -> None:
-    """Answers a call whose handler ended by `error`: raises grpc's exception for it, or leaves it to grpc."""
+async def _end(traffic: Traffic, context: Any, error: BaseException, *, observed: bool = False) -> None:
+    """Answers a call whose handler ended by `error`, which the caller has to raise after that.
+
+    Args:
+        traffic: of the server.
+        context: of the call.
+        error: what the handler raised.
+        observed: whether interceptors outside of this layer are to see `error` itself.
+
+    Raises:
+        AbortError: in place of an `error` that is not to go any further; grpc logs nothing for it.
+    """
     if isinstance(error, (GeneratorExit, grpc.aio.AbortError, grpc.aio.InternalError)):
         return  # the caller was answered, or is gone
     if _is_own_cancellation(error):
@@ -258,6 +324,10 @@ async def _end(traffic: Traffic, context: Any, error: BaseException) -> None:
     if traffic.leaving:
         mark_status(context)
     code, details = answer_to(error, context.code(), context.details() or None)
+    if observed and is_failure(error):
+        with suppress(grpc.aio.AbortError):
+            await context.abort(code, details)
+        return
     await context.abort(code, details)
 
 

@@ -64,6 +64,14 @@ def answer_to(
     return grpc.StatusCode.INTERNAL, set_details or f"internal error: see the server's log{where}"
 
 
+def is_failure(error: BaseException) -> bool:
+    """Whether `error` is an exception as a handler may raise it, which tools for tracing are to see.
+
+    Neither a refusal of ours, nor one that would end more than the call if it went further, as SystemExit.
+    """
+    return isinstance(error, Exception) and not isinstance(error, Refusal)
+
+
 def is_ok(code: object) -> bool:
     """Whether `code`, a context's, is no error: then a response goes out with it."""
     return code in (None, 0, grpc.StatusCode.OK)

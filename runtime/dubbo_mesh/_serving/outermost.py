@@ -14,8 +14,8 @@ import grpc
 import grpc.aio
 
 from .._context.request import Serving, serving
-from .answers import Refusal, answer_to, is_ok, not_serving
-from .contexts import Adopted
+from .answers import Refusal, answer_to, is_failure, is_ok, not_serving
+from .contexts import Adopted, RecordingContext
 from .draining import marked
 from .foreign import checked, refusing
 from .layer import Behavior, Handler, Layer, behavior_of, handler_of
@@ -266,7 +266,11 @@ def mark_status(context: Any) -> None:
 
 
 def end(traffic: Traffic, context: Any, error: BaseException) -> None:
-    """Answers a call whose handler ended by `error`: raises grpc's exception for it, or leaves it to grpc."""
+    """Answers a call whose handler ended by `error`, which the caller has to raise after that.
+
+    Raises:
+        Exception: grpc's for a call that was aborted, in place of an `error` that is not to go any further.
+    """
     if isinstance(error, GeneratorExit):
         return
     if traffic.leaving:
@@ -276,4 +280,11 @@ def end(traffic: Traffic, context: Any, error: BaseException) -> None:
             return
         if type(error) is grpc.RpcError and not getattr(context, "is_active", bool)():
             return  # grpc's own, raised in a handler that touches a call that is over
-    context.abort(*answer_to(error, context.code(), context.details()))
+    code, details = answer_to(error, context.code(), context.details())
+    if is_failure(error) and not isinstance(context, RecordingContext):
+        # Where tools for tracing patch `grpc.server`, their interceptors lie outside of this layer: let them
+        # see the exception itself. After abort() grpc's server on threads minds no other exception.
+        with suppress(Exception):
+            context.abort(code, details)
+        return
+    context.abort(code, details)
