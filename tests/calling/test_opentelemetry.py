@@ -11,7 +11,6 @@ import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -19,6 +18,7 @@ from tests.calling import ways
 from tests.calling.chain import KINDS, SHAPES, on_threads, seen_through
 from tests.calling.echo import EchoAsyncStub, EchoStub
 from tests.calling.mesh import Bench, Provider
+from tests.third_party import tracing
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 INBOUND = f"00-{TRACE_ID}-b7ad6b7169203331-01"
@@ -28,9 +28,7 @@ HEADERS = (("traceparent", INBOUND), ("tracestate", "vendor=inbound"), ("x-reque
 @pytest.fixture(scope="module")
 def exporter() -> InMemorySpanExporter:
     exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)  # which can be done once in a process
+    tracing.provider().add_span_processor(SimpleSpanProcessor(exporter))
     return exporter
 
 
