@@ -38,7 +38,7 @@ THIRD_PARTIES = {"google", "grpc", "typing_extensions"}
 
 OPTIONAL_IMPORTS: set[tuple[str, str]] = {
     # The extra `reflection` installs it; a server asks for it by `reflection=True`.
-    (f"{RUNTIME}._serving.options", "grpc_reflection.v1alpha"),
+    (f"{RUNTIME}._serving.reflection", "grpc_reflection.v1alpha"),
 }
 
 ASYNC_TWINS_IMPORTED_ELSEWHERE = {

@@ -478,6 +478,7 @@ def test_reflection_is_there_when_asked_for(make: Serve) -> None:
         "test.Echo",
         "test.Keyed",
         "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
     }
     with pytest.raises(grpc.RpcError) as raised:

@@ -15,6 +15,8 @@ from google.protobuf.descriptor_pb2 import EnumValueDescriptorProto as EnumValue
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
 from google.protobuf.descriptor_pb2 import FileDescriptorProto as File
 from google.protobuf.descriptor_pb2 import MessageOptions
+from google.protobuf.descriptor_pb2 import MethodDescriptorProto as Rpc
+from google.protobuf.descriptor_pb2 import ServiceDescriptorProto as Service
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 
@@ -24,7 +26,7 @@ _ONE, _MANY = Field.LABEL_OPTIONAL, Field.LABEL_REPEATED
 _STRING, _ENUM, _MESSAGE = Field.TYPE_STRING, Field.TYPE_ENUM, Field.TYPE_MESSAGE
 
 _FILE = File(
-    name="dubbo_mesh/health.proto",
+    name="grpc/health/v1/health.proto",
     package=PACKAGE,
     syntax="proto3",
     message_type=[
@@ -62,10 +64,28 @@ _FILE = File(
             field=[Field(name="statuses", number=1, label=_MANY, type=_MESSAGE, type_name="StatusesEntry")],
         ),
     ],
+    service=[
+        Service(
+            name="Health",
+            method=[
+                Rpc(name="Check", input_type="HealthCheckRequest", output_type="HealthCheckResponse"),
+                Rpc(name="List", input_type="HealthListRequest", output_type="HealthListResponse"),
+                Rpc(
+                    name="Watch",
+                    input_type="HealthCheckRequest",
+                    output_type="HealthCheckResponse",
+                    server_streaming=True,
+                ),
+            ],
+        )
+    ],
 )
 
 _POOL = DescriptorPool()
 _POOL.Add(_FILE)
+
+DESCRIPTOR: FileDescriptor = _POOL.FindFileByName(_FILE.name)
+"""The file that defines these messages and the health service."""
 
 
 def _message(name: str) -> Any:
@@ -76,6 +96,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import ClassVar
 
+    from google.protobuf.descriptor import FileDescriptor
     from google.protobuf.message import Message as _Message
 
     class HealthCheckRequest(_Message):

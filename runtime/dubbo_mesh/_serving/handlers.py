@@ -79,6 +79,14 @@ class Handlers(grpc.GenericRpcHandler):
         providers.add(Provider(service, dict(methods), owner))
         self._ready.clear()
 
+    def service_names(self) -> set[str]:
+        """The full names of all services, as far as their handlers tell."""
+        names = {path[1:].rpartition("/")[0] for path in self._registered}
+        for generic in self._generic:
+            if isinstance(generic, grpc.ServiceRpcHandler):
+                names.add(generic.service_name())
+        return names.union(self._providers)
+
     def around(self, interceptors: Sequence[Any]) -> list[Any]:
         """The interceptors of the server, given its users'.
 

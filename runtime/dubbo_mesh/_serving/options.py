@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 import grpc
 import grpc.aio
@@ -12,10 +12,11 @@ import grpc.aio
 from .._addressing.environment import Environment
 from .._contract.errors import ConfigurationError
 from .._contract.service import Service
-from .._health.board import HEALTH, Board
+from .._health.board import Board
 from .._health.checks import HealthCheck, health_checks_of
 from .._sidecar.admin import Sidecar
 from .lifecycle import Plan
+from .reflection import reflect as reflect
 
 DEFAULT_GRACE = 20.0
 DEFAULT_QUIET = 2.0
@@ -178,22 +179,6 @@ def bind(
 def server_options(options: Sequence[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
     """The server's channel arguments: a second process must not silently share the first one's port."""
     return (("grpc.so_reuseport", 0), *options)
-
-
-def reflect(server: grpc.Server | grpc.aio.Server, board: Board) -> None:
-    """Adds the reflection service.
-
-    Raises:
-        ConfigurationError: grpcio-reflection is not installed.
-    """
-    try:
-        from grpc_reflection.v1alpha import reflection
-    except ImportError as error:
-        raise ConfigurationError(
-            "reflection=True needs grpcio-reflection: pip install 'dubbo-mesh[reflection]'"
-        ) from error
-    names = [service.name for service in board.services]
-    cast("Any", reflection).enable_server_reflection((*names, HEALTH, reflection.SERVICE_NAME), server)
 
 
 def name_of(service: object) -> str | Service:
