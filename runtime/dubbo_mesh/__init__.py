@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ._context.client_cert import ClientCert as ClientCert
     from ._context.error_details import DebugInfo as DebugInfo
     from ._context.error_details import ErrorDetails as ErrorDetails
+    from ._context.error_details import ErrorStatus as ErrorStatus
     from ._context.error_details import error_details as error_details
+    from ._context.error_details import error_status as error_status
     from ._context.request import RequestContext as RequestContext
     from ._context.request import bind_request as bind_request
     from ._context.request import current_request as current_request
@@ -54,6 +56,7 @@ _HOMES = {
     "Environment": "._addressing.environment",
     "EnvoyHeaders": "._contract.envoy_headers",
     "ErrorDetails": "._context.error_details",
+    "ErrorStatus": "._context.error_details",
     "HealthCheck": "._health.checks",
     "Method": "._contract.service",
     "RequestContext": "._context.request",
@@ -76,6 +79,7 @@ _HOMES = {
     "current_request": "._context.request",
     "deprecated": "._contract.deprecated",
     "error_details": "._context.error_details",
+    "error_status": "._context.error_details",
     "ignore_deadline": "._context.request",
     "read_attachments": "._context.attachments",
     "require_api": "._contract.service",

@@ -161,3 +161,27 @@ def test_a_tracing_header_that_cannot_travel_is_left_out(
     assert noted.levelno == logging.DEBUG
     assert name in noted.getMessage()
     assert noted.getMessage().isprintable()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_large_headers_leave_room_for_the_calls_own(kind: str, back: str) -> None:
+    # What passes the front's limit (8 KiB, from which on gRPC refuses at random) must pass the back's.
+    large = ((b"baggage", b"k=" + b"v" * 4000), (b"tracestate", b"k=" + b"v" * 3000))
+    own = (("x-own", "x" * 1000),)
+
+    def work() -> StringValue:
+        with EchoStub(target=back) as stub:
+            return stub.unary(StringValue(), timeout=10, metadata=own)
+
+    async def async_work() -> StringValue:
+        async with EchoAsyncStub(target=back) as stub:
+            return await stub.unary(StringValue(), timeout=10, metadata=own)
+
+    with KINDS[kind](work, async_work) as address:
+        for _ in range(50):
+            (response,) = ask(address, "unary", (*large, (b"traceparent", b"1"), (b"b3", b"1")))
+            seen = Seen.of(response)
+            assert "baggage" not in seen
+            assert seen["tracestate"] == large[1][1].decode()
+            assert (seen["traceparent"], seen["b3"]) == ("1", "1")
+            assert seen["x-own"] == own[0][1]

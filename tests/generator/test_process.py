@@ -65,11 +65,28 @@ def test_protoc_shows_the_error_and_writes_nothing(tmp_path: Path) -> None:
     assert tree(tmp_path) == {}
 
 
-def test_protoc_shows_warnings(tmp_path: Path) -> None:
-    done = protoc(GOLDEN / "shadowed_package", tmp_path)
-    warnings = (GOLDEN / "shadowed_package" / "warnings.txt").read_text(encoding="utf-8")
-    assert done.returncode == 0
-    assert done.stderr.decode() == f"protoc-gen-dubbo-mesh: warning: {warnings}"
+@pytest.mark.parametrize("name", ["shadowed_package", "per_try_timeouts"])
+def test_protoc_shows_warnings(name: str, tmp_path: Path) -> None:
+    case = Case(GOLDEN / name)
+    done = protoc(case.directory, tmp_path, *([case.parameter] if case.parameter else []))
+    assert (done.returncode, done.stderr.decode()) == (0, shown_warnings(case))
+    assert tree(tmp_path) == tree(case.directory / "expected")
+
+
+def shown_warnings(case: Case) -> str:
+    lines = (case.directory / "warnings.txt").read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(f"protoc-gen-dubbo-mesh: warning: {line}" for line in lines)
+
+
+def test_buf_shows_warnings(tmp_path: Path) -> None:
+    case = Case(GOLDEN / "per_try_timeouts")
+    protos = tmp_path / "protos"
+    shutil.copytree(case.directory, protos, ignore=shutil.ignore_patterns("expected"))
+    shutil.copytree(proto_path() / "dubbo_mesh" / "v1", protos / "dubbo_mesh" / "v1")
+    shutil.move(protos / "mesh.toml", tmp_path / "mesh.toml")
+    done = run_buf(tmp_path, f"all\n    opt: {case.parameter}")
+    assert (done.returncode, done.stderr.decode()) == (0, shown_warnings(case))
+    assert tree(tmp_path / "out") == tree(case.directory / "expected")
 
 
 def test_paths_with_spaces_and_a_home_that_cannot_be_written(tmp_path: Path) -> None:
@@ -102,11 +119,15 @@ plugins:
 """
 
 
-def buf(root: Path, strategy: str) -> dict[str, str]:
+def run_buf(root: Path, strategy: str) -> subprocess.CompletedProcess[bytes]:
     root.joinpath("buf.gen.yaml").write_text(BUF_GEN.format(strategy=strategy), encoding="utf-8")
-    done = execute(
+    return execute(
         [str(BIN / "buf"), "generate"], cwd=root, environment={"BUF_CACHE_DIR": str(root / ".buf")}
     )
+
+
+def buf(root: Path, strategy: str) -> dict[str, str]:
+    done = run_buf(root, strategy)
     assert (done.returncode, done.stderr.decode(), done.stdout) == (0, "", b"")
     return tree(root / "out")
 

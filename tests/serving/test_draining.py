@@ -259,3 +259,184 @@ def test_what_surrounds_a_handler_is_made_once() -> None:
     traffic.leaving = True
     assert handlers.service(details) is not None  # it marks the refusal
     assert traffic.last_call is not None
+
+
+def around(kind: Kind, change: Callable[[Any], Any]) -> Any:
+    """An interceptor that passes the function of unary handlers through `change`."""
+
+    def changed(handler: Any) -> Any:
+        return handler and handler._replace(unary_unary=change(handler.unary_unary))
+
+    class Sync(grpc.ServerInterceptor):
+        def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+            return changed(continuation(handler_call_details))
+
+    class Async(grpc.aio.ServerInterceptor):
+        async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+            return changed(await continuation(handler_call_details))
+
+    return Sync() if kind == "sync" else Async()
+
+
+@pytest.fixture
+def draining_with(make: Serve) -> Iterator[Callable[..., Running]]:
+    """Makes servers that drain while the test runs."""
+    drains: list[tuple[Running, threading.Thread]] = []
+
+    def start(*servicers: object, **settings: Any) -> Running:
+        running = make(*servicers, **{"drain": 20, "quiet": 20} | settings).start()
+        drains.append((running, running.drain_in_background()))
+        localmesh.wait_until(lambda: running.server.draining, what="the server drains")
+        return running
+
+    yield start
+    for running, drain in drains:
+        running.close()
+        drain.join()
+
+
+class TestInterceptors:
+    """Their responses are marked, and what they do to a response stays."""
+
+    def test_trailing_metadata_stays(self, kind: Kind, draining_with: Callable[..., Running]) -> None:
+        def sync(behavior: Any) -> Any:
+            def respond(request: Any, context: Any) -> Any:
+                context.cost = 3  # grpc's sync contexts take attributes
+                try:
+                    return behavior(request, context)
+                finally:
+                    assert context.cost == 3
+                    context.set_trailing_metadata((OWN,))
+
+            return respond
+
+        def asynchronous(behavior: Any) -> Any:
+            async def respond(request: Any, context: Any) -> Any:
+                context.set_trailing_metadata((OWN,))
+                return await behavior(request, context)
+
+            return respond
+
+        running = draining_with(interceptors=[around(kind, sync if kind == "sync" else asynchronous)])
+        call = running.stub().unary.with_call(StringValue(value="hello"), timeout=5)[1]
+        assert metadata(call.initial_metadata()) == [LEAVING]
+        assert metadata(call.trailing_metadata()) == [OWN]
+        with pytest.raises(grpc.RpcError) as raised:
+            running.stub().unary(StringValue(value="raise"), timeout=5)
+        error: Any = raised.value
+        assert metadata(error.initial_metadata()) == []
+        assert metadata(error.trailing_metadata()) == [OWN, LEAVING]
+
+    def test_refusals_say_so(self, kind: Kind, draining_with: Callable[..., Running]) -> None:
+        def sync(behavior: Any) -> Any:
+            def respond(request: Any, context: Any) -> Any:
+                context.abort(grpc.StatusCode.PERMISSION_DENIED, "denied")
+
+            return respond
+
+        def asynchronous(behavior: Any) -> Any:
+            async def respond(request: Any, context: Any) -> Any:
+                await context.abort(grpc.StatusCode.PERMISSION_DENIED, "denied")
+
+            return respond
+
+        running = draining_with(interceptors=[around(kind, sync if kind == "sync" else asynchronous)])
+        assert refused(running, "/test.Echo/unary") == grpc.StatusCode.PERMISSION_DENIED
+
+    def test_exceptions_say_so(self, kind: Kind, draining_with: Callable[..., Running]) -> None:
+        def fail(behavior: Any) -> Any:
+            raise ValueError
+
+        running = draining_with(interceptors=[around(kind, fail)])
+        assert refused(running, "/test.Echo/unary") == grpc.StatusCode.INTERNAL
+
+
+def refused(running: Running, path: str) -> grpc.StatusCode:
+    """How a call of `path` ends, which fails, by a marked response that is nothing but a status."""
+    channel: Any = running.channel()
+    with pytest.raises(grpc.RpcError) as raised:
+        channel.unary_unary(path)(b"", timeout=5)
+    error: Any = raised.value
+    assert metadata(error.initial_metadata()) == []
+    assert metadata(error.trailing_metadata()) == [LEAVING]
+    return raised.value.code()
+
+
+@pytest.mark.parametrize("intercepted", [False, True])
+def test_unknown_methods_say_so(kind: Kind, draining_with: Callable[..., Running], intercepted: bool) -> None:
+    interceptors = [around(kind, lambda behavior: behavior)] if intercepted else []
+    running = draining_with(interceptors=interceptors)
+    for path in ("/test.Echo/nothing", "/test.Nobody/unary"):
+        assert refused(running, path) is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_refusals_by_version_say_so(kind: Kind, draining_with: Callable[..., Running]) -> None:
+    keyed = dubbo_mesh.Service("test.Echo", *Provider.__mesh__.methods.values(), app="echo", version="2.0")
+    base = Provider if kind == "sync" else AsyncProvider
+    running = draining_with(type("Keyed", (base,), {"__mesh__": keyed})(), strict_routing=True)
+    assert refused(running, "/test.Echo/unary") is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_an_empty_stream_says_so(kind: Kind, draining_with: Callable[..., Running]) -> None:
+    class Sync(Provider):
+        def serverStream(self, request: StringValue, context: Any) -> Iterator[StringValue]:
+            context.set_code(grpc.StatusCode.NOT_FOUND)
+            yield from ()
+
+    class Async(AsyncProvider):
+        async def serverStream(self, request: StringValue, context: Any) -> AsyncIterator[StringValue]:
+            context.set_code(grpc.StatusCode.NOT_FOUND)
+            for _ in ():
+                yield request
+
+    running = draining_with(Sync() if kind == "sync" else Async())
+    call: Any = running.stub().serverStream(StringValue(), timeout=5)
+    assert call.code() is grpc.StatusCode.NOT_FOUND
+    assert metadata(call.initial_metadata()) == []
+    assert metadata(call.trailing_metadata()) == [LEAVING]
+
+
+def test_a_status_with_metadata_of_its_own_says_so(kind: Kind, draining_with: Callable[..., Running]) -> None:
+    class Status(grpc.Status):
+        code = grpc.StatusCode.ABORTED
+        details = "as asked"
+        trailing_metadata = (OWN,)
+
+    class Sync(Provider):
+        def unary(self, request: StringValue, context: Any) -> StringValue:
+            context.abort_with_status(Status())
+            raise AssertionError
+
+    class Async(AsyncProvider):
+        async def unary(self, request: StringValue, context: Any) -> StringValue:
+            await context.abort_with_status(Status())
+            raise AssertionError
+
+    running = draining_with(Sync() if kind == "sync" else Async())
+    with pytest.raises(grpc.RpcError) as raised:
+        running.stub().unary(StringValue(), timeout=5)
+    error: Any = raised.value
+    assert (error.code(), error.details()) == (grpc.StatusCode.ABORTED, "as asked")
+    assert metadata(error.initial_metadata()) == []
+    assert metadata(error.trailing_metadata()) == [OWN, LEAVING]
+
+
+def test_a_sync_handler_that_runs_when_draining_begins_marks_what_it_sends_itself() -> None:
+    begun, going_on = threading.Event(), threading.Event()
+
+    class Sync(Provider):
+        def unary(self, request: StringValue, context: Any) -> StringValue:
+            begun.set()
+            going_on.wait(10)
+            context.send_initial_metadata((OWN,))
+            return request
+
+    running = Running("sync", None, Sync(), drain=5, quiet=5).start()
+    call: Any = running.stub().unary.future(StringValue(), timeout=10)
+    begun.wait(10)
+    drain = running.drain_in_background()
+    localmesh.wait_until(lambda: running.server.draining, what="the server drains")
+    going_on.set()
+    assert metadata(call.initial_metadata()) == [OWN, LEAVING]
+    running.close()
+    drain.join()

@@ -177,3 +177,11 @@ def test_a_message_comes_back_whether_or_not_it_was_encoded(message: str) -> Non
         details = error_details(error_with(status, message))
         assert details is not None
         assert details.message == message
+
+
+def test_a_code_that_is_none_of_grpcs_is_a_number() -> None:
+    # dubbo-go's BizError: what an application's own error is sent as.
+    with java.provider(java.error_trailers(17, "out of stock")) as address:
+        error: Any = failed(address)
+    assert error.code() is grpc.StatusCode.UNKNOWN
+    assert error_details(error) == ErrorDetails(17, "out of stock", ())

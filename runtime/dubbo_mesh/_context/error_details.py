@@ -1,20 +1,25 @@
-"""An error's details: `grpc-status-details-bin`, which Dubbo providers and gRPC's richer error model send.
+"""An error's details, which gRPC's richer error model and Dubbo providers send in `grpc-status-details-bin`.
 
-(Dubbo Java: `AbstractServerStream`; gRPC: `google/rpc/status.proto` and `error_details.proto`.)
+(Dubbo Java: `AbstractServerStream`, `TripleClientStream`; googleapis: `google/rpc/status.proto`,
+`google/rpc/error_details.proto`.)
 """
 
 from __future__ import annotations
 
 import urllib.parse
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
+
+from .attachments import Metadata
 
 _HEADER = "grpc-status-details-bin"
 _DEBUG_INFO = "google.rpc.DebugInfo"
+_FULL_WIDTH = str.maketrans({"%": "\N{FULLWIDTH PERCENT SIGN}", "+": "\N{FULLWIDTH PLUS SIGN}"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +27,23 @@ class DebugInfo:
     """`google.rpc.DebugInfo`: where the error came from.
 
     Attributes:
-        stack_entries: a Dubbo Java provider's stack trace, a frame each.
-        detail: what else the server says.
+        stack_entries: the stack trace, one frame each.
+        detail: anything else the server has to say.
     """
 
     stack_entries: tuple[str, ...]
-    detail: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetails:
-    """`google.rpc.Status`: what the provider said of an error, beyond its status.
+    """`google.rpc.Status`: what a provider says about an error beyond its status code and message.
 
     Attributes:
-        code: the status code, as a number; `grpc.StatusCode.NOT_FOUND.value[0]` and so on.
-        message: the status's message.
-        details: messages of any type: `details[0].Unpack(message)` for those that you know.
+        code: the status code as a number, as in `grpc.StatusCode.NOT_FOUND.value[0]`. It need not be one of
+            gRPC's: dubbo-go marks an application's own errors by 17.
+        message: the error message.
+        details: messages of any type; `details[0].Unpack(message)` for the types that you know.
     """
 
     code: int
@@ -46,7 +52,7 @@ class ErrorDetails:
 
     @property
     def debug_info(self) -> DebugInfo | None:
-        """The `google.rpc.DebugInfo` among the details, which is where Dubbo Java puts its stack trace."""
+        """The `google.rpc.DebugInfo` among the details, in which Dubbo Java sends its stack trace."""
         for detail in self.details:
             if detail.type_url.rpartition("/")[2] == _DEBUG_INFO:
                 try:
@@ -57,14 +63,84 @@ class ErrorDetails:
         return None
 
 
-def error_details(error: grpc.RpcError) -> ErrorDetails | None:
-    """What `grpc-status-details-bin` says of `error`; None if there is none, or it cannot be read.
+@dataclass(frozen=True, slots=True)
+class ErrorStatus(grpc.Status):
+    """A status with details, for `context.abort_with_status(...)`.
+
+    Attributes:
+        code: the status code.
+        details: the error message, as gRPC calls it here.
+        trailing_metadata: the trailing metadata, with the details in it.
+    """
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: Metadata
+
+
+def error_status(
+    code: grpc.StatusCode,
+    message: str,
+    *details: Message,
+    debug_info: DebugInfo | None = None,
+    trailing_metadata: Iterable[tuple[str, str | bytes]] = (),
+    verbatim: bool = False,
+) -> ErrorStatus:
+    """Returns a status with details, for a servicer to end a call with.
+
+        context.abort_with_status(dubbo_mesh.error_status(grpc.StatusCode.NOT_FOUND, "no such user", info))
+
+    (With `await` in an async servicer.) It can be read by `error_details`, by grpcio-status and other
+    implementations of gRPC's richer error model, by Dubbo Java and by dubbo-go.
+
+    Dubbo Java URL-decodes the message in the details, though it is not encoded there: `1+1` would arrive as
+    `1 1`, and `100%` would end the call as CANCELLED. No encoding suits it and grpcio-status as well, which
+    raises an error unless that message equals the one in `grpc-message`. So `%` and `+` are replaced by
+    their full-width forms, U+FF05 and U+FF0B: they read the same, and `unicodedata.normalize("NFKC", text)`
+    restores them. Put what programs are to read into the details, which are sent as they are.
 
     Args:
-        error: as calls raise it, sync or async.
+        code: the status code, other than OK.
+        message: the error message.
+        details: messages of any type; `google.protobuf.Any` is sent as it is, others are packed into one.
+        debug_info: sent as one more detail; Dubbo Java appends its stack entries to the message. Callers see
+            it, so beware of what it reveals.
+        trailing_metadata: further trailing metadata, such as `attachments(...)`: what was set by
+            `context.set_trailing_metadata` is replaced by the status's.
+        verbatim: leave the message alone; for services whose callers do not include Dubbo Java.
+
+    Raises:
+        ValueError: `code` is OK.
+        TypeError: a detail is not a protobuf message.
+    """
+    if code is grpc.StatusCode.OK:
+        raise ValueError("code must not be OK: an error has another status")
+    if not verbatim:
+        message = message.translate(_FULL_WIDTH)
+    status = _STATUS_TYPE(code=code.value[0], message=message)
+    for detail in details:
+        if not isinstance(detail, Message):
+            raise TypeError(f"detail {detail!r} must be a protobuf message")
+        packed = any_pb2.Any()
+        if isinstance(detail, any_pb2.Any):
+            packed = detail
+        else:
+            packed.Pack(detail)
+        status.details.add(type_url=packed.type_url, value=packed.value)
+    if debug_info is not None:
+        info = _DEBUG_INFO_TYPE(stack_entries=debug_info.stack_entries, detail=debug_info.detail)
+        status.details.add(type_url=f"type.googleapis.com/{_DEBUG_INFO}", value=info.SerializeToString())
+    return ErrorStatus(code, message, (*trailing_metadata, (_HEADER, status.SerializeToString())))
+
+
+def error_details(error: grpc.RpcError) -> ErrorDetails | None:
+    """Returns the details that came with `error`; None if there are none, or they are malformed.
+
+    Args:
+        error: as raised by a call, sync or async.
     """
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
-        return None  # an interceptor's own
+        return None  # raised by an interceptor
     value = next((value for key, value in error.trailing_metadata() or () if key == _HEADER), None)
     if not isinstance(value, bytes):
         return None
@@ -77,14 +153,14 @@ def error_details(error: grpc.RpcError) -> ErrorDetails | None:
 
 
 def _message(message: str, header: str | None) -> str:
-    """The message in clear: Dubbo Java writes it into the status as it encodes it for `grpc-message`."""
+    """The message in clear: Dubbo Java writes it into the details in the encoding of `grpc-message`."""
     return message if header is None or urllib.parse.unquote(message) != header else header
 
 
 def _message_types() -> tuple[type[Any], type[Any]]:
     """`google.rpc.Status` and `google.rpc.DebugInfo`.
 
-    In a pool of their own: the default one may hold those of googleapis-common-protos.
+    They are in a pool of their own: the default one may hold those of googleapis-common-protos.
     """
     file = descriptor_pb2.FileDescriptorProto(name="status.proto", package="google.rpc", syntax="proto3")
     kind = descriptor_pb2.FieldDescriptorProto
@@ -100,7 +176,7 @@ def _message_types() -> tuple[type[Any], type[Any]]:
         label=kind.LABEL_REPEATED,
     )
 
-    detail = file.message_type.add(name="Detail")  # google.protobuf.Any
+    detail = file.message_type.add(name="Detail")  # has the fields of google.protobuf.Any
     detail.field.add(name="type_url", number=1, type=kind.TYPE_STRING)
     detail.field.add(name="value", number=2, type=kind.TYPE_BYTES)
 

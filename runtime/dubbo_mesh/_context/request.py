@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 _NO_DEADLINE = 10 * 365 * 86_400.0
 """Seconds. Where there is no deadline, grpcio's sync server reports one that is centuries away."""
 
+_MOST_CARRIED = 6 * 1024
+"""Bytes. From 8 KiB of metadata on, all headers together, gRPC refuses requests at random."""
+
 
 class ServicerContext(Protocol):
     """The part of grpc's servicer contexts, sync or async, that is used here."""
@@ -170,12 +173,14 @@ class RequestContext:
     def carried(self, names: frozenset[str]) -> Metadata:
         """The headers called one of `names`, to be sent with the calls made while serving this request.
 
-        Values that gRPC would not send are left out: what a peer put into a header must not fail the
-        handler's own calls.
+        What a peer put into them must not fail the handler's own calls: values that gRPC would not send are
+        left out, and so are the largest if together they leave too little room for a call's own headers.
         """
         carried = self._carried.get(names)
         if carried is None:
-            carried = tuple(pair for pair in self.metadata if pair[0] in names and _is_sendable(*pair))
+            carried = _within_limits(
+                [pair for pair in self.metadata if pair[0] in names and _is_sendable(*pair)]
+            )
             self._carried[names] = carried
         return carried
 
@@ -201,6 +206,21 @@ def _is_sendable(name: str, value: str | bytes) -> bool:
         return True
     _log.debug("%s is not sent on with outgoing calls: gRPC cannot send %s", name, printable(value))
     return False
+
+
+def _within_limits(headers: list[tuple[str, str | bytes]]) -> Metadata:
+    excess = sum(map(_size, headers)) - _MOST_CARRIED
+    while excess > 0:
+        largest = max(headers, key=_size)
+        headers.remove(largest)
+        excess -= _size(largest)
+        _log.debug("%s is not sent on with outgoing calls: %d bytes are too many", largest[0], _size(largest))
+    return tuple(headers)
+
+
+def _size(header: tuple[str, str | bytes]) -> int:
+    """How much a header counts towards the limits of HTTP/2 (RFC 9113, 6.5.2), and so of gRPC."""
+    return len(header[0]) + len(header[1]) + 32
 
 
 class Serving:

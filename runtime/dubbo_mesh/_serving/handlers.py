@@ -75,7 +75,7 @@ class Handlers(grpc.GenericRpcHandler):
         Raises:
             ValueError: there is one of the same version and group already.
         """
-        providers = self._providers.setdefault(service.name, Providers(service.name, self._strict))
+        providers = self._providers.setdefault(service.name, Providers(service.name, strict=self._strict))
         providers.add(Provider(service, dict(methods), owner))
         self._ready.clear()
 

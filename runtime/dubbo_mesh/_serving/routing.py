@@ -8,7 +8,7 @@ A consumer that has a version or a group configured sends it along as `tri-servi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from .._contract.service import Service
@@ -31,18 +31,19 @@ class Provider(Generic[Handler]):
     """The servicer's class, for messages."""
 
 
-@dataclass(slots=True)
 class Providers(Generic[Handler]):
-    """The servicers of one service on one server.
+    """The servicers of one service on one server."""
 
-    Attributes:
-        name: the service's full name.
-        strict: whether a call must ask for exactly the version and the group of a servicer.
-    """
+    def __init__(self, name: str, *, strict: bool) -> None:
+        """No servicer yet.
 
-    name: str
-    strict: bool
-    _provided: list[Provider[Handler]] = field(default_factory=list)
+        Args:
+            name: the service's full name.
+            strict: whether a call must ask for exactly the version and the group of a servicer.
+        """
+        self._name = name
+        self._strict = strict
+        self._provided: list[Provider[Handler]] = []
 
     def add(self, provider: Provider[Handler]) -> None:
         """Adds a servicer.
@@ -61,7 +62,7 @@ class Providers(Generic[Handler]):
 
     def for_every_call(self) -> Provider[Handler] | None:
         """The servicer that answers whatever a call asks for; None if there is no such servicer."""
-        if self.strict or len(self._provided) != 1:
+        if self._strict or len(self._provided) != 1:
             return None
         (only,) = self._provided
         return only if _identity(only.service) == (None, None) else None
@@ -81,7 +82,7 @@ class Providers(Generic[Handler]):
         for provider in self._provided:
             if _identity(provider.service) == (version, group):
                 return provider
-        if self.strict:
+        if self._strict:
             return None
         ranked: dict[tuple[int, int], list[Provider[Handler]]] = {}
         for provider in self._provided:
@@ -96,7 +97,7 @@ class Providers(Generic[Handler]):
         version, group = _asked(metadata)
         provided = ", ".join(repr(provider.service.key) for provider in self._provided)
         return (
-            f"{self.name} is provided here as {provided}; the call asks for {_shown('version', version)} "
+            f"{self._name} is provided here as {provided}; the call asks for {_shown('version', version)} "
             f"and {_shown('group', group)}"
         )
 
