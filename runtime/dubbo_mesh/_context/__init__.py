@@ -1,1 +1,1 @@
-"""What came with a request, and what travels on from it to the calls made while serving it."""
+"""What came with a request, and what is sent on from it with the calls made while serving it."""

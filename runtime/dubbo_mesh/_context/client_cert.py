@@ -1,8 +1,8 @@
-r"""`x-forwarded-client-cert`, the client's certificate as Envoy tells it.
+r"""`x-forwarded-client-cert`: the client's certificate, as Envoy reports it.
 
 The grammar is Envoy's (docs: `configuration/http/http_conn_man/headers`, x-forwarded-client-cert):
-elements between commas, one for each proxy passed; in each, `Key=Value` between semicolons; a value that
-holds `,`, `;`, `=` or `"` stands in double quotes, with `\"` for a quote.
+elements separated by commas, one for each proxy passed; in each, `Key=Value` pairs separated by semicolons. A
+value that contains `,`, `;`, `=` or `"` is in double quotes, with `\"` for a quote.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# Possessive, so that no header, however hostile, is looked at twice.
+# Possessive, so that no part of a header, however hostile, is scanned twice.
 _PAIR = re.compile(
     r"\s*+(?P<key>[A-Za-z]++)="
     r'(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"\s*+|(?P<plain>[^",;]*+))'
@@ -22,13 +22,13 @@ _LONGEST = 65_536
 
 @dataclass(frozen=True, slots=True)
 class ClientCert:
-    """One element of `x-forwarded-client-cert`: what one proxy said of the certificate it was shown.
+    """One element of `x-forwarded-client-cert`: what one proxy reports about the certificate presented to it.
 
     Attributes:
-        by: subject alternative names (URIs) of the proxy that says so.
+        by: subject alternative names (URIs) of the reporting proxy.
         hash: SHA-256 of the client's certificate, in hexadecimal.
-        subject: the certificate's subject, as RFC 2253 writes it.
-        uri: its URI-type subject alternative names: on Istio the SPIFFE identity.
+        subject: the certificate's subject, in the format of RFC 2253.
+        uri: its URI-type subject alternative names; on Istio the SPIFFE identity.
         dns: its DNS-type subject alternative names.
         cert: the certificate, URL-encoded PEM.
         chain: the chain, URL-encoded PEM.
@@ -44,10 +44,10 @@ class ClientCert:
 
 
 def parse_xfcc(header: str) -> tuple[ClientCert, ...]:
-    """The elements of the header, the farthest proxy's first; empty if any of it is malformed.
+    """Returns the elements of the header, the farthest proxy's first; none if any part of it is malformed.
 
-    Half of a malformed header is not worth trusting: who reads identities from it must not be led to
-    take the rest of a forged value for the truth.
+    A malformed header is rejected as a whole: code that reads identities from it must not mistake what
+    is left of a forged value for the truth.
     """
     if len(header) > _LONGEST:
         return ()
@@ -66,7 +66,7 @@ def parse_xfcc(header: str) -> tuple[ClientCert, ...]:
             certs.append(_client_cert(element))
             element = {}
         if match["end"] and at == len(header):
-            return ()  # a separator with nothing behind it
+            return ()  # a separator that nothing follows
     return tuple(certs)
 
 

@@ -48,8 +48,13 @@ def check_port(what: str, value: int) -> int:
     return value
 
 
-def check_host_port(what: str, value: str) -> str:
+def check_host_port(what: str, value: str, *, any_port: bool = False) -> str:
     """Returns `value` if it has the form `host:port`, `1.2.3.4:port` or `[::1]:port`.
+
+    Args:
+        what: the value is called this in messages.
+        value: an address.
+        any_port: accept port 0, which means any free port to what listens.
 
     Raises:
         ValueError: it does not, or the host or the port is malformed; the message begins with `what`.
@@ -61,7 +66,9 @@ def check_host_port(what: str, value: str) -> str:
         _check_ipv6(f"{what} {value!r}:", match["v6"])
     else:
         _check_host(f"{what} {value!r}:", match["host"])
-    check_port(f"{what} {value!r}: port", int(match["port"]))
+    port = int(match["port"])
+    if port or not any_port:
+        check_port(f"{what} {value!r}: port", port)
     return value
 
 
