@@ -6,7 +6,7 @@ from typing import Any
 from protoc_gen_dubbo_mesh.sinks import arguments, comment, docstring, literal
 from protoc_gen_dubbo_mesh.sinks import code as escape
 
-DIGEST = 4176738594
+DIGEST = 2297203945
 
 def root_async_servicer_py_j2(context):
     text = []

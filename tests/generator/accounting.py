@@ -1,4 +1,4 @@
-"""Accounts for every statement and call in a generated module: there is no code in it but ours."""
+"""Checks every statement and call in a generated module: it contains no code but the templates'."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _LIBRARIES = {
 
 
 def account_for(source: str) -> ast.Module:
-    """Parses a generated module and asserts that it holds nothing that a template would not write."""
+    """Parses a generated module and asserts that it contains nothing that a template would not write."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         assert isinstance(node, (*_STATEMENTS, *_EXPRESSIONS, *_PARTS)), ast.dump(node)
@@ -81,7 +81,7 @@ def account_for(source: str) -> ast.Module:
 
 
 def check_comments(tree: ast.Module, file: FileDescriptorProto) -> None:
-    """Asserts that a file's comments are the docstrings of its module's classes and methods, exactly."""
+    """Asserts that the docstrings of a module's classes and methods are exactly the file's comments."""
     locations = {tuple(location.path): location for location in file.source_code_info.location}
 
     def expected(*path: int) -> str | None:
@@ -101,7 +101,7 @@ def check_comments(tree: ast.Module, file: FileDescriptorProto) -> None:
 
 
 def _rpc_docstrings(node: ast.ClassDef) -> Iterable[str | None]:
-    """The docstrings of a class's methods, and of its attributes, which stand behind them."""
+    """The docstrings of a class's methods, and of its attributes, which are the strings after them."""
     body = node.body[1:] if ast.get_docstring(node) is not None else node.body
     for statement, following in zip(body, [*body[1:], None], strict=True):
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):

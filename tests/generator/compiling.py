@@ -1,4 +1,4 @@
-"""Protos to requests and to protoc's own modules, by grpc_tools' protoc."""
+"""Compiles protos to requests and to protoc's own modules, with the protoc of grpc_tools."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GRPC_TOOLS_PROTOS = str(importlib.resources.files("grpc_tools") / "_proto")
 
 
 class Generated(NamedTuple):
-    """What the plugin answered."""
+    """The plugin's response."""
 
     files: dict[str, str]
     error: str
@@ -35,14 +35,14 @@ def protoc(root: Path, *arguments: str) -> None:
 
 
 def descriptors(root: Path, protos: Sequence[str], scratch: Path) -> FileDescriptorSet:
-    """`protos` below `root`, compiled, with all they import."""
+    """`protos` below `root`, compiled, with everything that they import."""
     target = scratch / "descriptors.bin"
     protoc(root, "--include_imports", "--include_source_info", f"--descriptor_set_out={target}", *protos)
     return FileDescriptorSet.FromString(target.read_bytes())
 
 
 def request(files: FileDescriptorSet, generate: Sequence[str], parameter: str = "") -> bytes:
-    """What protoc would ask a plugin."""
+    """The request that protoc would send to a plugin."""
     asked = CodeGeneratorRequest(file_to_generate=generate, parameter=parameter, proto_file=files.file)
     return asked.SerializeToString()
 

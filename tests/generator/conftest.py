@@ -1,4 +1,4 @@
-"""All goldens, generated with protoc's own modules beside them."""
+"""The modules of all goldens, together with protoc's own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.generator.goldens import GENERATED, Case
 
 
 def output_directory(case: Case, root: Path) -> Path:
-    """Where in `root` the output of a case goes, so that its imports hold."""
+    """Where in `root` the output of a case goes, so that its imports work."""
     if "import_prefix=gen.api" in case.parameter:
         return root / "gen" / "api"
     if "imports=relative" in case.parameter:
@@ -22,7 +22,7 @@ def output_directory(case: Case, root: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory of modules: each golden's, and what protoc writes for its messages.
+    """A directory of modules: those of each golden, and those that protoc writes for its messages.
 
     The protos of all goldens have different names, so that one run of a tool can look at all of them.
     """

@@ -1,4 +1,4 @@
-"""Imports generated modules and calls all they hold: `python exercise.py DIRECTORY MODULE...`.
+"""Imports generated modules and calls all of their rpcs: `python exercise.py DIRECTORY MODULE...`.
 
 Each rpc is called through its stub, twice: on the bare servicer, which answers UNIMPLEMENTED, and on one that
 answers; sync on a server with threads, async on one of `grpc.aio`. Prints the number of calls.
@@ -202,7 +202,7 @@ async def _call_async(
 
 if __name__ == "__main__":
     warnings.simplefilter("error")
-    # Deprecated services and rpcs are to be called as well.
+    # Deprecated services and rpcs are called too.
     warnings.filterwarnings("ignore", r"(service|rpc) .* is deprecated", DeprecationWarning)
     directory, *names = sys.argv[1:]
     sys.path.insert(0, directory)

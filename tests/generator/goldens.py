@@ -1,4 +1,4 @@
-"""The cases in golden/: protos, parameters, and what the generator makes of them.
+"""The cases in golden/: protos, parameters, and what the generator must write for them.
 
 golden/<case>/**/*.proto     what is generated from, all at once
 golden/<case>/options.txt    the parameters; files they name are in the case's directory
@@ -54,7 +54,7 @@ class Case:
             return generate(self.descriptors, protos or self.protos, self.parameter)
 
     def actual(self) -> dict[str, str]:
-        """What the case should hold, by path."""
+        """The files that the generator writes now, by path."""
         got = self.generate()
         texts = {f"expected/{name}": content for name, content in got.files.items()}
         if got.error:
@@ -64,7 +64,7 @@ class Case:
         return texts
 
     def expected(self) -> dict[str, str]:
-        """What the case holds, by path."""
+        """The files that the case contains, by path."""
         found = [path for path in self.directory.glob("expected/**/*") if path.is_file()]
         found += [self.directory / name for name in ("error.txt", "warnings.txt")]
         return {
@@ -74,7 +74,7 @@ class Case:
         }
 
     def update(self) -> None:
-        """Writes what the generator gives, and removes what it does not."""
+        """Replaces the expected files by what the generator writes now."""
         actual = self.actual()
         for name in self.expected().keys() - actual.keys():
             (self.directory / name).unlink()

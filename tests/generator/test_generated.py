@@ -1,4 +1,4 @@
-"""What is generated imports, serves, calls, and passes the tools that users run on it."""
+"""Generated modules can be imported, serve, call, and pass the tools that users run on them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.generator.goldens import GENERATED, Case
 
 EXERCISE = Path(__file__).with_name("exercise.py")
 
-# `types` is a module of Python's: what is generated below types/ is hidden, and the generator says so.
+# `types` is a module of Python's, which hides modules below types/; the generator warns of that.
 HIDDEN = {"shadowed_package"}
 # Python cannot name these modules or messages, and protoc writes no valid .pyi for them.
 UNTYPED = {"odd_paths", "keyword_messages"}
@@ -47,7 +47,7 @@ def modules(case: Case, root: Path) -> list[str]:
     "case", [case for case in GENERATED if case.name not in HIDDEN], ids=lambda case: case.name
 )
 def test_imports_serves_and_calls(case: Case, site: Path) -> None:
-    """In a fresh process, every warning being an error."""
+    """In a fresh process, with warnings as errors."""
     command = [sys.executable, str(EXERCISE), str(site), *modules(case, site)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -71,7 +71,7 @@ strict = true
 enable_error_code = deprecated
 explicit_package_bases = true
 namespace_packages = true
-# protoc's own .pyi files are not all strict.
+# Not all of protoc's own .pyi files pass strict checks.
 follow_imports = silent
 follow_imports_for_stubs = true
 """
@@ -136,13 +136,13 @@ with grpc.insecure_channel("127.0.0.1:1") as channel:
 """
 
 
-def test_what_is_deprecated_warns_its_callers(site: Path) -> None:
+def test_callers_of_deprecated_services_and_rpcs_are_warned(site: Path) -> None:
     command = [sys.executable, "-c", DEPRECATED, str(site)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_marking_what_is_deprecated_needs_nothing_installed() -> None:
+def test_deprecation_marks_need_nothing_installed() -> None:
     """grpcio brings typing_extensions from 1.75 on only."""
     program = (
         "import sys; sys.modules['typing_extensions'] = None\n"

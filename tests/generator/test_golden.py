@@ -1,4 +1,4 @@
-"""Each case in golden/ gives exactly the files, the error and the warnings that stand there."""
+"""The generator writes exactly the files, the error and the warnings of each case in golden/."""
 
 from __future__ import annotations
 

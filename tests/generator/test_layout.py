@@ -1,4 +1,4 @@
-"""Statements come out exactly as Black has them, and mostly without it."""
+"""Statements are laid out exactly as by Black, and mostly without running it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from protoc_gen_dubbo_mesh.sinks import Code
 from protoc_gen_dubbo_mesh.template_compiler import compile_templates
 from protoc_gen_dubbo_mesh.template_runtime import Context
 
-# As templates write them, with numbers where names go.
+# Statements as in templates, with numbers in place of names.
 SOURCES = """\
 from {0}.{1} import {2}_pb2
 ---
@@ -76,7 +76,7 @@ STATEMENTS = SOURCES.split("---\n")
 
 
 NAMES = [f"name{number}" for number in range(6)]
-# Each as a template, into which the names come when it is rendered.
+# Each statement as a template that is rendered with the names.
 TEMPLATES: dict[str, Any] = {}
 exec(
     compile_templates(
@@ -99,14 +99,14 @@ def plain(number: int, names: list[str]) -> str:
 
 
 def rendered(number: int, names: list[str]) -> str:
-    """As the templates that are used are rendered: what has items is laid out by them."""
+    """As in real templates: items are passed to the layout separately."""
     variables = dict(zip(NAMES, map(Code, names), strict=True))
     text: str = TEMPLATES["ROOTS"][f"{number}.j2"](Context(variables, layout.fit, layout.line))
     return text
 
 
 def by_lines(number: int, names: list[str]) -> str:
-    """Without a look at items."""
+    """As one line of text."""
     return "\n".join(map(layout.line, plain(number, names).split("\n")))
 
 

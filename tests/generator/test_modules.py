@@ -1,4 +1,4 @@
-"""Modules are named as protoc names them, and imported however Python can."""
+"""Modules have the names that protoc gives them, and are imported in whichever way Python can."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_imports(options: Options, package: str, needed: str, expected: str) -> 
     assert statements(options, package, needed) == [expected]
 
 
-def test_modules_of_one_name_are_told_apart_in_any_order() -> None:
+def test_modules_of_the_same_name_are_distinguished_in_any_order() -> None:
     expected = [
         "from a import x_pb2 as a_x_pb2",
         "from b import y_pb2, z_pb2",

@@ -1,4 +1,4 @@
-"""Names in Python for names in protos."""
+"""The Python names for names in protos."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def test_names_that_a_class_cannot_have_change(name: str, expected: str) -> None
     assert attributes(name) == [expected]
 
 
-def test_a_changed_name_gives_way() -> None:
+def test_a_changed_name_avoids_others() -> None:
     assert attributes("class", "class_", "class__") == ["class___", "class_", "class__"]
 
 
-def test_one_name_twice_is_refused_with_both() -> None:
+def test_two_rpcs_of_one_name_are_refused_naming_both() -> None:
     with pytest.raises(GenerationError, match=r"rpc \(0,\) and rpc \(1,\) would both be 'call'"):
         attributes("call", "call")
 
@@ -78,7 +78,7 @@ def test_constant(service: str, constant: str) -> None:
 
 
 def test_attributes_of_the_runtimes_bases_are_known() -> None:
-    """What is no dunder could be an rpc's name too."""
+    """All but dunders could also be the name of an rpc."""
 
     class Stub(dubbo_mesh.Stub["AsyncStub"]):
         __mesh__ = dubbo_mesh.Service("a.B", dubbo_mesh.Method("/a.B/c", Empty, Empty))
@@ -93,8 +93,8 @@ def test_attributes_of_the_runtimes_bases_are_known() -> None:
     assert [name for name in sorted(found) if name != "c" and names.is_attribute(name)] == []
 
 
-def test_the_same_service_twice_is_refused_with_both_places(tmp_path: Path) -> None:
-    """No compiler lets this through, but a request could hold it."""
+def test_two_services_of_one_name_are_refused_naming_both_places(tmp_path: Path) -> None:
+    """Compilers refuse this, but a request could contain it."""
     from tests.generator.compiling import descriptors, generate
 
     tmp_path.joinpath("test.proto").write_text(

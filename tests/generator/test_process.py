@@ -1,4 +1,4 @@
-"""The command itself: as protoc and buf start it, and as people do."""
+"""The command itself, started by protoc, by buf and by people."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def buf(root: Path, strategy: str) -> dict[str, str]:
 
 
 def test_buf_writes_the_goldens_with_both_strategies(tmp_path: Path) -> None:
-    """By default buf starts the plugin once for each directory; its compiler is its own."""
+    """By default buf starts the plugin once per directory. It has its own compiler."""
     protos = tmp_path / "protos"
     expected: dict[str, str] = {}
     for name in ("shapes", "cross_import", "proto_options", "comments", "same_last_name", "deprecated"):
@@ -155,7 +155,7 @@ def test_garbage_is_one_line_on_standard_error(garbage: bytes) -> None:
 
 
 def test_every_start_gives_the_same_bytes() -> None:
-    """As a command or a module, whatever the hash seed."""
+    """As a command or a module, with any hash seed."""
     case = Case(GOLDEN / "shadows")
     asked = request(case.descriptors, case.protos)
     answers = {
@@ -192,7 +192,7 @@ def test_unknown_arguments_are_refused() -> None:
 
 @pytest.mark.parametrize("module", ["black", "jinja2", "grpc", "dataclasses", "argparse", "tomllib", "json"])
 def test_a_run_loads_nothing_it_does_not_need(module: str) -> None:
-    """Starting is most of what a run over one small file costs."""
+    """Starting takes most of the time of a run over one small file."""
     case = Case(GOLDEN / "shapes")
     program = (
         "import sys; from protoc_gen_dubbo_mesh.plugin import run; run(sys.stdin.buffer); "

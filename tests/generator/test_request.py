@@ -1,4 +1,4 @@
-"""What is read of a request: not all of it, and not by protobuf's own messages."""
+"""Only parts of a request are read, with messages of our own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OURS = request_pb2.DESCRIPTOR.message_types_by_name
 
 
 def _theirs(name: str) -> Descriptor:
-    """The message of descriptor.proto that ours is a part of."""
+    """The message of descriptor.proto of which ours has a part."""
     messages = DESCRIPTOR_PROTO.message_types_by_name
     return messages["SourceCodeInfo"].nested_types_by_name[name] if name == "Location" else messages[name]
 
@@ -51,7 +51,7 @@ def test_a_comment_that_is_not_utf_8_is_kept_as_far_as_it_can_be_read(tmp_path: 
 
 
 def test_an_option_in_pieces_is_one_option(tmp_path: Path) -> None:
-    """protoc serializes each statement by itself."""
+    """protoc serializes each statement separately."""
     text = """
     syntax = "proto3";
     import "dubbo_mesh/v1/options.proto";
@@ -71,7 +71,7 @@ def test_an_option_in_pieces_is_one_option(tmp_path: Path) -> None:
 
 
 def test_comments_and_lines_of_services_and_rpcs_with_large_numbers(tmp_path: Path) -> None:
-    """Numbers in paths and spans are varints, of one byte only up to 127."""
+    """Numbers in paths and spans are varints, which have more than one byte from 128 on."""
     services = "".join(f"// Service {number}.\nservice S{number} {{}}\n" for number in range(200))
     rpcs = "".join(f"  // Rpc {number}.\n  rpc R{number}(M) returns (M);\n" for number in range(400))
     head = 'syntax = "proto3"; import "dubbo_mesh/v1/options.proto";\n'
@@ -84,8 +84,8 @@ def test_comments_and_lines_of_services_and_rpcs_with_large_numbers(tmp_path: Pa
     assert error.startswith(f"test.proto:{text.count(chr(10)) + 1}: ")
 
 
-def test_comments_of_what_stands_alone_between_messages(tmp_path: Path) -> None:
-    """Rows of messages are skipped, and so may be what stands between them."""
+def test_comments_of_services_between_messages(tmp_path: Path) -> None:
+    """Blocks of messages are skipped, and services between them could be too."""
     rows = ["".join(f"message {row}{number} {{ string a = 1; }}\n" for number in range(50)) for row in "AB"]
     text = (
         f'syntax = "proto3";\n{rows[0]}// The package.\npackage test;\n{rows[1]}'
@@ -113,7 +113,7 @@ SOUND = CodeGeneratorRequest(file_to_generate=["test.proto"], proto_file=[FILE])
     ],
     ids=lambda more: more.hex(),
 )
-def test_other_fields_are_passed_over(more: bytes) -> None:
+def test_other_fields_are_ignored(more: bytes) -> None:
     alone = b"".join(run(BytesIO(SOUND)).response)
     assert b"GreeterStub" in alone
     assert b"".join(run(BytesIO(more + SOUND)).response) == alone
@@ -141,6 +141,6 @@ def test_fields_may_come_in_any_order() -> None:
     ],
     ids=lambda wrong: wrong.hex(),
 )
-def test_what_is_no_request_is_refused(wrong: bytes) -> None:
+def test_malformed_requests_are_refused(wrong: bytes) -> None:
     with pytest.raises(MalformedRequestError, match=r"^standard input is not a CodeGeneratorRequest$"):
         run(BytesIO(SOUND + wrong))

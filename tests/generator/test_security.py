@@ -1,4 +1,4 @@
-"""Nothing in a request can put code into the output, or end a run otherwise than it should."""
+"""Nothing in a request can put code into the output or crash the plugin."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ COMPILER = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, 
 
 @st.composite
 def requests(draw: st.DrawFn, names: st.SearchStrategy[str], file_names: st.SearchStrategy[str]) -> Any:
-    """Requests as a compiler could send them, and such as none would."""
+    """Requests that a compiler could send, and others."""
     file = FileDescriptorProto(
         name=draw(file_names),
         package=draw(st.one_of(st.just(""), st.lists(names, min_size=1, max_size=3).map(".".join))),
@@ -115,7 +115,7 @@ def requests(draw: st.DrawFn, names: st.SearchStrategy[str], file_names: st.Sear
 
 
 def answer(data: bytes) -> CodeGeneratorResponse:
-    """The plugin's answer; every exception but the one for malformed input is a bug."""
+    """The plugin's response; any exception except the one for malformed input is a bug."""
     result = run(BytesIO(data))
     assert all(warning.isprintable() for warning in result.warnings)
     response = CodeGeneratorResponse.FromString(b"".join(result.response))
@@ -134,7 +134,7 @@ def test_any_request_gives_accounted_code_or_one_line(request: CodeGeneratorRequ
 
 @settings(COMPILER, max_examples=50)
 @given(requests(identifiers, st.just("test.proto")))
-def test_what_a_compiler_lets_through_is_generated_as_black_has_it(request: CodeGeneratorRequest) -> None:
+def test_valid_requests_give_code_that_black_would_not_change(request: CodeGeneratorRequest) -> None:
     request.parameter = ""
     response = answer(request.SerializeToString())
     assert not response.error
@@ -152,7 +152,7 @@ def test_raw_bytes(data: bytes) -> None:
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.name in DAMAGED], ids=lambda case: case.name)
 def test_damaged_requests(case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real requests in which some bytes are others: wrong names, wrong UTF-8, wrong numbers."""
+    """Real requests with some changed bytes: wrong names, wrong UTF-8, wrong numbers."""
     from tests.generator.compiling import request
 
     monkeypatch.chdir(case.directory)

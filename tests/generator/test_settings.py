@@ -1,4 +1,4 @@
-"""What is said of services, by whom, and who wins."""
+"""Sources of configuration, and their precedence."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def test_durations(given: str, seconds: float, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("given", ["-1", '"-1s"', '"1"', '"1 s"', '"s"', "true", "[]", "nan", "inf"])
-def test_no_durations(given: str, tmp_path: Path) -> None:
+def test_malformed_durations(given: str, tmp_path: Path) -> None:
     with pytest.raises(GenerationError, match=r"mesh.toml:[12]: .*timeout"):
         parse(f"[services.S.defaults]\ntimeout = {given}\n", tmp_path)
 
 
-def test_exact_names_beat_globs_and_longer_globs_shorter_ones(tmp_path: Path) -> None:
+def test_exact_names_win_over_globs_and_longer_globs_over_shorter_ones(tmp_path: Path) -> None:
     read = parse(
         """
         [services."*"]
@@ -68,7 +68,7 @@ def test_a_name_with_brackets_is_exact_before_it_is_a_glob(tmp_path: Path) -> No
     assert read.identity("a.[BC]").app == "either"
 
 
-def test_methods_beat_defaults_of_more_exact_services(tmp_path: Path) -> None:
+def test_methods_win_over_defaults_of_more_exact_services(tmp_path: Path) -> None:
     read = parse(
         """
         [services."a.*".methods."get*"]
@@ -90,7 +90,7 @@ def test_methods_beat_defaults_of_more_exact_services(tmp_path: Path) -> None:
     assert read.call_policy("b.B", "put") is NO_POLICY
 
 
-def test_case_counts_in_globs(tmp_path: Path) -> None:
+def test_globs_are_case_sensitive(tmp_path: Path) -> None:
     assert parse('[services."A.*"]\napp = "a"\n', tmp_path).identity("a.B") == Identity()
 
 
@@ -110,7 +110,7 @@ def test_where(text: str, key: tuple[str, ...], line: int) -> None:
     assert config_file.Source("c.toml", text).where(key) == (f"c.toml:{line}" if line else "c.toml")
 
 
-def test_over_merges_field_by_field_and_within_retry() -> None:
+def test_defaults_are_merged_field_by_field_and_within_retry() -> None:
     more = CallPolicy(timeout=1.0, retry=Retry(attempts=2))
     less = CallPolicy(timeout=2.0, per_try_timeout=0.5, retry=Retry(attempts=5, on=("reset",)))
     assert more.with_defaults(less) == CallPolicy(
@@ -162,7 +162,7 @@ def test_the_most_specific_entry_of_a_grpc_config_counts_alone(tmp_path: Path) -
 @pytest.mark.parametrize(
     "content", ["[]", '{"methodConfig": {}}', '{"methodConfig": [1]}', "\ud800", "[" * 100_000]
 )
-def test_grpc_configs_that_are_none(content: str, tmp_path: Path) -> None:
+def test_malformed_grpc_configs(content: str, tmp_path: Path) -> None:
     path = tmp_path / "grpc.json"
     path.write_bytes(content.encode("utf-8", "surrogatepass"))
     with pytest.raises(GenerationError):
@@ -172,7 +172,7 @@ def test_grpc_configs_that_are_none(content: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["services = 1", "partial = 1", "\ud800", "a.b = 1", "[services.S]\nmethods = 1"]
 )
-def test_configs_that_are_none(content: str, tmp_path: Path) -> None:
+def test_malformed_configs(content: str, tmp_path: Path) -> None:
     path = tmp_path / "mesh.toml"
     path.write_bytes(content.encode("utf-8", "surrogatepass"))
     with pytest.raises(GenerationError):
@@ -189,5 +189,5 @@ def test_parameters() -> None:
     assert (parsed.api, parsed.emit) == ("sync", ("python",))
 
 
-def test_one_try_is_no_retry() -> None:
+def test_one_attempt_means_no_retry() -> None:
     assert CallPolicy(retry=Retry(attempts=1)).envoy_headers(idempotent=True) == {"max_retries": 0}

@@ -1,4 +1,4 @@
-"""Text enters Python source only so that Python reads the same text back, and Black has nothing to change."""
+"""Python reads back exactly the text that was put into its source, and Black would change nothing."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ def test_comment_lines_are_one_line(text: str) -> None:
         ((), "()"),
     ],
 )
-def test_what_is_no_code_becomes_a_literal(value: object, source: str) -> None:
+def test_values_other_than_code_become_literals(value: object, source: str) -> None:
     assert sinks.code(value) == source
 
 
-def test_what_has_no_literal_is_refused() -> None:
+def test_values_without_a_literal_are_refused() -> None:
     with pytest.raises(TypeError, match="no Python literal for object"):
         sinks.code(object())
 

@@ -1,4 +1,4 @@
-"""Templates are compiled ahead, and found and compiled anew wherever they have been changed."""
+"""Templates are compiled ahead of time, and compiled again when they have changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_compiled_templates_are_current() -> None:
     assert kept == current, "run: python -m protoc_gen_dubbo_mesh.template_compiler"
 
 
-def test_a_changed_template_counts_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_template_takes_effect_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = render.read_templates()
     changed["register.py.j2"] += "# {{ service.full_name }}\n"
     monkeypatch.setattr(render, "read_templates", lambda: changed)
@@ -47,7 +47,7 @@ def rendered(template: str, **variables: object) -> str:
     return text
 
 
-def test_what_is_no_code_comes_out_as_a_literal() -> None:
+def test_values_other_than_code_are_rendered_as_literals() -> None:
     assert rendered("x = {{ value }}", value='"); import os; ("') == 'x = "\\x22); import os; (\\x22"'
     assert rendered("x = {{ value }}", value=sinks.Code("name")) == "x = name"
 

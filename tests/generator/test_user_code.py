@@ -1,4 +1,4 @@
-"""What type checkers say of code that uses generated modules: right code passes, each mistake is reported.
+"""Type checkers on code that uses generated modules: correct code passes, each mistake is reported.
 
 In `WRONG`, a line with a mistake ends with `# wrong`; both checkers must report these lines and no others.
 """
@@ -109,7 +109,7 @@ async def call_async(channel: grpc.aio.Channel) -> str:
 
 
 async def twin(channel: grpc.aio.Channel) -> str:
-    """As with protoc's stubs, that of an aio channel is async."""
+    """As with protoc's stubs, a stub of an aio channel is async."""
     return (await ShapesStub(channel).unary(Request())).message
 '''
 
@@ -173,7 +173,7 @@ follow_imports_for_stubs = true
 
 @pytest.fixture(scope="module")
 def code(site: Path) -> Path:
-    """A directory beside the generated modules, with the code to look at."""
+    """A directory next to the generated modules, with the code to check."""
     directory = site / "user"
     directory.mkdir()
     directory.joinpath("right.py").write_text(RIGHT, encoding="utf-8")

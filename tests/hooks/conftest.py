@@ -1,4 +1,4 @@
-"""Environments that have the wheels of both distributions, made once: for builders and for users."""
+"""Environments with the wheels of both distributions, created once: one for builds, one for users."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hooks.samples import said_by
+from tests.hooks.samples import output_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def install(python: Path, *arguments: object) -> str:
     """Runs pip for another environment."""
     pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")
-    return said_by(*pip, "install", "--quiet", *arguments)
+    return output_of(*pip, "install", "--quiet", *arguments)
 
 
 def environment(where: Path, *arguments: object) -> Path:
@@ -31,18 +31,18 @@ def environment(where: Path, *arguments: object) -> Path:
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheels")
     for project in (ROOT / "runtime", ROOT):
-        said_by(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", out, project)
+        output_of(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", out, project)
     return out
 
 
 @pytest.fixture(scope="session")
 def builder(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that builds: with the plugin, build backends, and no pip."""
+    """The Python of an environment for builds: with the plugin and build backends, without pip."""
     needed = ("protoc-gen-dubbo-mesh", "build", "hatchling", "setuptools", "editables")
     return environment(tmp_path_factory.mktemp("builder"), "--find-links", wheels, *needed)
 
 
 @pytest.fixture(scope="session")
 def user(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that has what generated code needs, and nothing else."""
+    """The Python of an environment with what generated code needs, and nothing else."""
     return environment(tmp_path_factory.mktemp("user"), "--find-links", wheels, "dubbo-mesh")

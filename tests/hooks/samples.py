@@ -74,7 +74,7 @@ def below(root: Path) -> set[str]:
 
 
 def run(*command: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program without what Python variables say of ours."""
+    """Runs a program without the Python variables of our own environment."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return subprocess.run(
         [str(part) for part in command],
@@ -86,7 +86,7 @@ def run(*command: object, cwd: Path | None = None, **environment: str) -> subpro
     )
 
 
-def said_by(*command: object, cwd: Path | None = None, **environment: str) -> str:
+def output_of(*command: object, cwd: Path | None = None, **environment: str) -> str:
     """All output of a program that succeeds."""
     done = run(*command, cwd=cwd, **environment)
     output = done.stdout + done.stderr
@@ -95,8 +95,8 @@ def said_by(*command: object, cwd: Path | None = None, **environment: str) -> st
 
 
 def place_an_order(package: str, *, path: Path = Path("/"), python: object = sys.executable) -> None:
-    """Imports what was generated from the protos above, in the directory `path`, and calls it."""
+    """Imports the modules generated from the protos above, in the directory `path`, and makes a call."""
     done = run(python, "-c", PLACES_AN_ORDER.format(package=f"{package}." if package else ""), cwd=path)
-    # gRPC may tell on standard error of the connection that ends.
+    # gRPC may report on standard error that the connection ends.
     assert done.stdout == "1!\n", done.stdout + done.stderr
     assert done.returncode == 0, done.stderr

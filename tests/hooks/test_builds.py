@@ -1,4 +1,4 @@
-"""Projects that are generated as they are built, by each build system that there is a hook for."""
+"""Builds that generate, with each build system that there is a hook for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.hooks.conftest import install
-from tests.hooks.samples import MODULES, ORDERS, TYPES, below, place_an_order, run, said_by, write
+from tests.hooks.samples import MODULES, ORDERS, TYPES, below, output_of, place_an_order, run, write
 
 PROJECT = """\
 [build-system]
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @dataclass
 class Project:
-    """A project with a package of its own, in a git repository that ignores what is generated."""
+    """A project with a package of its own, in a git repository that ignores generated files."""
 
     root: Path
     backend: str
@@ -50,9 +50,9 @@ class Project:
         (self.root / "pyproject.toml").write_text(f"{project}{more}{table}")
 
     def build(self, *arguments: str) -> str:
-        """Builds the sdist, and from that the wheel, as told; what the build says."""
+        """Builds the sdist and from that the wheel, by default; returns the output of the build."""
         shutil.rmtree(self.root / "dist", ignore_errors=True)
-        return said_by(self.builder, "-m", "build", "--no-isolation", *arguments, self.root)
+        return output_of(self.builder, "-m", "build", "--no-isolation", *arguments, self.root)
 
     def in_wheel(self) -> set[str]:
         """The files of the wheel without its metadata."""
@@ -92,15 +92,17 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, builder: Path) -> Pr
             "../.gitignore": "*_pb2.py\n*_pb2.pyi\n*_mesh.py\ndist/\n",
         },
     )
-    said_by("git", "init", "--quiet", project.root.parent)
+    output_of("git", "init", "--quiet", project.root.parent)
     project.configure()
     return project
 
 
-def test_sdist_and_wheel_hold_what_git_ignores(project: Project, user: Path, tmp_path: Path) -> None:
+def test_sdist_and_wheel_contain_generated_files_that_git_ignores(
+    project: Project, user: Path, tmp_path: Path
+) -> None:
     said = project.build()
     assert "dubbo-mesh: 5 written and 0 removed below src, from 2 .proto" in said
-    # The wheel is built from the sdist, with nothing left to generate.
+    # The wheel is built from the sdist, which has everything generated.
     assert "dubbo-mesh: src is up to date" in said
     assert project.in_wheel() == MODULES | OWN
     assert {f"src/{name}" for name in MODULES | OWN} <= project.in_sdist()
@@ -138,15 +140,15 @@ def test_an_error_in_a_proto_is_a_line(project: Project, mode: str) -> None:
 
 
 @pytest.mark.parametrize("out", ["src", "gen"])
-def test_an_editable_install_follows_what_is_generated(project: Project, out: str) -> None:
-    # What is generated into a directory of its own must not share a package with the sources.
+def test_an_editable_install_uses_newly_generated_modules(project: Project, out: str) -> None:
+    # Modules generated into a directory of their own must not share a package with the sources.
     (project.root / "src" / "shop").rename(project.root / "src" / "store")
     more = {"hatchling": '[tool.hatch.build.targets.wheel]\npackages = ["src/store"]\n', "setuptools": ""}
     project.configure(more[project.backend], out)
     install(project.builder, "--no-build-isolation", "--no-deps", "--editable", project.root)
     assert set(project.generated(out)) == MODULES
     place_an_order("", python=project.builder)
-    said = said_by(
+    said = output_of(
         project.builder,
         "-c",
         "import store.app, acme.types_pb2 as types; print(types.__file__)",
@@ -157,7 +159,7 @@ def test_an_editable_install_follows_what_is_generated(project: Project, out: st
     assert project.in_wheel() == MODULES | {"store/__init__.py", "store/app.py"}
 
 
-def test_an_editable_install_says_what_it_hides(project: Project) -> None:
+def test_an_editable_install_warns_of_what_it_hides(project: Project) -> None:
     more = {
         "hatchling": "",
         "setuptools": '[tool.setuptools]\npackages = ["shop"]\npackage-dir = {"" = "src"}\n',
@@ -216,7 +218,7 @@ def test_the_hatchling_hook_shares_the_settings_of_the_command(project: Project)
 
 @pytest.mark.parametrize("project", ["setuptools"], indirect=True)
 def test_an_isolated_build_finds_the_hook(project: Project, wheels: Path) -> None:
-    said = said_by(
+    said = output_of(
         *(project.builder, "-m", "build", "--wheel", "--installer=pip", project.root),
         PIP_FIND_LINKS=str(wheels),
     )
@@ -224,7 +226,7 @@ def test_an_isolated_build_finds_the_hook(project: Project, wheels: Path) -> Non
     assert project.in_wheel() == MODULES | OWN
 
 
-def test_setuptools_builds_other_projects_as_ever(builder: Path, tmp_path: Path) -> None:
+def test_setuptools_builds_other_projects_as_before(builder: Path, tmp_path: Path) -> None:
     project = Project(tmp_path / "other", "setuptools", builder)
     write(project.root, {"src/other/__init__.py": ""})
     (project.root / "pyproject.toml").write_text(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from protoc_gen_dubbo_mesh.generate import command, run, stamp
-from tests.hooks.samples import MODULES, ORDERS, TYPES, below, place_an_order, said_by, write
+from tests.hooks.samples import MODULES, ORDERS, TYPES, below, output_of, place_an_order, write
 
 PROGRAM = Path(sys.executable).with_name("protoc-gen-dubbo-mesh")
 
@@ -22,7 +22,7 @@ out = "src"
 
 
 class Generating:
-    """The command, in a project of two roots; what it wrote on standard output and error."""
+    """The command, in a project of two roots, with its standard output and error."""
 
     def __init__(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.project = project
@@ -76,9 +76,9 @@ def test_the_output_is_protocs_own(generate: Generating, tmp_path: Path) -> None
     assert generate() == 0
     by_hand = tmp_path / "by hand"
     by_hand.mkdir()
-    include = said_by(PROGRAM, "--proto-path").strip()
+    include = output_of(PROGRAM, "--proto-path").strip()
     outputs = [f"--{kind}_out={by_hand}" for kind in ("python", "pyi", "dubbo-mesh")]
-    said_by(
+    output_of(
         *(sys.executable, "-m", "grpc_tools.protoc", f"--plugin=protoc-gen-dubbo-mesh={PROGRAM}"),
         *("-Iprotos", "-Ishared protos", f"-I{include}", *outputs),
         *("shop/api/v1/orders.proto", "acme/types.proto"),
@@ -122,10 +122,10 @@ def test_only_what_changed_is_written(generate: Generating) -> None:
 
 
 @pytest.mark.parametrize("cause", ["import", "config", "option", "tool", "edited", "deleted", "damaged"])
-def test_whatever_decides_on_the_output_is_noticed(
+def test_everything_that_determines_the_output_is_noticed(
     generate: Generating, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # acme/types.proto is imported only, and found on the import path.
+    # acme/types.proto is only imported, from the import path.
     given = ["--root=protos", "--import-path=shared protos", "--option=config=mesh.toml"]
     config = write(generate.project, {"mesh.toml": 'services."shop.*".app = "one"\n'}) / "mesh.toml"
     generate.orders.write_text(ORDERS.replace('app: "orders" ', ""))
@@ -158,7 +158,7 @@ def test_whatever_decides_on_the_output_is_noticed(
     assert (now == first) == (cause not in {"config", "option"})
 
 
-def test_output_of_a_deleted_proto_goes(generate: Generating) -> None:
+def test_output_of_a_deleted_proto_is_removed(generate: Generating) -> None:
     assert generate() == 0
     generate.orders.unlink()
     assert generate("--check") == 1
@@ -169,7 +169,7 @@ def test_output_of_a_deleted_proto_goes(generate: Generating) -> None:
     assert not (generate.src / "shop").exists()
 
 
-def test_what_somebody_wrote_in_the_place_of_old_output_stays(generate: Generating) -> None:
+def test_edited_output_of_a_deleted_proto_stays(generate: Generating) -> None:
     assert generate() == 0
     generate.orders.unlink()
     mine = generate.src / "shop" / "api" / "v1" / "orders_pb2.py"
@@ -286,7 +286,7 @@ def test_protos_of_one_module_are_refused(generate: Generating, one: str, other:
 
 
 @pytest.mark.parametrize("name", ["--python_out=x.proto", "new\nline.proto"])
-def test_names_that_protoc_would_take_for_something_else(generate: Generating, name: str) -> None:
+def test_names_that_protoc_would_misread(generate: Generating, name: str) -> None:
     write(generate.project, {f"protos/{name}": TYPES})
     assert generate() == 1
     assert generate.err == f"protoc cannot handle the file name {name!r}\n"
@@ -313,7 +313,7 @@ def test_a_root_inside_of_a_root_has_its_own_names(generate: Generating) -> None
     assert below(generate.src) == MODULES
 
 
-def test_flags_win_and_are_relative_to_where_we_are(
+def test_flags_win_and_are_relative_to_the_working_directory(
     generate: Generating, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (generate.project / "pyproject.toml").open("a") as file:
@@ -355,7 +355,7 @@ def test_messages_import_each_other_below_a_package(generate: Generating, option
     )
     assert generate("--out=src/below/gen", *options) == 0
     place_an_order("src.below.gen", path=generate.project)
-    said = said_by(
+    said = output_of(
         *(sys.executable, "-W", "error", "-c"),
         "from src.below.gen.acme.all_pb2 import All, Item; import src.below.gen.acme.types_pb2 as types;"
         "assert Item is types.Item; print(All(top={'id': '1'}), end='')",
@@ -371,7 +371,7 @@ def test_installed_messages_stay_where_they_are(generate: Generating, option: st
     proto = ORDERS.replace("acme.Item)", "google.api.HttpBody)").replace("acme/types", "google/api/httpbody")
     generate.orders.write_text(proto.replace("acme.Item item", "google.api.HttpBody item"))
     assert generate("--root=protos", "--out=src/gen", option) == 0
-    said_by(sys.executable, "-c", "import src.gen.shop.api.v1.orders_mesh", cwd=generate.project)
+    output_of(sys.executable, "-c", "import src.gen.shop.api.v1.orders_mesh", cwd=generate.project)
 
 
 def test_mypy_follows_relative_imports_of_messages(generate: Generating) -> None:
@@ -380,7 +380,7 @@ def test_mypy_follows_relative_imports_of_messages(generate: Generating) -> None
         generate.src,
         {"use.py": "from gen.shop.api.v1.orders_pb2 import Order\nreveal_type(Order().item.id)\n"},
     )
-    said = said_by(sys.executable, "-m", "mypy", "use.py", cwd=generate.src)
+    said = output_of(sys.executable, "-m", "mypy", "use.py", cwd=generate.src)
     assert 'Revealed type is "str"' in said
 
 
@@ -396,8 +396,8 @@ def test_protos_of_installed_distributions_are_found(generate: Generating) -> No
 
 def test_a_home_and_cache_that_cannot_be_written_do_not_matter(generate: Generating) -> None:
     (generate.project / stamp.DIRECTORY).write_text("in the way")
-    said = said_by(PROGRAM, "generate", cwd=generate.project, HOME="/dev/null/home")
-    assert "warning: all will be generated anew next time: cannot write" in said
+    said = output_of(PROGRAM, "generate", cwd=generate.project, HOME="/dev/null/home")
+    assert "warning: the next run will generate everything again: cannot write" in said
     assert below(generate.src) == MODULES
 
 
@@ -417,8 +417,8 @@ def test_protocs_warnings_are_passed_on(generate: Generating) -> None:
     assert generate.err.startswith(warning)
 
 
-def test_protoc_starts_the_plugin_without_any_of_this() -> None:
-    said = said_by(
+def test_protoc_starts_the_plugin_without_loading_any_of_this() -> None:
+    said = output_of(
         *(sys.executable, "-c"),
         "import sys, protoc_gen_dubbo_mesh.__main__, protoc_gen_dubbo_mesh.plugin;"
         "print([name for name in sys.modules if name.startswith('protoc_gen_dubbo_mesh.generate')])",
@@ -426,7 +426,7 @@ def test_protoc_starts_the_plugin_without_any_of_this() -> None:
     assert said == "[]\n"
 
 
-def test_help_says_every_flag() -> None:
+def test_help_documents_every_flag() -> None:
     said = subprocess.run([PROGRAM, "generate", "--help"], capture_output=True, text=True, check=True).stdout
     for flag in (
         "--root",

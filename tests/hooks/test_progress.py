@@ -1,4 +1,4 @@
-"""Signs of life on long runs."""
+"""Progress of long runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from protoc_gen_dubbo_mesh.generate import progress
 
 
 class Stream(io.StringIO):
-    """Standard error, which tells when something was written to it."""
+    """Standard error, with an event for writes to it."""
 
     def __init__(self, *, terminal: bool) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Stream(io.StringIO):
     [(True, r"(\rmessages … \d+ s)+\r\x1b\[K"), (False, r"(messages … \d+ s\n)+")],
     ids=["terminal", "log"],
 )
-def test_a_long_stage_is_told(*, terminal: bool, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_stage_is_reported(*, terminal: bool, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_AT_A_TERMINAL", 0.01)
     monkeypatch.setattr(progress, "_IN_A_LOG", 0.01)
     stream = Stream(terminal=terminal)

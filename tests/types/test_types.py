@@ -1,4 +1,4 @@
-"""What type checkers say of generated modules, and of code that uses them.
+"""Type checkers on generated modules, and on code that uses them.
 
 A line of `rejected/` that ends in `# E` is reported by mypy and by pyright, one that ends in `# E: pyright`
 by that one only; no other line of `rejected/` is, and none of `accepted/` or of what was generated.
@@ -22,12 +22,12 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CHECKERS = ("mypy", "pyright")
 
-# (file, line) and what was said of it.
+# (file, line) and the messages about it.
 Reports = dict[tuple[str, int], str]
 
 
 def expected(project: Path, checker: str) -> set[tuple[str, int]]:
-    """The lines that the comments in `project` say `checker` reports."""
+    """The lines that `checker` must report, according to the comments in `project`."""
     lines: set[tuple[str, int]] = set()
     for path in project.rglob("*.py"):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -39,7 +39,7 @@ def expected(project: Path, checker: str) -> set[tuple[str, int]]:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """User code and the modules that it uses, in all combinations of what there is to generate."""
+    """User code and the modules that it uses, generated with all combinations of options."""
     root = tmp_path_factory.mktemp("types")
     protoc = [sys.executable, "-m", "grpc_tools.protoc", f"-I{HERE}", f"-I{proto_path()}"]
     plugin = f"--plugin=protoc-gen-dubbo-mesh={Path(sys.executable).with_name('protoc-gen-dubbo-mesh')}"
