@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 import grpc
 import grpc.aio
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
+from grpc_health.v1 import health_pb2
 
 import dubbo_mesh
 import dubbo_mesh.aio
@@ -95,34 +96,47 @@ def test_an_exception_says_so_too(draining: Running) -> None:
     assert LEAVING in metadata(error.trailing_metadata())
 
 
-def test_a_call_that_runs_when_draining_begins_says_so(
-    serve: Serve, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    running = serve(drain=5, quiet=5)
-    call: Any = running.stub().unary.future(StringValue(value="hold 0.5"))
-    localmesh.wait_until(lambda: "holding" in caplog.text, what="the call runs")
+def test_a_call_that_runs_when_draining_begins_says_so(kind: Kind, serve: Serve) -> None:
+    begun, going_on = threading.Event(), threading.Event()
+
+    class Sync(Provider):
+        def unary(self, request: StringValue, context: Any) -> StringValue:
+            begun.set()
+            going_on.wait(10)
+            return request
+
+    class Async(AsyncProvider):
+        async def unary(self, request: StringValue, context: Any) -> StringValue:
+            begun.set()
+            await asyncio.to_thread(going_on.wait, 10)
+            return request
+
+    running = serve(Sync() if kind == "sync" else Async(), drain=5, quiet=5)
+    call: Any = running.stub().unary.future(StringValue(value="hello"), timeout=10)
+    assert begun.wait(10)
     drain = running.drain_in_background()
-    assert call.result().value == "hold 0.5"
+    localmesh.wait_until(lambda: running.server.draining, what="the server drains")
+    going_on.set()
+    assert call.result().value == "hello"
     assert metadata(call.initial_metadata()) == [LEAVING]
     running.close()
     drain.join()
 
 
-def test_health_checks_say_so_and_are_no_traffic(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "dubbo_mesh")
-    running = serve(drain=3600, quiet=0.5)
+def test_health_checks_say_so_and_are_no_traffic(serve: Serve) -> None:
+    running = serve(drain=120, quiet=0.5)
     health, stub = running.health(), running.stub()
     assert health.check() == "SERVING"
     drain = running.drain_in_background()
-    while drain.is_alive():
-        try:
+    localmesh.wait_until(lambda: running.server.draining, what="the server drains")
+    call = health.stub.Check.with_call(health_pb2.HealthCheckRequest(), timeout=5)[1]
+    assert metadata(call.initial_metadata()) == [LEAVING]
+    with suppress(grpc.RpcError):  # when it has stopped
+        while drain.is_alive():
             assert health.check() == "NOT_SERVING"
-        except grpc.RpcError:
-            break  # it has stopped
-        time.sleep(0.02)
-    drain.join()
-    assert "no call for 0.5 s" in caplog.text
+            time.sleep(0.02)
+    drain.join(60)  # as traffic the checks would make it last 120 s
+    assert not drain.is_alive()
     with pytest.raises(grpc.RpcError):
         stub.unary(StringValue(value="late"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import grpc
@@ -13,28 +13,27 @@ from .traffic import Traffic
 Metadata = Iterable[tuple[str, str | bytes]]
 
 
-class Adopted:
-    """grpc's own contexts, made such that they mark what they send and remember whether they were aborted.
+def adopting(traffic: Traffic) -> Callable[[Any], Any]:
+    """A function that adopts grpc's own contexts of sync handlers, and returns them.
 
-    Each stays the object that it is, of a subclass of its class: interceptors and handlers may keep
-    attributes on it. `dubbo_mesh_aborted` says whether the call was aborted.
+    An adopted context marks what it sends while the server is leaving, and has `dubbo_mesh_aborted`: whether
+    the call was aborted. It stays the object that it was, of a subclass of its class: interceptors and
+    handlers may keep attributes on it.
     """
+    classes: dict[type, type] = {}
 
-    def __init__(self, traffic: Traffic) -> None:
-        self._traffic = traffic
-        self._classes: dict[type, type] = {}
-
-    def __call__(self, context: Any) -> Any:
-        """Adopts a context."""
+    def adopt(context: Any) -> Any:
         cls = context.__class__
-        adopted = self._classes.get(cls)
+        adopted = classes.get(cls)
         if adopted is None:
-            adopted = self._classes[cls] = _adopted_class(cls, self._traffic)
+            adopted = classes[cls] = _adopted_class(cls, traffic)
         try:
             context.__class__ = adopted
         except TypeError:  # of another implementation than grpcio's
-            return RecordingContext(context, self._traffic)
+            return RecordingContext(context, traffic)
         return context
+
+    return adopt
 
 
 def _adopted_class(cls: Any, traffic: Traffic) -> type:

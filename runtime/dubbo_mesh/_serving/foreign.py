@@ -6,8 +6,8 @@ Dubbo's own, `TripleRequestWrapper`: `serializeType`, `args` and `argTypes` (dub
 messages: the handler would run with wrong data. A method without arguments cannot be told apart: its wrapper
 is one string.
 
-JSON arrives from dubbo-go's JSON codec and from hand-made requests. (Requests without gRPC's framing, as
-with `content-type: application/json`, end in gRPC's core, which hides the content type from Python.)
+JSON arrives from dubbo-go's JSON codec. Of requests without gRPC's framing, as `curl` makes them, nothing can
+be seen here: gRPC's core shows Python neither the content type nor the body, but an empty request.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ _SERIALIZATIONS = (
     "native-hessian",
 )
 _FIRST_FIELDS = tuple(b"\n" + bytes([len(name)]) + name.encode() for name in _SERIALIZATIONS)
+_HEADS = {name[:3].encode() for name in _SERIALIZATIONS}  # one look-up tells nearly all other requests apart
 _ARGUMENT, _TYPE = 0x12, 0x1A  # the tags of the fields 2 and 3, both of bytes
 _TYPE_NAME = re.compile(rb"[\x21-\x7e]+")
 _JSON = re.compile(rb"\s*[{\[]")
@@ -62,7 +63,8 @@ def refusing(deserializer: Deserializer, *, raising: bool) -> Deserializer:
             does not tell handlers of exceptions here.
     """
     message = _message_of(deserializer)
-    wrappers = () if message is None or message.DESCRIPTOR.full_name == _WRAPPER else _FIRST_FIELDS
+    takes_wrappers = message is None or message.DESCRIPTOR.full_name == _WRAPPER
+    heads = set[bytes]() if takes_wrappers else _HEADS
 
     def refuse(refusal: Refusal) -> Refusal:
         if raising:
@@ -70,7 +72,7 @@ def refusing(deserializer: Deserializer, *, raising: bool) -> Deserializer:
         return refusal
 
     def deserialize(serialized: bytes) -> Any:
-        if serialized.startswith(wrappers) and is_wrapper(serialized):
+        if serialized[2:5] in heads and is_wrapper(serialized):
             return refuse(_wrapped(serialized))
         try:
             return deserializer(serialized)
@@ -86,7 +88,9 @@ def refusing(deserializer: Deserializer, *, raising: bool) -> Deserializer:
 
 
 def is_wrapper(serialized: bytes) -> bool:
-    """Whether a request, with a serialization in field 1, is otherwise made of arguments and types."""
+    """Whether a request is made of a serialization's name, and of arguments and their types."""
+    if not serialized.startswith(_FIRST_FIELDS):
+        return False
     arguments = types = 0
     position = 2 + serialized[1]
     while position < len(serialized):

@@ -15,7 +15,7 @@ import grpc.aio
 
 from .._context.request import Serving, serving
 from .answers import Refusal, answer_to, is_failure, is_ok, not_serving
-from .contexts import Adopted, RecordingContext
+from .contexts import RecordingContext, adopting
 from .draining import marked
 from .foreign import checked, refusing
 from .layer import Behavior, Handler, Layer, behavior_of, handler_of
@@ -33,7 +33,7 @@ class Outermost(Layer):
 
     def __init__(self, traffic: Traffic) -> None:
         super().__init__(traffic)
-        self._adopt = Adopted(traffic)
+        self._adopt = adopting(traffic)
 
     def refusing(self, refusal: Refusal) -> Handler:
         def refuse(_requests: Any, context: grpc.ServicerContext) -> Iterator[Any]:
