@@ -351,3 +351,21 @@ def test_a_method_that_does_not_block_is_given_its_callback(make: Make) -> None:
     servicer = type("Answering", (EchoServicer,), {"serverStream": answer})()
     with served(make, "sync", servicer) as server, server.stub() as stub:
         assert SHAPES["serverStream"](stub) == ["x", "x"]
+
+
+@both_kinds
+@pytest.mark.parametrize("error", [OutOfStockError, SystemExit])
+def test_an_exception_of_a_generic_handler_is_an_internal_error_too(
+    kind: Kind, error: type[BaseException]
+) -> None:
+    class Generic(grpc.GenericRpcHandler):
+        def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+            raise error("secret")
+
+    servicer = shop(kind)
+    with served("ours", kind, servicer) as server, server.channel() as channel:
+        server.server.add_generic_rpc_handlers((Generic(),))
+        for _ in range(2):
+            with pytest.raises(grpc.RpcError) as raised:
+                channel.unary_unary("/other.Service/call")(b"", timeout=5)
+            assert (raised.value.code(), raised.value.details()) == UNCAUGHT

@@ -13,7 +13,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from tests.calling.echo import EchoAsyncServicer, EchoServicer, EchoStub
-from tests.grpc_features.servers import Kind, Make, Served, served
+from tests.grpc_features.servers import MAKES, Kind, Make, Served, served
 
 How = Literal["sync", "aio", "sync on aio"]
 Status = tuple[grpc.StatusCode, str | None]
@@ -392,3 +392,26 @@ def test_a_code_without_an_exception_stays_too(how: How) -> None:
     with failing(how, fail) as server:
         for shape in SHAPES:
             assert status_of(server, shape) == (grpc.StatusCode.NOT_FOUND, "for you")
+
+
+@pytest.mark.parametrize("make", MAKES)
+@hows
+@pytest.mark.parametrize("shape", ["unary", "clientStream"])
+def test_with_a_code_no_response_is_needed(make: Make, how: How, shape: str) -> None:
+    class Sync(EchoServicer):
+        def unary(self, request: Any, context: Any) -> Any:
+            context.set_code(grpc.StatusCode.NOT_FOUND)
+            context.set_details("for you")
+
+        clientStream: Any = unary
+
+    class Async(EchoAsyncServicer):
+        async def unary(self, request: Any, context: Any) -> Any:
+            context.set_code(grpc.StatusCode.NOT_FOUND)
+            context.set_details("for you")
+
+        clientStream: Any = unary
+
+    servicer = Async() if how == "aio" else Sync()
+    with served(make, "sync" if how == "sync" else "aio", servicer) as server:
+        assert status_of(server, shape) == (grpc.StatusCode.NOT_FOUND, "for you")

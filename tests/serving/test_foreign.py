@@ -10,8 +10,10 @@ import grpc
 import grpc.aio
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.wrappers_pb2 import StringValue
 
+from dubbo_mesh._serving.answers import Refusal
 from dubbo_mesh._serving.foreign import refusing
 from tests.grpc_features.servers import KINDS, Kind, Served, served
 from tests.serving.providers import AsyncProvider, Provider
@@ -146,6 +148,13 @@ def test_a_wrapper_that_is_cut_short_is_parsed_like_others(cut: int) -> None:
     serialized = FOREIGN["hessian4"][:cut]
     deserialize = refusing(lambda body: body, raising=True)
     assert deserialize(serialized) == serialized
+
+
+def test_a_name_alone_is_a_wrapper_where_the_request_has_no_such_field() -> None:
+    """As the wrapper of a Java method without arguments, of an rpc that takes `google.protobuf.Empty`."""
+    with pytest.raises(Refusal, match="serialized as hessian4"):
+        refusing(Empty.FromString, raising=True)(wrapped("hessian4"))
+    assert refusing(Empty.FromString, raising=True)(b"") == Empty()
 
 
 def test_a_service_of_dubbos_wrappers_gets_them() -> None:

@@ -3,8 +3,8 @@
 Dubbo's consumers of plain Java interfaces, without a .proto, wrap their arguments in a protobuf message of
 Dubbo's own, `TripleRequestWrapper`: `serializeType`, `args` and `argTypes` (dubbo-rpc-triple,
 `TripleCustomerProtocolWrapper`). Its content type is that of any other request, and it parses as most
-messages: the handler would run with wrong data. A method without arguments cannot be told apart: its wrapper
-is one string.
+messages: the handler would run with wrong data. The wrapper of a method without arguments is one string, and
+is told apart only where the request has no field 1, as `google.protobuf.Empty`.
 
 JSON arrives from dubbo-go's JSON codec. Of requests without gRPC's framing, as `curl` makes them, nothing can
 be seen here: gRPC's core shows Python neither the content type nor the body, but an empty request.
@@ -65,6 +65,7 @@ def refusing(deserializer: Deserializer, *, raising: bool) -> Deserializer:
     message = _message_of(deserializer)
     takes_wrappers = message is None or message.DESCRIPTOR.full_name == _WRAPPER
     heads = set[bytes]() if takes_wrappers else _HEADS
+    fewest = int(message is not None and 1 in message.DESCRIPTOR.fields_by_number)
 
     def refuse(refusal: Refusal) -> Refusal:
         if raising:
@@ -72,7 +73,7 @@ def refusing(deserializer: Deserializer, *, raising: bool) -> Deserializer:
         return refusal
 
     def deserialize(serialized: bytes) -> Any:
-        if serialized[2:5] in heads and is_wrapper(serialized):
+        if serialized[2:5] in heads and is_wrapper(serialized, fewest):
             return refuse(_wrapped(serialized))
         try:
             return deserializer(serialized)
@@ -87,8 +88,8 @@ def refusing(deserializer: Deserializer, *, raising: bool) -> Deserializer:
     return deserialize
 
 
-def is_wrapper(serialized: bytes) -> bool:
-    """Whether a request is made of a serialization's name, and of arguments and their types."""
+def is_wrapper(serialized: bytes, fewest: int) -> bool:
+    """Whether a request is a serialization's name with at least `fewest` arguments and their types."""
     if not serialized.startswith(_FIRST_FIELDS):
         return False
     arguments = types = 0
@@ -106,7 +107,7 @@ def is_wrapper(serialized: bytes) -> bool:
         else:
             return False
         position = end
-    return arguments == types > 0
+    return arguments == types >= fewest
 
 
 def _field(serialized: bytes, position: int) -> tuple[int, int]:

@@ -47,8 +47,8 @@ class Handlers(grpc.GenericRpcHandler):
     def register(self, service_name: str, methods: Mapping[str, Handler]) -> None:
         """Adds methods by their names, as `grpc.Server.add_registered_method_handlers` does."""
         added = {f"/{service_name}/{name}": handler for name, handler in methods.items()}
-        if not added.keys().isdisjoint(self._registered):
-            _log.warning("%s has been added before: the servicer that was added last answers", service_name)
+        if service_name in self._providers or not added.keys().isdisjoint(self._registered):
+            _log.warning("%s is added twice: the servicer that was added by name last answers", service_name)
         self._registered.update(added)
         self._ready.clear()
 
@@ -110,7 +110,7 @@ class Handlers(grpc.GenericRpcHandler):
         try:
             handler, variant = self._find(handler_call_details)
             answering = self._layer.around(path, handler, variant=variant)
-        except Exception as error:  # noqa: BLE001 - a generic handler of the user's may raise anything
+        except BaseException as error:  # noqa: BLE001 - a user's generic handler may raise anything
             return self._layer.failed(error)
         if answering is not None and self._answers_every_call(path):
             self._ready[path] = answering

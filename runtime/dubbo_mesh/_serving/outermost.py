@@ -127,7 +127,7 @@ def unary(
             if serializer is not None:
                 response = serializer(response) if is_ok(context.code()) else b""
             if traffic.leaving:
-                mark_response(context)
+                (mark_status if response is None else mark_response)(context)
         except BaseException as error:
             end(traffic, context, error)
             raise
