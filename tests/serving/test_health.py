@@ -159,10 +159,8 @@ class TestVersions:
 
     @pytest.fixture
     def running(self, serve: Serve, kind: Kind) -> Running:
-        running = serve(*((Provider(),) if kind == "sync" else (AsyncProvider(),)))
-        for servicer in (KeyedFirst, KeyedSecond, Keyed):
-            board_of(running.server).add(servicer.__mesh__)
-        return running
+        provider = Provider() if kind == "sync" else AsyncProvider()
+        return serve(provider, KeyedFirst(), KeyedSecond(), Keyed())
 
     def test_each_has_a_status_of_its_own(self, running: Running) -> None:
         watch = running.health().watch("test.Keyed:1.0")
@@ -223,26 +221,6 @@ def test_watchers_hear_of_draining_and_do_not_hold_up_the_stop(serve: Serve) -> 
     assert list(watch) == ["NOT_SERVING"]  # and then the stream ends, well
     draining.join(5)
     assert not draining.is_alive()
-
-
-def test_health_answers_while_calls_hold_all_threads(loop: LoopThread) -> None:
-    running = Running("sync", None, max_workers=2)
-    try:
-        running.start()
-        stub, health = running.stub(), running.health()
-        calls = [stub.serverStream(StringValue(value="stream 3 1")) for _ in range(2)]
-        for call in calls:
-            next(call)  # has a thread from now on
-        late = stub.unary.future(StringValue(value="late"), timeout=0.3)
-        assert health.check() == "SERVING"
-        assert next(health.watch()) == "SERVING"
-        # The negative: a call of the server's own has to wait.
-        assert isinstance(late.exception(), grpc.RpcError)
-        assert all(call.is_active() for call in calls)
-        for call in calls:
-            call.cancel()
-    finally:
-        running.close()
 
 
 # Servers that users make and start themselves, with nothing but the generated function.

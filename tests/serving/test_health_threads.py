@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import importlib
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +29,8 @@ from dubbo_mesh._health.registration import board_of
 from tests.calling.echo import add_EchoServicer_to_server
 from tests.serving.conftest import Health, Kind, LoopThread, Running
 from tests.serving.providers import Provider
+
+otel: Any = importlib.import_module("opentelemetry.instrumentation.grpc")  # which is not typed
 
 Serve = Callable[..., Running]
 SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING).SerializeToString()
@@ -77,25 +80,98 @@ def test_callers_that_send_no_request_do_not_silence_health(serve: Serve, rpc: s
     on_asyncio(work())
 
 
-def test_nor_do_they_while_handlers_are_busy(loop: LoopThread) -> None:
-    running = Running("sync", None, max_workers=2)
+def forgets_attributes(behavior: Callable[..., Any]) -> Callable[..., Any]:
+    def traced(request: Any, context: Any) -> Any:
+        return behavior(request, context)
+
+    return traced
+
+
+def keeps_attributes(behavior: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(behavior)
+    def traced(request: Any, context: Any) -> Any:
+        return behavior(request, context)
+
+    return traced
+
+
+def takes_anything(behavior: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(behavior)
+    def traced(*arguments: Any) -> Any:
+        return behavior(*arguments)
+
+    return traced
+
+
+class Tracing(grpc.ServerInterceptor):
+    """Replaces all handlers, as tracing libraries do."""
+
+    def __init__(self, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        self._wrap = wrap
+
+    def intercept_service(self, continuation: Callable[..., Any], handler_call_details: Any) -> Any:
+        handler = continuation(handler_call_details)
+        if handler is None:
+            return None
+        asks = "stream" if handler.request_streaming else "unary"
+        answers = "stream" if handler.response_streaming else "unary"
+        behavior = getattr(handler, f"{asks}_{answers}")
+        make = getattr(grpc, f"{asks}_{answers}_rpc_method_handler")
+        return make(self._wrap(behavior), handler.request_deserializer, handler.response_serializer)
+
+
+INTERCEPTORS: dict[str, Callable[[], list[Any]]] = {
+    "no interceptor": list,
+    "one that forgets attributes": lambda: [Tracing(forgets_attributes)],
+    "OpenTelemetry": lambda: [otel.server_interceptor()],
+}
+
+
+class Busy(Provider):
+    """Holds a thread for each stream until it is released."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+
+    def serverStream(self, request: StringValue, context: grpc.ServicerContext) -> Iterator[StringValue]:
+        yield request
+        self.released.wait(60)
+
+
+@pytest.mark.parametrize("interceptors", INTERCEPTORS)
+def test_health_answers_while_handlers_hold_all_threads(interceptors: str) -> None:
+    health_answers_while_busy("sync", None, interceptors=INTERCEPTORS[interceptors]())
+
+
+def test_health_answers_while_sync_handlers_hold_all_threads_of_an_async_server(loop: LoopThread) -> None:
+    health_answers_while_busy("aio", loop)
+
+
+def health_answers_while_busy(kind: Kind, loop: LoopThread | None, **settings: Any) -> None:
+    servicer = Busy()
+    running = Running(kind, loop, servicer, max_workers=2, **settings)
     try:
         running.start()
         stub = running.stub()
-        busy = [stub.serverStream(StringValue(value="stream 2 5")) for _ in range(2)]
+        busy = [stub.serverStream(StringValue()) for _ in range(2)]
         for call in busy:
             next(call)  # has a thread from now on
+        late = stub.unary.future(StringValue(), timeout=0.3)
 
         async def work() -> None:
             async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
                 await silent(channel, "Check", 200)
                 assert await check(channel) == SERVING
+                watch = callable_of(channel, "unary_stream", "Watch")
+                assert await watch(b"").read() == SERVING
 
         on_asyncio(work())
+        # The negative: a call of the server's own has to wait.
+        assert isinstance(late.exception(), grpc.RpcError)
         assert all(call.is_active() for call in busy)
-        for call in busy:
-            call.cancel()
     finally:
+        servicer.released.set()
+        running.drain()
         running.close()
 
 
@@ -223,46 +299,6 @@ class ThirdPartyHealth(health.HealthServicer):
 
 
 # On grpc's own servers health is subject to the user's interceptors, as grpcio's own health service is.
-
-
-def forgets_attributes(behavior: Callable[..., Any]) -> Callable[..., Any]:
-    def traced(request: Any, context: Any) -> Any:
-        return behavior(request, context)
-
-    return traced
-
-
-def keeps_attributes(behavior: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(behavior)
-    def traced(request: Any, context: Any) -> Any:
-        return behavior(request, context)
-
-    return traced
-
-
-def takes_anything(behavior: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(behavior)
-    def traced(*arguments: Any) -> Any:
-        return behavior(*arguments)
-
-    return traced
-
-
-class Tracing(grpc.ServerInterceptor):
-    """Replaces all handlers, as tracing libraries do."""
-
-    def __init__(self, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-        self._wrap = wrap
-
-    def intercept_service(self, continuation: Callable[..., Any], handler_call_details: Any) -> Any:
-        handler = continuation(handler_call_details)
-        if handler is None:
-            return None
-        asks = "stream" if handler.request_streaming else "unary"
-        answers = "stream" if handler.response_streaming else "unary"
-        behavior = getattr(handler, f"{asks}_{answers}")
-        make = getattr(grpc, f"{asks}_{answers}_rpc_method_handler")
-        return make(self._wrap(behavior), handler.request_deserializer, handler.response_serializer)
 
 
 @contextmanager

@@ -62,10 +62,6 @@ class Board:
         with self._lock:
             return tuple(self._services.values())
 
-    def service(self, name: str) -> Service | None:
-        """The service of that full name, the first one if there are several versions or groups of it."""
-        return next((service for service in self.services if service.name == name), None)
-
     @property
     def closed(self) -> bool:
         """Whether watches are to end."""
