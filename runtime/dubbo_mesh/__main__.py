@@ -14,9 +14,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     doctor = commands.add_parser(
         "doctor",
-        help="says what this process would dial and why, and what is wrong",
-        description="Looks at the environment, the sidecar and the health service as generated code would, "
-        "and says what is wrong and what to do about it. Exits with 1 if anything is.",
+        help="reports what this process would dial and why, and what is wrong",
+        description="Checks the environment, the sidecar and the health service as generated code would find "
+        "them. Reports what is wrong and what to do about it; exits with 1 if anything is.",
     )
     doctor.add_argument(
         "targets",
@@ -27,18 +27,23 @@ def main(arguments: list[str] | None = None) -> int:
     doctor.add_argument(
         "--server",
         metavar="HOST:PORT",
-        help="where this application serves, to ask its health service and its probes",
+        help="the address of this application's server: its health service and probes are checked",
     )
     doctor.add_argument("--json", action="store_true", help="print findings as JSON")
     doctor.add_argument(
-        "--timeout", type=float, default=2.0, metavar="SECONDS", help="for each question; default 2"
+        "--timeout",
+        type=float,
+        default=2.0,
+        metavar="SECONDS",
+        help="how long to wait for each answer; default 2",
     )
-    said = parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
 
-    from ._doctor.command import examine, render
+    from ._doctor.command import examine
+    from ._doctor.render import render_json, render_text
 
-    findings = examine(said.targets, said.server, said.timeout)
-    print(render(findings, as_json=said.json))
+    findings = examine(given.targets, given.server, given.timeout)
+    print((render_json if given.json else render_text)(findings))
     return 1 if any(finding.status == "failed" for finding in findings) else 0
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,12 @@ TARGET = "echo.default:50051"
 
 
 def doctor(*arguments: str, **variables: str) -> tuple[int, dict[str, dict[str, str]]]:
-    """Its exit status, and its findings by what was looked at."""
+    """Its exit status, and its findings by check: the last of each."""
+    status, findings = all_findings(*arguments, **variables)
+    return status, {finding["check"]: finding for finding in findings}
+
+
+def all_findings(*arguments: str, **variables: str) -> tuple[int, list[dict[str, str]]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DUBBO_MESH_")}
     done = subprocess.run(
         [sys.executable, "-m", "dubbo_mesh", "doctor", "--json", *arguments],
@@ -27,7 +33,8 @@ def doctor(*arguments: str, **variables: str) -> tuple[int, dict[str, dict[str, 
         env=environment | variables,
     )
     assert "Traceback" not in done.stderr
-    return done.returncode, {finding["check"]: finding for finding in json.loads(done.stdout)}
+    findings: list[dict[str, str]] = json.loads(done.stdout)
+    return done.returncode, findings
 
 
 def beside(sidecar: localmesh.Sidecar) -> dict[str, str]:
@@ -74,7 +81,7 @@ def test_all_is_well(server: dubbo_mesh.Server) -> None:
         (True, ["127.0.0.0/8"], "127.0.0.1", "set DUBBO_MESH_FORWARDED_FOR to off"),
         (False, [], "127.0.0.1", "internal_address_config"),
         (False, ["127.0.0.0/8"], "off", "set DUBBO_MESH_FORWARDED_FOR to an address"),
-        (False, ["127.0.0.0/8"], "10.0.0.1", "add it"),
+        (False, ["127.0.0.0/8"], "10.0.0.1", "add this one"),
         (False, ["127.0.0.0/8"], "127.0.0.1", None),
     ],
 )
@@ -117,6 +124,53 @@ def test_a_malformed_variable_is_named() -> None:
     assert "DUBBO_MESH_DIRECT" in findings["environment"]["finding"]
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("DUBBO_MESH_MOD", "did you mean DUBBO_MESH_MODE?"), ("DUBBO_MESH_ZQXJ", "unset it")]
+)
+def test_a_variable_that_nothing_reads_is_named(name: str, remedy: str) -> None:
+    status, findings = all_findings(DUBBO_MESH_ADMIN="off", **{name: "direct"})
+    assert status == 1
+    read, unknown = (each for each in findings if each["check"] == "environment")
+    assert (read["status"], unknown["status"]) == ("ok", "failed")
+    assert name not in read["finding"]
+    assert name in unknown["finding"]
+    assert remedy in unknown["remedy"]
+
+
+MODULE = """
+import dubbo_mesh
+from google.protobuf.wrappers_pb2 import StringValue
+
+def method(name, *aliases):
+    return dubbo_mesh.Method(f"/demo.Pets/{name}", StringValue, StringValue, aliases=aliases)
+
+class PetsStub(dubbo_mesh.Stub):
+    __mesh__ = dubbo_mesh.Service("demo.Pets", *METHODS, app="pets", port=50051)
+"""
+
+
+@pytest.mark.parametrize(
+    ("methods", "unanswered"),
+    [
+        ("method('Feed'), method('walkAll'), method('Groom', 'groom')", "feed"),
+        ("method('Feed'), method('Walk')", "feed, walk"),
+        ("method('feed'), method('Groom', 'groom')", None),
+    ],
+)
+def test_dubbo_java_users_are_told_of_aliases(tmp_path: Path, methods: str, unanswered: str | None) -> None:
+    (tmp_path / "pets_mesh.py").write_text(MODULE.replace("*METHODS", methods))
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    direct = {"DUBBO_MESH_MODE": "direct", "DUBBO_MESH_DIRECT": "pets=127.0.0.1:9"}
+    _, findings = doctor("pets_mesh", PYTHONPATH=path, **direct)
+    assert findings["dial"]["finding"].startswith("demo.Pets: 127.0.0.1:9")
+    if unanswered is None:
+        assert "aliases" not in findings
+        return
+    assert findings["aliases"]["status"] == "ok"
+    assert findings["aliases"]["finding"] == f"demo.Pets does not answer to {unanswered}"
+    assert 'aliases = ["lower-first"]' in findings["aliases"]["remedy"]
+
+
 def test_nothing_is_there() -> None:
     with localmesh.ReservedPort() as nobody:
         status, findings = doctor(
@@ -153,6 +207,14 @@ def test_what_is_no_target(said: str) -> None:
     assert status == 1
     assert findings["dial"]["status"] == "failed"
     assert said in findings["dial"]["finding"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])
+def test_probes_on_all_addresses_are_asked_on_this_host(server: dubbo_mesh.Server, host: str) -> None:
+    address, probes = f"127.0.0.1:{server.ports[0]}", f"{host}:{server.probes_port}"
+    _, findings = doctor("--server", address, DUBBO_MESH_ADMIN="off", DUBBO_MESH_PROBES=probes)
+    assert findings["probes"]["status"] == "ok"
+    assert findings["health"]["status"] == "ok"
 
 
 def test_it_reads_well() -> None:

@@ -1,1 +1,1 @@
-"""What `python -m dubbo_mesh doctor` looks at."""
+"""The checks of `python -m dubbo_mesh doctor`: a module for each kind."""

@@ -1,0 +1,24 @@
+"""Findings as text for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from .finding import Finding
+
+
+def render_text(findings: Sequence[Finding]) -> str:
+    """Returns a line for each finding, and one for its remedy if it has one."""
+    lines: list[str] = []
+    for finding in findings:
+        lines.append(f"{finding.status:8}{finding.check:13}{finding.finding}")
+        if finding.remedy:
+            lines.append(f"{'':21}-> {finding.remedy}")
+    return "\n".join(lines)
+
+
+def render_json(findings: Sequence[Finding]) -> str:
+    """Returns a JSON list with an object for each finding, which has the attributes of `Finding`."""
+    return json.dumps([asdict(finding) for finding in findings], indent=2)
