@@ -66,9 +66,6 @@ NOT_YET_FREE_OF_TWINS = {
     (f"{RUNTIME}._serving.options", f"{RUNTIME}._sidecar.admin"),
     (f"{RUNTIME}._sidecar.link", f"{RUNTIME}._sidecar.admin"),
 }
-NOT_YET_INDEPENDENT = {
-    (f"{RUNTIME}._doctor.command", "grpc_health.v1"),
-}
 
 
 def is_face(module: str) -> bool:
@@ -185,7 +182,7 @@ class TestTheRuntime:
         assert stated(violations, TWINS_IMPORTED_BY_SHARED_CODE, NOT_YET_FREE_OF_TWINS) == []
 
     def test_depends_on_grpcio_and_protobuf_only(self, found: list[Import]) -> None:
-        assert stated(foreign(found), OPTIONAL_IMPORTS, NOT_YET_INDEPENDENT) == []
+        assert stated(foreign(found), OPTIONAL_IMPORTS) == []
 
 
 def test_the_plugin_imports_public_names_and_the_contract_only() -> None:

@@ -117,7 +117,6 @@ def test_the_runtime_is_thin(dist: Path, tmp_path: Path) -> None:
     assert names - {"pip", "setuptools"} == {
         "dubbo-mesh",
         "grpcio",
-        "grpcio-health-checking",
         "protobuf",
         "typing-extensions",  # grpcio's own need
     }
