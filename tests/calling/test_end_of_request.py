@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -255,4 +257,27 @@ def test_a_stream_that_its_caller_leaves_ends_its_request(server: str, kind: str
         call.cancel()
         over.set()
         while bound_to_it[0]() is not None:  # the handler is closed when the server hears of it
+            time.sleep(0.001)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_what_outlives_a_request_does_not_keep_grpcs_call_alive(server: str) -> None:
+    contexts: list[weakref.ref[grpc.ServicerContext]] = []
+    kept: list[object] = []
+
+    class Handler(SyncFront):
+        def unary(self, request: StringValue, context: grpc.ServicerContext) -> StringValue:
+            contexts.append(weakref.ref(context))
+            kept.append(dubbo_mesh.current_request())
+            kept.append(dubbo_mesh.bind_request(dubbo_mesh.current_request))
+            with dubbo_mesh.ignore_deadline():
+                kept.append(contextvars.copy_context())
+            return StringValue()
+
+    make, interceptors, _ = SERVERS[server]
+    servicer = Handler(StringValue)
+    with served(make, "sync", servicer, interceptors=interceptors) as serving, serving.stub() as stub:
+        stub.unary(StringValue(), timeout=TIMEOUT)
+        while contexts[0]() is not None:
+            gc.collect()
             time.sleep(0.001)

@@ -22,7 +22,12 @@ from tests.third_party import tracing
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 INBOUND = f"00-{TRACE_ID}-b7ad6b7169203331-01"
-HEADERS = (("traceparent", INBOUND), ("tracestate", "vendor=inbound"), ("x-request-id", "r"))
+HEADERS = (
+    ("traceparent", INBOUND),
+    ("tracestate", "vendor=inbound"),
+    ("baggage", "user=42"),
+    ("x-request-id", "r"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +112,7 @@ class TestOneTraceparent:
                 assert TRACE_ID in seen["traceparent"]
                 assert seen["tracestate"] == "vendor=inbound"
                 assert seen["x-request-id"] == "r"
+                assert seen["baggage"] == "user=42"
 
     def test_of_the_clients_span_where_only_clients_are_instrumented(
         self, kind: str, shape: str, stream: bool, back: str, spans: InMemorySpanExporter
@@ -115,6 +121,7 @@ class TestOneTraceparent:
             for seen in seen_through(stub, shape, HEADERS):
                 assert seen["traceparent"][:-3] in ids(spans, trace.SpanKind.CLIENT)
                 assert seen["x-request-id"] == "r"
+                assert seen["baggage"] == "user=42"
 
     def test_of_the_request_where_only_servers_are_instrumented(
         self, kind: str, shape: str, stream: bool, back: str, spans: InMemorySpanExporter
@@ -122,6 +129,7 @@ class TestOneTraceparent:
         with relaying(kind, back, server=True, stream=stream) as stub:
             for seen in seen_through(stub, shape, HEADERS):
                 assert seen["traceparent"] == INBOUND
+                assert seen["baggage"] == "user=42"
         assert len(ids(spans, trace.SpanKind.SERVER)) == 1
 
     def test_of_the_request_where_nothing_is_instrumented(
@@ -130,6 +138,7 @@ class TestOneTraceparent:
         with relaying(kind, back, stream=stream) as stub:
             for seen in seen_through(stub, shape, HEADERS):
                 assert seen["traceparent"] == INBOUND
+                assert seen["baggage"] == "user=42"
                 assert seen["tracestate"] == "vendor=inbound"
         assert not spans.get_finished_spans()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dubbo_mesh import ClientCert, RequestContext
+from dubbo_mesh._context.request import Serving
 from tests.calling.chain import Metadata
 
 NAMES = st.sampled_from(
@@ -128,6 +130,15 @@ def test_only_envoys_own_word_makes_a_request_internal(value: str | bytes) -> No
 def test_a_deadline_that_never_comes_is_none(remaining: float | None) -> None:
     assert RequestContext(Context((), remaining)).deadline is None
     assert RequestContext(Context((), remaining)).time_remaining() is None
+
+
+def test_a_context_that_knows_of_no_deadlines_has_none() -> None:
+    class StandIn:
+        def invocation_metadata(self) -> Metadata:
+            return ()
+
+    stand_in: Any = StandIn()
+    assert Serving(stand_in).request.deadline is None
 
 
 @pytest.mark.parametrize("remaining", [0.0, -1.0, -1e9])

@@ -269,6 +269,7 @@ def convert(names: object) -> tuple[str, str]:
         convert({"key": {"key": "Key"}}),
         convert({"key": "other"}),  # which would pass for an attachment that it is not
         convert({"key": "authorization"}),
+        convert({"key": "\N{KELVIN SIGN}ey"}),  # whose lower case is k
         convert({"KEY": "key"}),
     ],
     ids=lambda converted: str(converted[1])[:20],
