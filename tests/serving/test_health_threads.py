@@ -175,7 +175,7 @@ def health_answers_while_busy(kind: Kind, loop: LoopThread | None, **settings: A
         running.close()
 
 
-def test_with_too_many_of_them_the_longest_silent_are_cancelled() -> None:
+def test_with_too_many_of_them_the_longest_silent_are_cancelled(caplog: pytest.LogCaptureFixture) -> None:
     others = health_threads()
     running = Running("sync", None)
     try:
@@ -191,6 +191,7 @@ def test_with_too_many_of_them_the_longest_silent_are_cancelled() -> None:
 
         on_asyncio(work())
         assert health_threads() - others <= patience.MOST_WAITING + 16
+        assert caplog.text == ""  # it is no failure of a handler's
     finally:
         running.close()
 
@@ -325,6 +326,29 @@ def test_health_works_behind_interceptors_that_replace_handlers(wrap: Any) -> No
         assert set(says.list()) == {"", "test.Echo"}
         board.close()
         assert list(watch) == []
+
+
+def test_a_thread_that_cannot_be_started_does_not_end_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = threading.Event()
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith("dubbo-mesh-health"):
+            refused.set()
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    running = Running("sync", None).start()
+    try:
+        says = running.health()
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            waiting = says.stub.Check.future(health_pb2.HealthCheckRequest(), timeout=20)
+            assert refused.wait(10)
+        assert says.check() == "SERVING"
+        assert waiting.result().status == health_pb2.HealthCheckResponse.SERVING
+    finally:
+        running.close()
 
 
 # What comes also goes.

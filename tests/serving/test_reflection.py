@@ -8,7 +8,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 import dubbo_mesh
 from dubbo_mesh._health.board import HEALTH
-from tests.serving.conftest import Running
+from tests.serving.conftest import Kind, LoopThread, Running
 from tests.serving.providers import Provider
 
 Serve = Callable[..., Running]
@@ -96,6 +97,26 @@ def test_buf_lists_and_calls_all_there_is(make: Serve, package: str, version: st
     listed = json.loads(buf(running, "/grpc.health.v1.Health/List", *reflect))
     assert listed["statuses"][""] == {"status": "SERVING"}
     assert buf(running, f"/{package}.Probe/Look", "-d", '"seen"', *reflect).strip() == '"seen"'
+
+
+def test_open_calls_of_tools_do_not_hold_threads_of_handlers(loop: LoopThread, kind: Kind) -> None:
+    running = Running(kind, loop if kind == "aio" else None, Provider(), max_workers=2, reflection=True)
+    running.start()
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(running.channel())
+    over = threading.Event()
+
+    def ask_and_go_on() -> Iterator[Any]:
+        yield reflection_pb2.ServerReflectionRequest(list_services="")
+        over.wait(60)
+
+    calls = [stub.ServerReflectionInfo(ask_and_go_on(), timeout=30) for _ in range(4)]
+    for call in calls:
+        next(call)
+    assert running.stub().unary(StringValue(value="echo"), timeout=10).value == "echo"
+    over.set()
+    for call in calls:
+        assert list(call) == []
+    running.close()
 
 
 def test_a_file_in_a_pool_of_its_own_is_described_too(make: Serve) -> None:

@@ -47,7 +47,7 @@ def _methods(board: Board, server: grpc.Server | grpc.aio.Server) -> Methods:
 
 def _register(methods: Methods, server: grpc.Server | grpc.aio.Server) -> None:
     handler = _Handler(methods)
-    own = weakref.ref(server)  # a server must not hold itself: grpc stops one that nobody has any more
+    own = weakref.ref(server)  # grpc stops a server when its last reference goes: it must not refer to itself
     add = type(server).add_generic_rpc_handlers
 
     def add_before(generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
@@ -57,14 +57,14 @@ def _register(methods: Methods, server: grpc.Server | grpc.aio.Server) -> None:
             add(cast("Any", still_there), handlers)
             handler.before += handlers
 
-    # As a generic handler ours yields to whatever was registered so far, and to methods registered by name
-    # (as the health service's own add function does). Generic handlers yet to come are asked before it.
+    # As a generic handler ours is asked after all that is registered so far, and after methods registered by
+    # name, as grpcio's own health service is. Generic handlers that are added later are asked before it.
     server.add_generic_rpc_handlers((handler,))
     vars(server)["add_generic_rpc_handlers"] = add_before
 
 
 class _Handler(grpc.GenericRpcHandler):
-    """Answers for the health service, unless another handler of the server does."""
+    """The health service, unless another handler of the server answers for it."""
 
     def __init__(self, methods: Methods) -> None:
         self._methods = methods

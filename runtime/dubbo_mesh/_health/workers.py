@@ -1,4 +1,4 @@
-"""Threads that run handlers, and never keep a process from ending."""
+"""Threads for handlers, which never keep a process from ending."""
 
 from __future__ import annotations
 
@@ -20,23 +20,26 @@ _T = TypeVar("_T")
 class Workers(ThreadPoolExecutor):
     """A pool of daemon threads, started as they are needed.
 
-    Python waits at exit for the threads of its own executor: one handler that hangs would keep a drained
-    server's process alive until Kubernetes kills it. grpc takes nothing but a `ThreadPoolExecutor`
-    for handlers with a pool of their own, hence the base class, of which only the type is used.
+    At exit Python waits for the threads of its own executor: one handler that hangs would keep the process of
+    a drained server alive until Kubernetes kills it. The base class is there for its type only: grpc accepts
+    nothing but a `ThreadPoolExecutor` as the pool of a single handler.
     """
 
     def __init__(self, name: str, max_workers: int | None = None) -> None:
         """Starts no thread yet.
 
         Args:
-            name: what the threads' names begin with.
-            max_workers: threads at most; by default as many as Python's own executor has.
+            name: the prefix of the threads' names.
+            max_workers: how many threads there may be; by default as many as in Python's own executor.
+
+        Raises:
+            ValueError: there would be none.
         """
         super().__init__(1)
         if max_workers is None:
             max_workers = min(32, (os.cpu_count() or 1) + 4)
         if max_workers < 1:
-            raise ValueError(f"max_workers: {max_workers} is not a positive number of threads")
+            raise ValueError(f"max_workers must be at least 1, not {max_workers}")
         self._thread_name = name
         self._most = max_workers
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -45,7 +48,7 @@ class Workers(ThreadPoolExecutor):
         self._growing = threading.Lock()
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """Runs `fn` on one of the threads, when one is free."""
+        """Runs `fn` on one of the threads as soon as one is free."""
         future: Future[_T] = Future()
 
         def run() -> None:
@@ -53,7 +56,7 @@ class Workers(ThreadPoolExecutor):
                 return
             try:
                 result = fn(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - it is the future's to tell
+            except BaseException as error:  # noqa: BLE001 - the future reports it
                 future.set_exception(error)
             else:
                 future.set_result(result)
@@ -64,7 +67,7 @@ class Workers(ThreadPoolExecutor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Lets the threads end when the tasks given so far are done; waits for none of them."""
+        """Ends the threads when all tasks submitted so far are done; does not wait for that."""
         self._tasks.put(None)
 
     def _grow(self) -> None:
@@ -87,9 +90,9 @@ class Workers(ThreadPoolExecutor):
 
 
 def _work(tasks: queue.SimpleQueue[Callable[[], None] | None], idle: threading.Semaphore) -> None:
-    # No method of the pool's: its threads must not keep alive a pool that nobody else has any more.
+    # A function, not a method: the threads must not keep a pool alive that nobody else refers to.
     while (task := tasks.get()) is not None:
         task()
-        del task  # an idle thread holds on to nothing
+        del task  # an idle thread must not keep the last call alive
         idle.release()
-    tasks.put(None)  # the next thread's
+    tasks.put(None)  # for the next thread

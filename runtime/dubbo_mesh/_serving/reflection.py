@@ -7,6 +7,7 @@ in protobuf's default pool, such as the health service's.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import sys
@@ -23,6 +24,7 @@ from .._contract.errors import ConfigurationError
 from .._contract.service import Service
 from .._health import messages as health_messages
 from .._health.board import HEALTH, Board
+from .._health.workers import Workers
 from .handlers import handlers_of
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ _T = TypeVar("_T")
 
 _V1ALPHA = "grpc.reflection.v1alpha"
 _V1 = "grpc.reflection.v1"
+
+_THREADS = 16  # started as needed; each open call of a tool holds one
 
 
 def reflect(server: grpc.Server | grpc.aio.Server, board: Board) -> None:
@@ -55,9 +59,16 @@ def reflect(server: grpc.Server | grpc.aio.Server, board: Board) -> None:
         names |= table.service_names()
     v1alpha = cast("FileDescriptor", reflection_pb2.DESCRIPTOR)
     pools = Pools(board.services, also=(_v1_of(v1alpha), health_messages.DESCRIPTOR))
-    twin: Any = reflection.aio if isinstance(server, grpc.aio.Server) else reflection
+    behavior: Any
+    if isinstance(server, grpc.aio.Server):
+        behavior = cast("Any", reflection).aio.ReflectionServicer(names, pool=pools).ServerReflectionInfo
+    else:
+        servicer: Any = reflection.ReflectionServicer(names, pool=cast("DescriptorPool", pools))
+        behavior = functools.partial(servicer.ServerReflectionInfo)
+        # Threads of its own: a tool keeps its call open, and a server's threads are for its handlers.
+        vars(behavior)["experimental_thread_pool"] = Workers("dubbo-mesh-reflection", _THREADS)
     handler: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(
-        twin.ReflectionServicer(names, pool=pools).ServerReflectionInfo,
+        behavior,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
