@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from dubbo_mesh import ConfigurationError, Service, Target
+from tests.calling.echo import EchoStub
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,21 @@ def test_without_a_namespace_it_is_default_and_the_log_warns_once_for_each_app(
     (warning,) = caplog.messages
     assert app in warning
     assert "POD_NAMESPACE" in warning
+
+
+def test_in_direct_mode_nobody_needs_a_namespace(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("DUBBO_MESH_MODE", "direct")
+    monkeypatch.setenv("DUBBO_MESH_DIRECT", "direct-only=127.0.0.1:1")
+    with caplog.at_level(logging.WARNING, "dubbo_mesh"), EchoStub(target=Target("direct-only", port=50051)):
+        pass
+    assert not caplog.messages
+    # In another mode the same target's address is used.
+    monkeypatch.delenv("DUBBO_MESH_MODE")
+    with caplog.at_level(logging.WARNING, "dubbo_mesh"), EchoStub(target=Target("direct-only", port=50051)):
+        pass
+    assert len(caplog.messages) == 1
 
 
 def test_what_is_left_out_is_settled_when_the_target_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

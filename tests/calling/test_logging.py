@@ -9,12 +9,12 @@ import sys
 import pytest
 
 # A warning, by way of each of the faces that load the package.
-SYNC = "import dubbo_mesh; dubbo_mesh.Target('shop')"
+SYNC = "import dubbo_mesh; dubbo_mesh.Target('shop').url"
 ASYNC = """
 import dubbo_mesh.aio
 dubbo_mesh.aio.Stub
 from dubbo_mesh._contract.target import Target
-Target('shop')
+Target('shop').url
 """
 CONFIGURE = "import logging; logging.basicConfig(format='%(name)s %(levelname)s %(message)s')\n"
 

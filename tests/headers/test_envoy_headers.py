@@ -256,7 +256,7 @@ def test_merging_warns_of_nothing(beside: dict[str, Any]) -> None:
     merged = EnvoyHeaders(per_try_timeout=0.5) | EnvoyHeaders(**beside)
     assert merged.per_try_timeout == 0.5
     method = dubbo_mesh.Method("/test.Echo/unary", StringValue, StringValue, envoy=merged)
-    CallPlan(method, merged, (), frozenset()).settle(None, None, EnvoyHeaders(client_trace_id="x"))
+    CallPlan(method, merged, Headers((), frozenset())).resolve(None, None, EnvoyHeaders(client_trace_id="x"))
 
 
 def test_of_what_was_generated_the_generator_has_warned() -> None:

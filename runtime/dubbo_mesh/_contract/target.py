@@ -6,7 +6,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .errors import ConfigurationError
 from .validation import check_domain, check_label, check_port
@@ -27,7 +27,8 @@ class Target:
 
     Attributes:
         app: the provider's application name, which is the name of its Kubernetes Service.
-        namespace: its namespace; by default `POD_NAMESPACE`, or `default` (with a warning in the log).
+        namespace: its namespace; by default `POD_NAMESPACE`, or `default` (with a warning in the log when
+            the address is used).
         port: the Service's port.
         cluster_domain: the cluster's DNS domain; by default `CLUSTER_DOMAIN`, or `cluster.local`.
 
@@ -40,14 +41,16 @@ class Target:
     namespace: str | None = None
     port: int = DEFAULT_PORT
     cluster_domain: str | None = None
+    _by_default: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_label("app", self.app)
         if self.namespace is not None:
             check_label("namespace", self.namespace)
         else:
-            namespace = _from_environment("POD_NAMESPACE", check_label) or _default_namespace(self.app)
-            object.__setattr__(self, "namespace", namespace)
+            namespace = _from_environment("POD_NAMESPACE", check_label)
+            object.__setattr__(self, "namespace", namespace or DEFAULT_NAMESPACE)
+            object.__setattr__(self, "_by_default", namespace is None)
         check_port("port", self.port)
         if self.cluster_domain is not None:
             domain = check_domain("cluster_domain", self.cluster_domain)
@@ -58,6 +61,8 @@ class Target:
     @property
     def host(self) -> str:
         """The Service's DNS name, without a trailing dot: `demo.default.svc.cluster.local`."""
+        if self._by_default:  # not before: in direct mode nobody asks
+            _warn_of_default_namespace(self.app)
         return f"{self.app}.{self.namespace}.svc.{self.cluster_domain}"
 
     @property
@@ -83,11 +88,10 @@ def _from_environment(variable: str, check: Callable[[str, str], str]) -> str | 
 
 
 @functools.cache  # so that it warns once for each app
-def _default_namespace(app: str) -> str:
+def _warn_of_default_namespace(app: str) -> None:
     _log.warning(
         "no namespace is known for app %r: using %r. Set it in the proto, in the plugin's options, or let "
         "the pod's spec set POD_NAMESPACE from metadata.namespace",
         app,
         DEFAULT_NAMESPACE,
     )
-    return DEFAULT_NAMESPACE
