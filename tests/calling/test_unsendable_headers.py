@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from collections.abc import Iterator
 from unittest import mock
 
 import grpc
-import h2.config
-import h2.connection
-import h2.events
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from tests.calling.chain import KINDS, SHAPES, on_threads
 from tests.calling.echo import EchoAsyncStub, EchoStub
 from tests.calling.mesh import Plain, Provider, Seen
+from tests.calling.raw_request import ask
 
-Header = tuple[bytes, bytes]
-
-RPCS = {
-    "unary": b"unary",
-    "server stream": b"serverStream",
-    "client stream": b"clientStream",
-    "bidi": b"bidi",
-}
 EVERY_BYTE = tuple(b"a%cz" % byte for byte in range(256))
 
 
@@ -34,53 +23,6 @@ EVERY_BYTE = tuple(b"a%cz" % byte for byte in range(256))
 def back() -> Iterator[str]:
     with on_threads(Provider(), workers=16) as address:
         yield address
-
-
-def ask(address: str, shape: str, headers: tuple[Header, ...]) -> list[StringValue]:
-    """Makes one request with these headers, as they are, and returns the responses to it."""
-    host, _, port = address.rpartition(":")
-    config = h2.config.H2Configuration(
-        client_side=True,
-        header_encoding=None,
-        validate_outbound_headers=False,
-        normalize_outbound_headers=False,
-    )
-    connection = h2.connection.H2Connection(config)
-    connection.initiate_connection()
-    connection.send_headers(
-        1,
-        [
-            (b":scheme", b"http"),
-            (b":method", b"POST"),
-            (b":authority", address.encode()),
-            (b":path", b"/test.Echo/" + RPCS[shape]),
-            (b"content-type", b"application/grpc"),
-            (b"te", b"trailers"),
-            *headers,
-        ],
-    )
-    connection.send_data(1, b"\0\0\0\0\0", end_stream=True)
-    received = b""
-    with socket.create_connection((host, int(port)), timeout=10) as peer:
-        peer.sendall(connection.data_to_send())
-        while data := peer.recv(65536):
-            for event in connection.receive_data(data):
-                if isinstance(event, h2.events.DataReceived):
-                    received += event.data
-                    connection.acknowledge_received_data(event.flow_controlled_length, 1)
-                elif isinstance(event, h2.events.TrailersReceived):
-                    assert dict(event.headers)[b"grpc-status"] == b"0", event.headers
-                elif isinstance(event, h2.events.StreamEnded):
-                    return list(messages(received))
-            peer.sendall(connection.data_to_send())
-    raise ConnectionError("the server went away before the response was complete")
-
-
-def messages(received: bytes) -> Iterator[StringValue]:
-    while received:
-        length = int.from_bytes(received[1:5], "big")
-        yield StringValue.FromString(received[5 : 5 + length])
-        received = received[5 + length :]
 
 
 def test_what_grpc_sends_is_printable_ascii(back: str) -> None:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import dubbo_mesh
 import localmesh
 from dubbo_mesh import attachments, read_attachments
+from tests.calling import raw_request
 from tests.calling.chain import Metadata, on_aio, on_threads
 from tests.calling.echo import EchoAsyncServicer, EchoAsyncStub, EchoServicer, EchoStub
 from tests.triple import java
@@ -227,6 +228,12 @@ def test_what_any_dubbo_go_caller_attaches_is_read(provider: str) -> None:
     tag, read = ast.literal_eval(StringValue.FromString(response.body[5:]).value)
     assert tag is None
     assert read == {"userId": "42", "empty": "", "list": "b", "name": "Zoë", "tab": "a\tb"}
+
+
+@pytest.mark.parametrize("value", ["Zoë".encode(), "Zoë".encode("latin-1")], ids=["dubbo-go", "Dubbo Java"])
+def test_text_that_is_not_ascii_is_decoded(value: bytes, provider: str) -> None:
+    (response,) = raw_request.ask(provider, "unary", ((b"name", value),))
+    assert response.value == repr((None, {"name": "Zoë"}))
 
 
 def test_what_a_peers_library_attaches_is_left_out_and_what_the_application_does_is_refused() -> None:

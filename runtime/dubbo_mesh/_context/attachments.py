@@ -111,7 +111,8 @@ def read_attachments(metadata: Iterable[tuple[str, Value]] | None) -> Attachment
 
     Nothing marks a header as an attachment: every header is one that has no meaning to HTTP, gRPC, Envoy,
     tracing or Dubbo itself. Names are restored by `tri-header-convert`; one that ends in `-bin` loses
-    that and has bytes. Text that is not ASCII, which dubbo-go sends as UTF-8, is decoded.
+    that and has bytes. Text that is not ASCII is decoded: dubbo-go sends UTF-8, Dubbo Java Latin-1 (and `?`
+    for all other characters).
     """
     pairs = tuple((key, value) for key, value in metadata or ())
     original = _original_names(next((value for key, value in pairs if key == _CONVERT), None))
