@@ -15,8 +15,9 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from dubbo_mesh._serving.answers import Refusal
 from dubbo_mesh._serving.foreign import refusing
-from tests.grpc_features.servers import KINDS, Kind, Served, served
+from tests.grpc_features.servers import KINDS, Kind, Make, Served, served
 from tests.serving.providers import AsyncProvider, Provider
+from tests.triple import java
 
 RPCS = ("unary", "serverStream", "clientStream", "bidi")
 
@@ -212,3 +213,28 @@ def test_grpcs_own_servers_are_left_as_they_are(kind: Kind) -> None:
     servicer = Provider() if kind == "sync" else AsyncProvider()
     with served("ours on grpc", kind, servicer) as server, server.channel() as channel:
         assert send(channel, "unary", FOREIGN["hessian4"])[0] is grpc.StatusCode.OK
+
+
+@pytest.mark.parametrize("make", ["protoc on grpc", "ours"])
+@pytest.mark.parametrize("kind", KINDS)
+class TestContentType:
+    """Is for gRPC's core only: that there is nothing we could do is a fact, and these tests hold it."""
+
+    def test_of_json_changes_nothing(self, make: Make, kind: Kind) -> None:
+        with served(make, kind, Provider() if kind == "sync" else AsyncProvider()) as server:
+            response = java.ask(
+                server.address, "/test.Echo/unary", b"\n\x05hello", content_type="application/json"
+            )
+        assert response.body == java.message(b"\n\x05hello")
+
+    def test_a_body_without_grpcs_framing_arrives_as_an_empty_request(self, make: Make, kind: Kind) -> None:
+        with served(make, kind, Provider() if kind == "sync" else AsyncProvider()) as server:
+            response = java.ask(
+                server.address,
+                "/test.Echo/unary",
+                JSON["an object"],
+                content_type="application/json",
+                framed=False,
+            )
+        assert response.body == java.message(b"")
+        assert response.trailers["grpc-status"] == "0"

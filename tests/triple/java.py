@@ -92,8 +92,24 @@ class Response(NamedTuple):
     trailers: dict[str, str]
 
 
-def ask(address: str, path: str, body: bytes, *headers: tuple[str, str]) -> Response:
-    """Makes one unary request, with the headers of Dubbo Java's consumer (`TripleInvoker`) and `headers`."""
+def ask(
+    address: str,
+    path: str,
+    body: bytes,
+    *headers: tuple[str, str],
+    content_type: str = CONTENT_TYPE,
+    framed: bool = True,
+) -> Response:
+    """Makes one unary request, with the headers of Dubbo Java's consumer (`TripleInvoker`) and `headers`.
+
+    Args:
+        address: of the provider.
+        path: of the rpc.
+        body: the request.
+        *headers: further ones.
+        content_type: of the request.
+        framed: whether the request is a gRPC message; otherwise it is the body as it stands.
+    """
     host, _, port = address.rpartition(":")
     config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
     connection = h2.connection.H2Connection(config)
@@ -105,13 +121,13 @@ def ask(address: str, path: str, body: bytes, *headers: tuple[str, str]) -> Resp
             (":method", "POST"),
             (":authority", address),
             (":path", path),
-            ("content-type", CONTENT_TYPE),
+            ("content-type", content_type),
             ("te", "trailers"),
             ("grpc-timeout", "3000m"),
             *headers,
         ],
     )
-    connection.send_data(1, message(body), end_stream=True)
+    connection.send_data(1, message(body) if framed else body, end_stream=True)
     head: dict[str, str] = {}
     trailers: dict[str, str] = {}
     received = b""
