@@ -125,10 +125,11 @@ def test_a_second_signal_ends_it_at_once(process: Callable[..., Process]) -> Non
 def test_a_handler_that_hangs_does_not_keep_the_process(process: Callable[..., Process], kind: Kind) -> None:
     server = process(grace=0.5)
     server.wait_said("serving test.Echo")
-    server.stub.unary.future(StringValue(value="hold 3600"), wait_for_ready=True)
+    call: Any = server.stub.unary.future(StringValue(value="hold 3600"), wait_for_ready=True)
     server.wait_said("holding")
     server.signal(signal.SIGTERM)
     assert server.child.wait(HANGING) == 0
+    assert call.code() is not None  # kept so far: a call that nobody has any more is cancelled
 
 
 def test_a_signal_ends_waiting_for_the_sidecar(process: Callable[..., Process]) -> None:

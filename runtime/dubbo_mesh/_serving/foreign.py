@@ -6,8 +6,8 @@ Dubbo's own, `TripleRequestWrapper`: `serializeType`, `args` and `argTypes` (dub
 messages: the handler would run with wrong data. The wrapper of a method without arguments is one string, and
 is told apart only where the request has no field 1, as `google.protobuf.Empty`.
 
-JSON in a gRPC message comes from callers with a JSON codec. A body without gRPC's framing, as `curl` sends it,
-cannot be told: gRPC's core passes an empty request to Python, and no content type.
+JSON in a gRPC message comes from callers with a JSON codec. A body without gRPC's framing, as `curl` sends
+it, cannot be told: gRPC's core passes an empty request to Python, and no content type.
 """
 
 from __future__ import annotations
