@@ -117,6 +117,6 @@ def test_no_value_can_pose_as_another_field_or_element(elements: list[tuple[str,
     ids=lambda header: header[:4],
 )
 def test_no_header_takes_long(header: str) -> None:
-    began = time.process_time()
+    began = time.thread_time()
     parse_xfcc(header)
-    assert time.process_time() - began < 1
+    assert time.thread_time() - began < 1
