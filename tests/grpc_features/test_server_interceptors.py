@@ -14,6 +14,8 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
+from dubbo_mesh._serving.handlers import Handlers
+from dubbo_mesh._serving.traffic import Traffic
 from tests.calling.echo import EchoAsyncServicer, EchoServicer, EchoStub
 from tests.grpc_features.servers import KINDS, MAKES, Kind, Make, Served, served
 
@@ -369,3 +371,14 @@ def test_an_exception_of_a_generic_handler_is_an_internal_error_too(
             with pytest.raises(grpc.RpcError) as raised:
                 channel.unary_unary("/other.Service/call")(b"", timeout=5)
             assert (raised.value.code(), raised.value.details()) == UNCAUGHT
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_without_interceptors_there_is_none_of_ours(asynchronous: bool) -> None:
+    """Interceptors cost each call: the layer around handlers is one only where there are others."""
+    handlers = Handlers(Traffic(), asynchronous=asynchronous, strict_routing=False)
+    assert handlers.around([]) == []
+    own = intercepting("aio" if asynchronous else "sync", lambda path, handler: handler)
+    first, second = handlers.around([own])
+    assert second is own
+    assert isinstance(first, grpc.aio.ServerInterceptor if asynchronous else grpc.ServerInterceptor)

@@ -54,8 +54,8 @@ class Outermost(Layer):
 
     def _wrapped(self, handler: Handler, *, exempt: bool) -> Handler:
         behavior, traffic = behavior_of(handler), self.traffic
-        # As grpc.aio tells handlers apart. What does not write responses itself serializes them in the layer:
-        # grpc would tell callers the text of an exception of a serializer's.
+        # The kinds of functions that grpc.aio distinguishes. Where the layer returns the responses it has
+        # serialized them: if grpc did, callers would see the text of a serializer's exception.
         serializer = handler.response_serializer
         writes = False
         if handler.response_streaming and inspect.iscoroutinefunction(behavior):
@@ -121,7 +121,7 @@ def _is_patched() -> bool:
 def _unary(
     behavior: Behavior, traffic: Traffic, serializer: Serializer | None, *, exempt: bool, observed: bool
 ) -> Behavior:
-    """A coroutine function with one response."""
+    """Wraps a coroutine function that returns one response."""
 
     async def respond(request: Any, context: Any) -> Any:
         mark = Serving(context)
@@ -147,7 +147,7 @@ def _unary(
 
 
 def _stream(behavior: Behavior, traffic: Traffic, *, exempt: bool) -> Behavior:
-    """An async generator function, as a coroutine function that writes its responses."""
+    """Wraps an async generator function in a coroutine function that writes the responses."""
 
     async def respond(request: Any, context: Any) -> None:
         mark = Serving(context)
@@ -180,7 +180,7 @@ def _stream(behavior: Behavior, traffic: Traffic, *, exempt: bool) -> Behavior:
 
 
 def _generator(behavior: Behavior, traffic: Traffic, *, exempt: bool) -> Behavior:
-    """An async generator function that stays one: slower than `_stream`, for interceptors outside of it."""
+    """Wraps an async generator function in another: slower than `_stream`, for interceptors outside."""
 
     async def respond(request: Any, context: Any) -> AsyncIterator[Any]:
         mark = Serving(context)
@@ -213,7 +213,7 @@ def _generator(behavior: Behavior, traffic: Traffic, *, exempt: bool) -> Behavio
 
 
 def _writer(behavior: Behavior, traffic: Traffic, *, exempt: bool) -> Behavior:
-    """A coroutine function that writes its responses."""
+    """Wraps a coroutine function that writes its responses to the context."""
 
     async def respond(request: Any, context: Any) -> None:
         mark = Serving(context)
@@ -239,7 +239,7 @@ async def _enter(traffic: Traffic, context: Any, *, exempt: bool) -> Any:
     """Waits until the server serves; returns the context for the handler.
 
     Raises:
-        Refusal: it does not come to that.
+        Refusal: the server failed to start.
     """
     if traffic.held and not exempt:
         loop = asyncio.get_running_loop()
@@ -257,7 +257,7 @@ async def _enter(traffic: Traffic, context: Any, *, exempt: bool) -> Any:
 
 
 class _LeavingContext:
-    """A stand-in for grpc.aio's context that marks what is sent first: initial metadata or a mere status."""
+    """Stands in for grpc.aio's context, and marks what is sent first: initial metadata, or a status alone."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
@@ -291,13 +291,13 @@ grpc.aio.ServicerContext.register(_LeavingContext)
 
 
 async def mark_response(context: Any) -> None:
-    """Marks a response that has a message: in the initial metadata, unless the handler has sent those."""
+    """Marks a response that has a message: in its initial metadata, unless they have been sent."""
     with suppress(grpc.aio.BaseError):  # sent already, or the caller is gone
         await context.send_initial_metadata((LEAVING,))
 
 
 def mark_status(context: Any) -> None:
-    """Marks a response that is nothing but a status, and leaves it so: Envoy retries no others."""
+    """Marks a response that is a status alone. It stays one, since Envoy retries no others."""
     context.set_trailing_metadata(marked(context.trailing_metadata()))
 
 

@@ -1,4 +1,4 @@
-"""The contexts that sync handlers of a `dubbo_mesh` server get."""
+"""The contexts that a `dubbo_mesh` server passes to sync handlers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Metadata = Iterable[tuple[str, str | bytes]]
 
 
 def adopting(traffic: Traffic) -> Callable[[Any], Any]:
-    """A function that adopts grpc's own contexts of sync handlers, and returns them.
+    """Returns a function that adopts grpc's own contexts of sync handlers.
 
     An adopted context marks what it sends while the server is leaving, and has `dubbo_mesh_aborted`: whether
     the call was aborted. It stays the object that it was, of a subclass of its class: interceptors and
@@ -56,9 +56,9 @@ def _adopted_class(cls: Any, traffic: Traffic) -> type:
 
 
 class RecordingContext:
-    """A stand-in for the context that grpc.aio passes to sync handlers.
+    """Stands in for the context that grpc.aio passes to sync handlers.
 
-    That one takes no attributes, and does not tell which status or metadata was set.
+    That one accepts no attributes, and cannot be asked which status or metadata have been set.
     """
 
     def __init__(self, context: Any, traffic: Traffic) -> None:

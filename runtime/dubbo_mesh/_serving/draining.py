@@ -3,7 +3,7 @@
 An Envoy that checks a host's health actively takes the host out at the first response with that header,
 whichever call it answers: that takes no sidecar's admin endpoint (Envoy's documentation: "Health checking",
 HTTP health checking filter). Envoy reads it from the response's headers: from the initial metadata, or from
-the status of a response that is nothing but a status.
+the status where a response is a status alone.
 """
 
 from __future__ import annotations

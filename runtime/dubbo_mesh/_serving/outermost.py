@@ -103,15 +103,15 @@ def unary(
     *,
     exempt: bool,
 ) -> Behavior:
-    """A function with one response, in the layer.
+    """Wraps a function that returns one response.
 
     Args:
         behavior: the function.
         traffic: of the server.
-        adopt: makes of grpc's context one that has `code`, `details`, `trailing_metadata` and
+        adopt: turns grpc's context into one that has `code`, `details`, `trailing_metadata` and
             `dubbo_mesh_aborted`, and marks initial metadata while the server is leaving.
-        serializer: of the response, where grpc is not to serialize it.
-        exempt: whether calls are answered while others are held.
+        serializer: serializes the response here; None leaves that to grpc.
+        exempt: whether calls are answered even while others are held.
     """
 
     def respond(request: Any, context: Any) -> Any:
@@ -147,7 +147,7 @@ def stream(
     *,
     exempt: bool,
 ) -> Behavior:
-    """A function with a stream of responses, in the layer; the arguments are those of `unary`."""
+    """Wraps a function that returns a stream of responses. The arguments are those of `unary`."""
 
     def respond(request: Any, context: Any) -> Iterator[Any]:
         context = adopt(context)
@@ -202,7 +202,7 @@ def stream(
 
 
 def _non_blocking(behavior: Behavior, traffic: Traffic, adopt: Callable[[Any], Any]) -> Behavior:
-    """A function that is given a callback for its responses, as health's Watch is, in the layer."""
+    """Wraps a function that is given a callback for its responses, as health's Watch is."""
 
     def respond(request: Any, context: Any, send: Callable[[Any], None]) -> None:
         context = adopt(context)
@@ -231,7 +231,7 @@ def _non_blocking(behavior: Behavior, traffic: Traffic, adopt: Callable[[Any], A
 
 
 def _checking_requests(behavior: Behavior) -> Behavior:
-    """`behavior`, for a stream of requests of which each may be refused."""
+    """Wraps a function that takes a stream of requests: a refused one is raised where it is read."""
 
     def respond(requests: Any, context: Any, *send: Any) -> Any:
         return behavior(map(checked, requests), context, *send)
@@ -243,7 +243,7 @@ def wait_until_serving(traffic: Traffic, context: Any) -> None:
     """Blocks until the server serves.
 
     Raises:
-        Refusal: it does not come to that, or the caller has gone.
+        Refusal: the server failed to start, or the caller has gone.
     """
     woken = threading.Event()
     traffic.when_released(woken.set)
@@ -255,13 +255,13 @@ def wait_until_serving(traffic: Traffic, context: Any) -> None:
 
 
 def mark_response(context: Any) -> None:
-    """Marks a response that has a message: in the initial metadata, unless the handler has sent those."""
+    """Marks a response that has a message: in its initial metadata, unless they have been sent."""
     with suppress(ValueError, grpc.RpcError, grpc.aio.BaseError):  # sent already, or the caller is gone
         context.send_initial_metadata(())
 
 
 def mark_status(context: Any) -> None:
-    """Marks a response that is nothing but a status, and leaves it so: Envoy retries no others."""
+    """Marks a response that is a status alone. It stays one, since Envoy retries no others."""
     context.set_trailing_metadata(marked(context.trailing_metadata()))
 
 

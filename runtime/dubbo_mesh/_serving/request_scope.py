@@ -1,4 +1,4 @@
-"""Handlers on grpc's own servers: wrapped such that `current_request()` works in them, and nothing else.
+"""Handlers on grpc's own servers: wrapped so that `current_request()` works in them, and for nothing else.
 
 A wrapper keeps what interceptors may look for: the name, `__self__`, `__wrapped__`, and attributes that
 decorators have put on the method. Exceptions pass as they are.
@@ -13,12 +13,17 @@ from typing import Any, TypeAlias, TypeVar
 
 from .._context.request import Serving, serving
 
+_MARKS = ("__self__", "__func__", "experimental_thread_pool", "experimental_non_blocking")
+"""What wrappers have of a method besides what `functools.update_wrapper` copies."""
+
 Behavior: TypeAlias = Callable[..., Any]
 Wrapper = TypeVar("Wrapper", bound=Callable[..., Any])
 
 
 def scoped(behavior: Behavior, *, on_aio: bool, streaming: bool) -> Behavior:
-    """`behavior`, in the scope of the request that it handles: a function of the kind that grpc takes it for.
+    """Wraps a servicer's method so that it runs in the scope of the request that it handles.
+
+    grpc takes the wrapper for the kind of function (coroutine, generator, …) that it takes the method for.
 
     Args:
         behavior: a servicer's method.
@@ -37,7 +42,7 @@ def scoped(behavior: Behavior, *, on_aio: bool, streaming: bool) -> Behavior:
 
 
 def handing_out(behavior: Behavior) -> Behavior:
-    """A plain function that returns an async iterator, as an async generator function for grpc.aio."""
+    """Wraps a plain function that returns an async iterator, which grpc.aio would take for a sync handler."""
 
     async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
         responses = behavior(request, context)
@@ -67,7 +72,7 @@ def close(responses: Any, mark: Serving | None) -> None:
 
 def _like(behavior: Behavior, wrapper: Wrapper) -> Wrapper:
     functools.update_wrapper(wrapper, behavior)
-    for name in ("__self__", "__func__"):
+    for name in _MARKS:
         if hasattr(behavior, name):
             setattr(wrapper, name, getattr(behavior, name))
     return wrapper
