@@ -20,7 +20,7 @@ from tests.calling.mesh import Provider, Seen
 
 TIMEOUT_HEADER = "x-envoy-upstream-rq-timeout-ms"
 SLACK = 0.1  # what Envoy gets on top, in seconds
-ROUNDING = 0.05  # grpc rounds grpc-timeout up to 10 ms at this length, each time it is sent
+ROUNDING = 1.01  # grpc rounds grpc-timeout up, each time it is sent: to 10 ms at 5 s, to 1 s at 500 s
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def calling(
 
 def assert_bounded(seen: Seen, seconds: float) -> None:
     assert seen.remaining is not None
-    assert 0 < seen.remaining <= seconds + ROUNDING
-    assert 0 < int(seen[TIMEOUT_HEADER]) <= (seconds + ROUNDING + SLACK) * 1000
+    assert 0 < seen.remaining <= seconds * ROUNDING
+    assert 0 < int(seen[TIMEOUT_HEADER]) <= (seconds * ROUNDING + SLACK) * 1000
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -77,16 +77,16 @@ def test_calls_do_not_outlive_the_request(kind: str, shape: str, back: str) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    ("timeout", "bound"), [(2.0, 2.0), (20.0, 5.0)], ids=["a shorter one stands", "a longer one is cut"]
+    ("timeout", "bound"), [(200.0, 200.0), (2000.0, 500.0)], ids=["a shorter one stands", "a longer one is cut"]
 )
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_calls_own_timeout_counts_too(
     kind: str, timeout: float, bound: float, stream: bool, back: str
 ) -> None:
     with calling(kind, back, timeout=timeout, stream=stream) as stub:
-        (seen,) = seen_through(stub, "unary", timeout=5)
+        (seen,) = seen_through(stub, "unary", timeout=500)
     assert_bounded(seen, bound)
-    assert (seen.remaining or 0) > bound - 1.5
+    assert (seen.remaining or 0) > bound / 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -99,14 +99,14 @@ def test_a_request_without_a_deadline_sets_none(kind: str, stream: bool, back: s
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("timeout", [None, 20.0])
+@pytest.mark.parametrize("timeout", [None, 2000.0])
 def test_ignoring_the_deadline_leaves_the_calls_own(kind: str, timeout: float | None, back: str) -> None:
     with calling(kind, back, ignoring=True, timeout=timeout) as stub:
-        (seen,) = seen_through(stub, "unary", (("x-request-id", "r"),), timeout=5)
+        (seen,) = seen_through(stub, "unary", (("x-request-id", "r"),), timeout=500)
     if timeout is None:
         assert seen.remaining is None
     else:
-        assert (seen.remaining or 0) > 15
+        assert (seen.remaining or 0) > 1000
     assert seen["x-request-id"] == "r"  # the tracing headers travel all the same
 
 
