@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -65,13 +65,17 @@ class Outermost(Layer):
         elif handler.response_streaming and inspect.isasyncgenfunction(behavior):
             wrapped, writes = _generator(behavior, traffic, exempt=exempt), True
         elif handler.response_streaming:
-            wrapped = sync_stream(behavior, traffic, self._recording, serializer, exempt=exempt)
+            wrapped = _aborted_stream(
+                sync_stream(behavior, traffic, self._recording, serializer, exempt=exempt)
+            )
         elif inspect.iscoroutinefunction(behavior) or inspect.isasyncgenfunction(behavior):
             if self._observed:
                 serializer, writes = None, True
             wrapped = _unary(behavior, traffic, serializer, exempt=exempt, observed=self._observed)
         else:
-            wrapped = sync_unary(behavior, traffic, self._recording, serializer, exempt=exempt)
+            wrapped = _aborted_unary(
+                sync_unary(behavior, traffic, self._recording, serializer, exempt=exempt)
+            )
         deserializer = handler.request_deserializer
         return handler_of(
             wrapped,
@@ -231,6 +235,28 @@ def _writer(behavior: Behavior, traffic: Traffic, *, exempt: bool) -> Behavior:
             raise
         finally:
             mark.end()
+
+    return respond
+
+
+# What abort() raises in a sync handler has done its work when the handler has ended. grpc.aio then raises an
+# exception of its own and accepts no other; older versions of grpcio raise nothing in the handler.
+
+
+def _aborted_unary(behavior: Behavior) -> Behavior:
+    def respond(request: Any, context: Any) -> Any:
+        try:
+            return behavior(request, context)
+        except grpc.aio.AbortError:
+            return b""
+
+    return respond
+
+
+def _aborted_stream(behavior: Behavior) -> Behavior:
+    def respond(request: Any, context: Any) -> Iterator[Any]:
+        with suppress(grpc.aio.AbortError):
+            yield from behavior(request, context)
 
     return respond
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import grpc
+import grpc.aio
 
 from .draining import marked
 from .traffic import Traffic
@@ -100,7 +101,11 @@ class RecordingContext:
         self._context.send_initial_metadata(initial_metadata)
 
     def abort(self, code: grpc.StatusCode, details: str = "", trailing_metadata: Metadata = ()) -> NoReturn:
-        """As grpc.aio has it, which sends the status at once."""
+        """As grpc.aio has it: sends the status at once.
+
+        Raises:
+            AbortError: always, so that the handler ends.
+        """
         self.dubbo_mesh_aborted = True
         if trailing_metadata:
             self.set_trailing_metadata(trailing_metadata)
@@ -108,7 +113,7 @@ class RecordingContext:
             self.set_trailing_metadata(marked(self._trailing))
         self._code, self._details = code, details
         self._context.abort(code, details)
-        raise AssertionError("abort returned")
+        raise grpc.aio.AbortError("Locally aborted.")  # older versions of grpcio do not
 
     def abort_with_status(self, status: Any) -> NoReturn:
         self.abort(status.code, status.details, status.trailing_metadata or ())
