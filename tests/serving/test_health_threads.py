@@ -26,6 +26,7 @@ import localmesh
 from dubbo_mesh._health import patience
 from dubbo_mesh._health.board import HEALTH, Board
 from dubbo_mesh._health.registration import board_of
+from dubbo_mesh._health.workers import Workers
 from tests.calling.echo import add_EchoServicer_to_server
 from tests.serving.conftest import Health, Kind, LoopThread, Running
 from tests.serving.providers import Provider
@@ -359,7 +360,11 @@ def watchers(running: Running) -> int:
 
 
 def health_threads() -> int:
-    return sum(thread.name.startswith("dubbo-mesh-health") for thread in threading.enumerate())
+    return threads_named("dubbo-mesh-health")
+
+
+def threads_named(prefix: str) -> int:
+    return sum(thread.name.startswith(prefix) for thread in threading.enumerate())
 
 
 def test_watches_that_come_and_go_leave_nothing_behind(kind: Kind, serve: Serve) -> None:
@@ -376,18 +381,46 @@ def test_watches_that_come_and_go_leave_nothing_behind(kind: Kind, serve: Serve)
             call.cancel()
         localmesh.wait_until(lambda: watchers(running) == 0, what="nobody watches")
 
-    others = health_threads()
-    watch_and_go()
-    objects = tracked()
+    others, before = health_threads(), kept()
     for _ in range(5):
         watch_and_go()
     assert health_threads() - others <= (60 if kind == "sync" else 0)
-    assert tracked() - objects < 300  # one for each watch, were anything kept
+    localmesh.wait_until(lambda: kept() <= before, what="nothing of a watch is kept")
 
 
-def tracked() -> int:
+def kept() -> int:
+    """How many things there are of which each watch has one."""
     gc.collect()
-    return len(gc.get_objects())
+    return sum(type(each).__name__ in OF_A_WATCH for each in gc.get_objects())
+
+
+OF_A_WATCH = ("_Watcher", "_RPCState", "_Context", "async_generator")
+
+
+def test_threads_that_are_not_needed_any_more_end() -> None:
+    workers = Workers("idle", 20, idle_timeout=0.05)
+    for _ in range(3):
+        all_are_there = threading.Barrier(20)
+        for future in [workers.submit(all_are_there.wait, 10) for _ in range(20)]:
+            future.result(10)
+        localmesh.wait_until(lambda: threads_named("idle") == 0, what="all of them have ended")
+
+
+def test_no_task_is_lost_while_threads_end() -> None:
+    workers = Workers("brief", 4, idle_timeout=1e-4)
+    for count in range(3000):
+        assert workers.submit(int, count).result(10) == count
+    for _ in range(300):
+        for number, future in enumerate([workers.submit(int, number) for number in range(12)]):
+            assert future.result(10) == number
+
+
+def test_a_pool_works_after_it_had_more_tasks_than_threads_and_then_none() -> None:
+    workers = Workers("rested", 2, idle_timeout=0.05)
+    for _ in range(3):
+        for future in [workers.submit(int) for _ in range(100)]:
+            future.result(10)
+        localmesh.wait_until(lambda: threads_named("rested") == 0, what="all of them have ended")
 
 
 def test_health_services_leave_no_threads_behind() -> None:

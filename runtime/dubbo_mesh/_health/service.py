@@ -18,13 +18,14 @@ _Request = TypeVar("_Request")
 _Send = Callable[[HealthCheckResponse | None], None]
 """Sends a response; None ends the call."""
 
+_IDLE_TIMEOUT = 30.0  # after a flood of callers their threads are not needed any more
 _MOST_THREADS = MOST_WAITING + 16  # so that there is always one that waits for nobody
 
 
 def methods_of(board: Board) -> rpcs.Methods:
     """The rpcs of the health service, for a server of `grpc`."""
     # Threads of its own: when calls hold all of the server's, the sidecar must still hear that it is alive.
-    workers = Workers("dubbo-mesh-health", _MOST_THREADS)
+    workers = Workers("dubbo-mesh-health", _MOST_THREADS, idle_timeout=_IDLE_TIMEOUT)
     patience = Patience()
 
     def check(
