@@ -13,7 +13,7 @@ from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 
 import dubbo_mesh
 from tests.calling.echo import ECHO, EchoServicer, add_EchoServicer_to_server
-from tests.grpc_features.servers import KINDS, Kind
+from tests.grpc_features.servers import KINDS, Kind, add_as_protoc_does
 from tests.serving.conftest import LoopThread, Running
 
 COUNT = dubbo_mesh.Service(
@@ -174,3 +174,13 @@ def serving(service: dubbo_mesh.Service) -> Running:
 
     servicer = type("Upper", (dubbo_mesh.Servicer,), {"__mesh__": service, "Say": say})()
     return Running("sync", None, servicer).start()
+
+
+def test_a_service_that_is_added_by_name_twice_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """As protoc's functions add it, which take no servicer's side."""
+    server = dubbo_mesh.Server(probes="off", sidecar="off", address="127.0.0.1:0")
+    add_as_protoc_does(Both(), server)
+    assert not caplog.messages
+    add_as_protoc_does(EchoServicer(), server)
+    assert "test.Echo is added twice" in caplog.text
+    server.stop(None)
