@@ -245,10 +245,10 @@ def test_whatever_is_wrong_with_a_check_it_fails_and_says_why(
     check, why = MISTAKES[mistake]
     running = make(health_checks=[HealthCheck(eventually(check) if is_async else check)]).start()
     assert running.health().check() == "NOT_SERVING"
-    (said,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    assert said.startswith("health check ")
-    assert why in said
-    assert len(said) < 700
+    (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith("health check ")
+    assert why in warning
+    assert len(warning) < 700
 
 
 def test_a_result_that_cannot_be_had_in_time_does_not_hold_up_the_start() -> None:

@@ -28,9 +28,7 @@ def methods_of(board: Board) -> rpcs.Methods:
     workers = Workers("dubbo-mesh-health", _MOST_THREADS, idle_timeout=_IDLE_TIMEOUT)
     patience = Patience()
 
-    def check(
-        requests: Iterator[HealthCheckRequest], context: grpc.ServicerContext
-    ) -> HealthCheckResponse | None:
+    def check(requests: Iterator[HealthCheckRequest], context: grpc.ServicerContext) -> HealthCheckResponse:
         request = _the_request(requests, context, patience)
         serving = board.is_serving(request.service)
         if serving is None:
@@ -47,6 +45,11 @@ def methods_of(board: Board) -> rpcs.Methods:
 
 
 def _the_request(requests: Iterator[_Request], context: grpc.ServicerContext, patience: Patience) -> _Request:
+    """Reads the one request of a call.
+
+    For a handler of a single request grpc would do that, on a thread of the pool that cannot be had back. The
+    handlers here are those of request streams, so that the wait is theirs to end.
+    """
     with patience.waiting(context):
         request = next(requests, None)
     if request is None:
