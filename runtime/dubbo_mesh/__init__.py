@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ._serving.servicer import Servicer as Servicer
     from ._serving.servicer import unimplemented as unimplemented
     from ._sidecar.admin import Sidecar as Sidecar
-    from ._sidecar.admin import SidecarError as SidecarError
+    from ._sidecar.endpoint import SidecarError as SidecarError
 
 __version__ = "0.1.0"
 
@@ -64,7 +64,7 @@ _HOMES = {
     "Service": "._contract.service",
     "Servicer": "._serving.servicer",
     "Sidecar": "._sidecar.admin",
-    "SidecarError": "._sidecar.admin",
+    "SidecarError": "._sidecar.endpoint",
     "StreamStream": "._calling.callables",
     "StreamUnary": "._calling.callables",
     "Stub": "._calling.stub",

@@ -127,16 +127,17 @@ def test_unless_it_is_required(make: Serve) -> None:
         make(sidecar="off", require_sidecar=True)
 
 
-def test_nobody_waits_for_a_sidecar_that_only_a_default_tells_of(
-    make: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_sign_of_a_sidecar_is_waited_for(make: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dubbo_mesh._addressing.environment.DEFAULT_ADMIN", nowhere())
-    running = make(sidecar=None)
-    assert plan(running).sidecar_timeout == 0
-    running.start()
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")  # in a pod it may be on its way
-    assert plan(make(sidecar=None)).sidecar_timeout == 10
-    monkeypatch.setenv("DUBBO_MESH_MODE", "proxyless")  # which has none
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")  # ambient and proxyless pods have no sidecar
+    assert not plan(make(sidecar=None)).expect_sidecar
+    for given in ({"sidecar": nowhere()}, {"sidecar_timeout": 3}, {"require_sidecar": True}):
+        assert plan(make(**{"sidecar": None} | given)).expect_sidecar
+    for variable in ("DUBBO_MESH_ADMIN", "DUBBO_MESH_EGRESS"):
+        with monkeypatch.context() as patch:
+            patch.setenv(variable, nowhere())
+            assert plan(make(sidecar=None)).expect_sidecar
+    monkeypatch.setenv("DUBBO_MESH_MODE", "proxyless")
     assert plan(make(sidecar=None)).sidecar is None
 
 

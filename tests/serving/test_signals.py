@@ -109,19 +109,6 @@ def test_a_signal_drains_and_the_process_ends_well(
     assert server.said("returned")
 
 
-def test_a_second_signal_ends_it_at_once(process: Callable[..., Process]) -> None:
-    server = process(drain=3600, quiet=3600, grace=3600)
-    server.wait_said("serving test.Echo")
-    call: Any = server.stub.unary.future(StringValue(value="hold 3600"), wait_for_ready=True)
-    server.wait_said("holding")
-    server.signal(signal.SIGTERM)
-    server.wait_said("responses marked")
-    server.signal(signal.SIGTERM)
-    assert server.child.wait(HANGING) == 0
-    assert call.exception(1) is not None
-    assert server.said("SIGTERM again: stopping at once")
-
-
 def test_a_handler_that_hangs_does_not_keep_the_process(process: Callable[..., Process], kind: Kind) -> None:
     server = process(grace=0.5)
     server.wait_said("serving test.Echo")
@@ -159,15 +146,6 @@ def test_a_signal_in_the_start_up_hook_counts_when_it_is_done(process: Callable[
     assert server.child.wait(HANGING) == 0
     assert not server.said("serving test.Echo")
     assert server.said("returned")
-
-
-def test_a_second_signal_ends_the_start_up_hook(process: Callable[..., Process]) -> None:
-    server = process(sleep=3600)
-    server.wait_said("hooked")
-    server.signal(signal.SIGTERM)
-    time.sleep(0.2)
-    server.signal(signal.SIGTERM)
-    assert server.child.wait(HANGING) != 0
 
 
 def test_signals_are_handled_as_before_afterwards(kind: Kind) -> None:

@@ -61,6 +61,7 @@ VARIABLES = (
     "DUBBO_MESH_FALLBACK",
     "DUBBO_MESH_FALLBACK_AFTER",
     "DUBBO_MESH_FORWARDED_FOR",
+    "DUBBO_MESH_LISTEN",
     "DUBBO_MESH_MODE",
     "DUBBO_MESH_PROBES",
 )
@@ -92,6 +93,7 @@ class Environment:
         admin: `host:port` of the sidecar's admin endpoint; None if it is `off` (`DUBBO_MESH_ADMIN`).
         probes: `host:port` on which Kubernetes probes are answered, by default on all addresses, IPv6 and
             IPv4; None if it is `off` (`DUBBO_MESH_PROBES`).
+        listen: what a server listens on unless its code says so (`DUBBO_MESH_LISTEN`, between commas).
         forwarded_for: the `x-forwarded-for` to send, so that the sidecar considers requests internal
             (`DUBBO_MESH_FORWARDED_FOR`; `pod` stands for the value of `POD_IP`).
         fallback: the mode to fall back to while the sidecar cannot be reached (`DUBBO_MESH_FALLBACK`).
@@ -108,6 +110,7 @@ class Environment:
     direct: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     admin: str | None = DEFAULT_ADMIN
     probes: str | None = DEFAULT_PROBES
+    listen: tuple[str, ...] = ()
     forwarded_for: str | None = None
     fallback: Literal["proxyless", "direct"] | None = None
     fallback_after: float = DEFAULT_FALLBACK_AFTER
@@ -132,6 +135,7 @@ class Environment:
                 direct=_direct(get("DUBBO_MESH_DIRECT")),
                 admin=_address("DUBBO_MESH_ADMIN", get("DUBBO_MESH_ADMIN"), DEFAULT_ADMIN),
                 probes=_address("DUBBO_MESH_PROBES", get("DUBBO_MESH_PROBES"), DEFAULT_PROBES),
+                listen=_listen(get("DUBBO_MESH_LISTEN")),
                 forwarded_for=_forwarded_for(get("DUBBO_MESH_FORWARDED_FOR"), get("POD_IP")),
                 fallback=_fallback(get("DUBBO_MESH_FALLBACK")),
                 fallback_after=_seconds(
@@ -182,6 +186,15 @@ def _address(variable: str, value: str | None, default: str | None) -> str | Non
     if value == _OFF:
         return None
     return check_host_port(f"{variable}:", value)
+
+
+def _listen(value: str | None) -> tuple[str, ...]:
+    addresses = (address.strip() for address in (value or "").split(","))
+    return tuple(
+        address if address.startswith("unix:") else check_host_port("DUBBO_MESH_LISTEN:", address)
+        for address in addresses
+        if address
+    )
 
 
 def _direct(value: str | None) -> Mapping[str, str]:

@@ -21,7 +21,7 @@ def methods_of(board: Board) -> rpcs.Methods:
     async def check(
         request: HealthCheckRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> HealthCheckResponse:
-        serving = board.is_serving(request.service)
+        serving = board.ask(request.service)
         if serving is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, rpcs.unknown(request.service))
         return rpcs.status(serving)
@@ -45,7 +45,7 @@ def methods_of(board: Board) -> rpcs.Methods:
             last: HealthCheckResponse | None = None
             while True:
                 changed.clear()
-                response = rpcs.status(board.is_serving(request.service))
+                response = rpcs.status(board.ask(request.service))
                 if response != last:
                     yield response
                     last = response

@@ -53,6 +53,8 @@ class Board:
         self._serving = serving
         self._taken_out: set[str] = set()
         self._failing: dict[object, tuple[str, ...]] = {}  # health check -> keys it is about
+        self.asked = False
+        """Whether anyone has asked for the health of the server or of a service."""
         self._closed = False
         self._watchers: set[Callable[[], None]] = set()
 
@@ -122,13 +124,19 @@ class Board:
         with self._lock:
             return self._is_serving(service)
 
+    def ask(self, service: str) -> bool | None:
+        """Is `is_serving` for those who ask from outside; `asked` keeps in mind that somebody does."""
+        self.asked = True
+        return self.is_serving(service)
+
     def has(self, service: str) -> bool:
         """Whether `service` is the whole server or one of its services: what can be taken out or checked."""
         with self._lock:
             return service in self._keys
 
     def snapshot(self) -> dict[str, bool]:
-        """Whether each service takes calls, by all the names that are reported."""
+        """Whether each service takes calls, by all the names that are reported, for those who ask."""
+        self.asked = True
         with self._lock:
             return {name: bool(self._is_serving(name)) for name in self._keys}
 

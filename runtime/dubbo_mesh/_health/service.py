@@ -30,7 +30,7 @@ def methods_of(board: Board) -> rpcs.Methods:
 
     def check(requests: Iterator[HealthCheckRequest], context: grpc.ServicerContext) -> HealthCheckResponse:
         request = _the_request(requests, context, patience)
-        serving = board.is_serving(request.service)
+        serving = board.ask(request.service)
         if serving is None:
             context.abort(grpc.StatusCode.NOT_FOUND, rpcs.unknown(request.service))
         return rpcs.status(serving)
@@ -134,7 +134,7 @@ class _Watcher:
                     self._sending = False
                     return
                 self._news = False
-            response = rpcs.status(self._board.is_serving(self._service))
+            response = rpcs.status(self._board.ask(self._service))
             if response != self._last:
                 self._last = response
                 with self._patience.waiting(self._context):
@@ -153,7 +153,7 @@ def _watch_on_thread(
         last: HealthCheckResponse | None = None
         while context.is_active():
             changed.clear()
-            response = rpcs.status(board.is_serving(service))
+            response = rpcs.status(board.ask(service))
             if response != last:
                 yield response
                 last = response

@@ -1,13 +1,14 @@
-"""Serving on asyncio: `serve`, and `Server` for its steps. `../_server.py` is the twin."""
+"""Serving on asyncio: `serve`, and `Server` for its steps. `server.py` is the twin."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
-import signal
 import threading
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -19,21 +20,23 @@ from .._health.checks import HealthCheck
 from .._health.registration import board_of
 from .._health.workers import Workers
 from .._sidecar.admin import Sidecar
-from . import options as _serving
 from .handlers import Handlers, own
-from .lifecycle import LOGGER, Lifecycle
+from .lifecycle import Lifecycle
+from .listening import Listening, channel_arguments
+from .options import DEFAULT_GRACE, ServerOptions, meant_by, plan_of
+from .process import process
 from .registration import add_servicer, services_of
 from .traffic import Traffic
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+Hook = Callable[["Server"], Awaitable[object] | object]
 
 
-class ServerSettings(_serving.Settings, total=False):
+class AsyncServerOptions(ServerOptions, total=False):
     """Keyword arguments of `Server`."""
 
     interceptors: Sequence[grpc.aio.ServerInterceptor]
-    on_start: Callable[[Server], Awaitable[object] | object] | None
-    on_drain: Callable[[Server], Awaitable[object] | object] | None
+    on_start: Hook | None
+    on_drain: Hook | None
 
 
 class Server(grpc.aio.Server):
@@ -63,15 +66,15 @@ class Server(grpc.aio.Server):
         sidecar_exit: bool = False,
         probes: str | None = None,
         health_checks: Iterable[HealthCheck | Callable[[], object]] = (),
-        on_start: Callable[[Server], Awaitable[object] | object] | None = None,
-        on_drain: Callable[[Server], Awaitable[object] | object] | None = None,
+        on_start: Hook | None = None,
+        on_drain: Hook | None = None,
         drain: float | None = None,
-        quiet: float = _serving.DEFAULT_QUIET,
-        grace: float = _serving.DEFAULT_GRACE,
+        quiet: float | None = None,
+        grace: float = DEFAULT_GRACE,
         reflection: bool = False,
         strict_routing: bool = False,
     ) -> None:
-        """Adds the servicers; binds and starts nothing yet. To be called where the event loop runs.
+        """Adds the servicers; listens on nothing and starts nothing yet. Call it where the event loop runs.
 
         The arguments are those of `dubbo_mesh.Server`. What differs here:
 
@@ -81,7 +84,7 @@ class Server(grpc.aio.Server):
             port: see `dubbo_mesh.Server`.
             credentials: see `dubbo_mesh.Server`.
             options: see `dubbo_mesh.Server`.
-            interceptors: of `grpc.aio`'s.
+            interceptors: those of `grpc.aio`.
             compression: see `dubbo_mesh.Server`.
             max_workers: threads that run the handlers of sync servicers.
             maximum_concurrent_rpcs: see `dubbo_mesh.Server`.
@@ -101,9 +104,9 @@ class Server(grpc.aio.Server):
 
         Raises:
             ConfigurationError: a setting is wrong, or a variable of the environment; the message names it.
-            TypeError: a servicer is none that was generated.
+            TypeError: a servicer is not an instance of a generated one.
         """
-        plan = _serving.plan_of(
+        plan = plan_of(
             sidecar=sidecar,
             sidecar_timeout=sidecar_timeout,
             require_sidecar=require_sidecar,
@@ -114,37 +117,32 @@ class Server(grpc.aio.Server):
             quiet=quiet,
             grace=grace,
         )
-        services = [services_of(servicer) for servicer in servicers]
-        traffic = Traffic()
+        services = [(servicer, service) for servicer in servicers for service in services_of(servicer)]
+        traffic = Traffic(held=True)
         self._handlers = Handlers(traffic, asynchronous=True, strict_routing=strict_routing)
         own(self, self._handlers)
         board = board_of(self, serving=False)
-        self._workers = Workers("dubbo-mesh-handler", max_workers)
+        workers = Workers("dubbo-mesh-handler", max_workers)
         self._server = grpc.aio.server(
-            self._workers,
+            workers,
             handlers=[self._handlers],
             interceptors=self._handlers.around(interceptors),
-            options=_serving.server_options(options),
+            options=channel_arguments(options),
             maximum_concurrent_rpcs=maximum_concurrent_rpcs,
             compression=compression,
         )
-        self._life = Lifecycle(plan, board, traffic)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._address = address
-        self._port = port
-        self._credentials = credentials
-        self._on_start = on_start
-        self._on_drain = on_drain
-        self._reflection = reflection
-        self._ports: list[int] = []
-        for servicer, served in zip(servicers, services, strict=True):
-            for service in served:
-                add_servicer(servicer, self, service)
+        self._listening = Listening(
+            self._server, address=address, port=port, credentials=credentials, options=options
+        )
+        core = _Core(self, self._server, workers, on_start, on_drain)
+        self._life = Lifecycle(plan, board, traffic, core, self._listening, reflection=reflection)
+        for servicer, service in services:
+            add_servicer(servicer, self, service)
 
     @property
     def ports(self) -> tuple[int, ...]:
         """The ports listened on, in the order of the addresses."""
-        return tuple(self._ports)
+        return tuple(self._listening.ports)
 
     @property
     def probes_port(self) -> int | None:
@@ -153,41 +151,16 @@ class Server(grpc.aio.Server):
 
     @property
     def draining(self) -> bool:
-        """Whether the server has begun to drain. Handlers of long streams should end when it has."""
-        return self._life.traffic.leaving
+        """Whether the server has begun to go down. Handlers of long streams should end when it has."""
+        return self._life.leaving
 
     async def start(self) -> None:
-        """Comes up, and returns when the server serves.
-
-        Raises:
-            OSError: an address cannot be listened on.
-            SidecarError: `require_sidecar` is set and the sidecar did not become ready in time.
-            ConfigurationError: a health check is about a service that is not on the server, or reflection is
-                asked for and not installed.
-        """
-        life = self._life
-        life.begin(self._stop_serving, self._drained)
-        self._loop = asyncio.get_running_loop()
-        try:
-            if self._reflection:
-                _serving.reflect(self, life.board)
-            if not self._ports:
-                addresses = _serving.addresses_of(self._address, self._port, life.board)
-                self._ports += _serving.bind(self._server, addresses, self._credentials)
-            life.answer_probes()
-            await self._server.start()
-            await _on_thread(life.await_sidecar)
-            if self._on_start is not None and not life.gives_up:
-                await _called(self._on_start, self)
-            await _on_thread(lambda: life.check_health(self._loop))
-        except BaseException:
-            life.stop(0.0)
-            await self.wait()
-            raise
-        life.announce()
+        """Comes up, and returns when the server serves; see `dubbo_mesh.Server.start` for what it raises."""
+        self._life.begin()
+        await self._life.come_up()
 
     async def drain(self, *, wait: bool = True) -> None:
-        """Goes down as gently as possible. Bounded by `drain` and `grace` together, and some milliseconds.
+        """Goes down as gently as possible, within the seconds of `drain` and `grace` together.
 
         Args:
             wait: whether to return only when the server has stopped. Handlers and hooks must not wait.
@@ -200,27 +173,15 @@ class Server(grpc.aio.Server):
         """Goes down without waiting for traffic to go elsewhere, as `grpc.aio.Server.stop` does.
 
         Args:
-            grace: seconds that running calls get to end; None cuts them off.
+            grace: seconds that running calls get to end, whatever the constructor's `grace` is; None cuts
+                them off.
         """
         self._life.stop(grace or 0.0)
         await self.wait()
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Waits, for `timeout` seconds at most, until the server has stopped; returns whether it has."""
-        if self._life.stopped.is_set():
-            return True
-        loop = asyncio.get_running_loop()
-        stopped = asyncio.Event()
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(stopped.set)
-
-        self._life.when_stopped(wake)
-        try:
-            await asyncio.wait_for(stopped.wait(), timeout)
-        except TimeoutError:
-            return False
-        return True
+        return await _stopped(self._life, timeout)
 
     async def wait_for_termination(self, timeout: float | None = None) -> bool:
         """As `grpc.aio.Server` has it: returns whether the time was over first."""
@@ -229,30 +190,19 @@ class Server(grpc.aio.Server):
     async def run(self) -> None:
         """Starts, and returns when SIGTERM, SIGINT, `drain` or cancellation have made the server stop.
 
-        A second signal cuts everything short. Signals are heeded on the main thread's event loop only, and
-        are handled as before when this returns.
+        The signals reach all servers of the process. A second one stops them at once, and ends the process if
+        `on_start` hangs; one that comes within half a second of the first does not count. Signals are heard
+        on the main thread only, and are handled as before when this returns.
         """
-        life = self._life
-        task = asyncio.current_task()
-        starting = True
+        life, loop = self._life, asyncio.get_running_loop()
 
-        def heed(caught: signal.Signals) -> None:
-            if life.abandoned:
-                LOGGER.warning("%s again: stopping at once", caught.name)
-                life.stop(0.0)
-                if starting and task is not None:
-                    task.cancel()
-            else:
-                LOGGER.info("%s", caught.name)
-                life.abandoned = True
-                if not starting:
-                    life.drain()
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(_do_nothing)
 
-        with _handled(heed):
-            await self.start()
-            starting = False
-            if life.abandoned:
-                life.drain()
+        with process.running(life, wake, life.is_starting):
+            if not life.leaving:  # no signal came first
+                await self.start()
             try:
                 await self.wait()
             except asyncio.CancelledError:
@@ -269,7 +219,7 @@ class Server(grpc.aio.Server):
         Returns:
             None if there is no such service on this server.
         """
-        return self._life.board.is_serving(_serving.name_of(service))
+        return self._life.board.is_serving(meant_by(service))
 
     def set_serving(self, service: object, serving: bool) -> None:
         """Takes a service out while others serve, or back in.
@@ -281,7 +231,7 @@ class Server(grpc.aio.Server):
         Raises:
             KeyError: there is no such service on this server.
         """
-        self._life.board.set_serving(_serving.name_of(service), serving)
+        self._life.board.set_serving(meant_by(service), serving)
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """As `grpc.aio.Server` has it."""
@@ -295,15 +245,11 @@ class Server(grpc.aio.Server):
 
     def add_insecure_port(self, address: str) -> int:
         """As `grpc.aio.Server` has it; the ports of the services are then not listened on unasked."""
-        port = self._server.add_insecure_port(address)
-        self._ports.append(port)
-        return port
+        return self._listening.add(address, None)
 
     def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
         """As `grpc.aio.Server` has it; the ports of the services are then not listened on unasked."""
-        port = self._server.add_secure_port(address, server_credentials)
-        self._ports.append(port)
-        return port
+        return self._listening.add(address, server_credentials)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -314,46 +260,157 @@ class Server(grpc.aio.Server):
     ) -> None:
         await self.drain()
 
-    def _stop_serving(self, grace: float) -> bool:
-        """Stops the server from another thread than the event loop's."""
-        if self._loop is None or self._loop.is_closed():
-            return True
-        stopping = asyncio.run_coroutine_threadsafe(self._server.stop(grace), self._loop)
-        try:
-            stopping.result(grace + 1.0)
-        except TimeoutError:
-            return False
-        finally:
-            self._workers.shutdown()
-        return True
-
-    def _drained(self) -> None:
-        if self._on_drain is not None and self._loop is not None:
-            asyncio.run_coroutine_threadsafe(_called(self._on_drain, self), self._loop).result()
+    def __del__(self) -> None:
+        # As grpc has it: a server that nobody has any more stops.
+        life: Lifecycle | None = self.__dict__.get("_life")
+        if life is not None:
+            life.abandon()
 
 
-async def serve(*servicers: object, **settings: Unpack[ServerSettings]) -> None:
+async def serve(*servicers: object, **options: Unpack[AsyncServerOptions]) -> None:
     """Serves until SIGTERM, SIGINT or cancellation, then drains, and returns when all is done.
 
-    Health checks, Kubernetes probes and the sidecar are seen to, see `dubbo_mesh.Server`; each step down is
+    Takes care of health checks, Kubernetes probes and the sidecar, see `dubbo_mesh.Server`; each step down is
     logged with its time. A second signal cuts everything short.
 
     Args:
         *servicers: instances of generated servicers, async or sync.
-        **settings: the keyword arguments of `Server`.
+        **options: the keyword arguments of `Server`.
 
     Raises:
         ConfigurationError: a setting is wrong, or a variable of the environment; the message names it.
         OSError: an address cannot be listened on.
         SidecarError: `require_sidecar` is set and the sidecar did not become ready in time.
     """
-    await Server(*servicers, **settings).run()
+    await Server(*servicers, **options).run()
 
 
-async def _called(hook: Callable[[Server], Awaitable[object] | object], server: Server) -> None:
-    result = hook(server)
-    if inspect.isawaitable(result):
-        await result
+class _Core:
+    """grpc's server on an event loop, as the lifecycle needs it."""
+
+    def __init__(
+        self,
+        owner: Server,
+        server: grpc.aio.Server,
+        workers: Workers,
+        on_start: Hook | None,
+        on_drain: Hook | None,
+    ) -> None:
+        self.owner: Callable[[], Server | None] = weakref.ref(owner)
+        self.loop: asyncio.AbstractEventLoop | None = _running_loop()
+        self._server = server
+        self._workers = workers
+        self._on_start = on_start
+        self._on_drain = on_drain
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self, ended: Callable[[], None]) -> None:
+        self.loop = asyncio.get_running_loop()
+        await self._server.start()
+        self._watch = self.loop.create_task(_until_cancelled(ended))
+
+    async def run_blocking(self, work: Callable[[], None]) -> None:
+        await _on_thread(work)
+
+    async def wait_stopped(self, life: Lifecycle) -> None:
+        await _stopped(life, None)
+
+    async def run_on_start(self) -> None:
+        await _call(self._on_start, self.owner())
+
+    def run_on_drain(self) -> None:
+        if self._on_drain is not None and self.loop is not None:
+            asyncio.run_coroutine_threadsafe(_call(self._on_drain, self.owner()), self.loop).result()
+
+    def stop(self, grace: float) -> Callable[[float], bool]:
+        return self._on_loop(self._server.stop(grace))
+
+    def discard(self) -> Callable[[float], bool]:
+        async def start_and_stop() -> None:
+            await self._server.start()
+            await self._server.stop(0.0)
+
+        return self._on_loop(start_and_stop())
+
+    def close(self) -> None:
+        self._workers.shutdown()
+        watch = self._watch
+        if watch is not None and self.loop is not None:
+            with suppress(RuntimeError):  # the loop is closed, and the task with it
+                self.loop.call_soon_threadsafe(watch.cancel, _NOT_THE_END)
+
+    def _on_loop(self, stopping: Coroutine[Any, Any, None]) -> Callable[[float], bool]:
+        """Has the event loop, from another thread, run what stops the server."""
+        loop = self.loop
+        if loop is None or loop.is_closed():
+            stopping.close()
+            return lambda _: True
+        future = asyncio.run_coroutine_threadsafe(stopping, loop)
+
+        def wait(timeout: float) -> bool:
+            try:
+                future.result(timeout)
+            except TimeoutError:
+                return loop.is_closed()
+            except CancelledError:  # the loop ends, and all its tasks with it
+                return True
+            return True
+
+        return wait
+
+
+_NOT_THE_END = "the server has stopped"
+"""The message of a cancellation that is not that of a loop which cancels all its tasks."""
+
+
+async def _until_cancelled(ended: Callable[[], None]) -> None:
+    """Calls `ended` when the event loop cancels all its tasks, as `asyncio.run` does in the end.
+
+    grpc's own task goes with them, so that a server could only wait in vain for its calls to end.
+    """
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError as cancelled:
+        if cancelled.args != (_NOT_THE_END,):
+            ended()
+        raise
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _do_nothing() -> None:
+    """Wakes an event loop."""
+
+
+async def _stopped(life: Lifecycle, timeout: float | None) -> bool:
+    if life.stopped.is_set():
+        return True
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+
+    def wake() -> None:
+        loop.call_soon_threadsafe(stopped.set)
+
+    forget = life.when_stopped(wake)
+    try:
+        await asyncio.wait_for(stopped.wait(), timeout)
+    except TimeoutError:
+        return False
+    finally:
+        forget()
+    return True
+
+
+async def _call(hook: Hook | None, server: Server | None) -> None:
+    if hook is not None and server is not None:
+        result = hook(server)
+        if inspect.isawaitable(result):
+            await result
 
 
 async def _on_thread(function: Callable[[], None]) -> None:
@@ -375,26 +432,8 @@ async def _on_thread(function: Callable[[], None]) -> None:
             function()
         except BaseException as error:  # noqa: BLE001 - it is the waiter's to see
             trouble = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, trouble)
 
     threading.Thread(target=run, name="dubbo-mesh-start", daemon=True).start()
     await done
-
-
-@contextlib.contextmanager
-def _handled(handler: Callable[[signal.Signals], None]) -> Generator[None, None, None]:
-    """Has the event loop call `handler` for the signals to stop, where Python lets us: on the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
-    for number in _STOP_SIGNALS:
-        loop.add_signal_handler(number, handler, number)
-    try:
-        yield
-    finally:
-        for number, previous in before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, previous if previous is not None else signal.SIG_DFL)

@@ -1,14 +1,13 @@
-"""Serving on threads: `serve`, and `Server` for its steps. `aio/_server.py` is the twin."""
+"""Serving on threads: `serve`, and `Server` for its steps. `aio_server.py` is the twin."""
 
 from __future__ import annotations
 
-import signal
-import socket
+import inspect
 import threading
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from types import FrameType, TracebackType
-from typing import Any, Self, Unpack
+import weakref
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import grpc
 
@@ -17,16 +16,19 @@ from .._health.checks import HealthCheck
 from .._health.registration import board_of
 from .._health.workers import Workers
 from .._sidecar.admin import Sidecar
-from . import options as _serving
 from .handlers import Handlers, own
-from .lifecycle import LOGGER, Lifecycle
+from .lifecycle import Lifecycle
+from .listening import Listening, channel_arguments
+from .options import DEFAULT_GRACE, ServerOptions, meant_by, plan_of
+from .process import process
 from .registration import add_servicer, services_of
 from .traffic import Traffic
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+if TYPE_CHECKING:
+    import asyncio
 
 
-class ServerSettings(_serving.Settings, total=False):
+class SyncServerOptions(ServerOptions, total=False):
     """Keyword arguments of `Server`."""
 
     interceptors: Sequence[grpc.ServerInterceptor]
@@ -40,13 +42,17 @@ class Server(grpc.Server):
     It is a `grpc.Server` too: generated `add_..._to_server` functions of any origin take it, before it is
     started.
 
-    * `start` binds, answers health checks and probes with no, waits for the sidecar, calls `on_start`, runs
-      the health checks once, and says yes from then on: to health checks and probes, and to the sidecar
-      (`POST /healthcheck/ok`), until it takes it, and again after it has restarted.
-    * `drain` says no to all of them, marks every response with `x-envoy-immediate-health-check-fail`, waits
-      until no more calls come in, lets those that run end, and cuts off what is left.
+    * `start` listens, reports NOT_SERVING to health checks and probes, waits for the sidecar if there is one,
+      calls `on_start`, and runs the health checks once. Calls that come meanwhile wait. Then it serves:
+      health checks and probes pass, and the sidecar is told (`POST /healthcheck/ok`) until it takes it, and
+      again after it has restarted.
+    * `drain` reports NOT_SERVING, tells the sidecar (`POST /healthcheck/fail`), marks every response with
+      `x-envoy-immediate-health-check-fail`, waits until no more calls come in, lets those that run end, and
+      cuts off what is left.
 
-    As a context manager it starts on entry and drains on exit.
+    Each step down is bounded, and goes ahead if the one before it fails. As a context manager the server
+    starts on entry and drains on exit. Several servers of one process share the sidecar, which is told that
+    the application takes traffic while any of them does, the port of the probes, and the signals.
     """
 
     def __init__(
@@ -69,57 +75,61 @@ class Server(grpc.Server):
         on_start: Callable[[Server], object] | None = None,
         on_drain: Callable[[Server], object] | None = None,
         drain: float | None = None,
-        quiet: float = _serving.DEFAULT_QUIET,
-        grace: float = _serving.DEFAULT_GRACE,
+        quiet: float | None = None,
+        grace: float = DEFAULT_GRACE,
         reflection: bool = False,
         strict_routing: bool = False,
     ) -> None:
-        """Adds the servicers; binds and starts nothing yet.
+        """Adds the servicers; listens on nothing and starts nothing yet.
 
         Args:
             *servicers: instances of generated servicers.
             address: what to listen on, one or several: `127.0.0.1:50051`, `[::]:0` (any free port),
-                `unix:/run/app.sock`. By default `[::]`, which is IPv4 too, on each distinct port of the
-                servicers' services.
+                `unix:/run/app.sock`. By default what `DUBBO_MESH_LISTEN` says, and without it `[::]`, which
+                is IPv4 too, on each distinct port of the servicers' services.
             port: short for the address `[::]:port`.
-            credentials: for TLS on all of the addresses. In a mesh the sidecars see to that.
-            options: channel arguments of gRPC's core.
-            interceptors: of grpc's.
+            credentials: for TLS on all of the addresses. In a mesh the sidecars take care of that.
+            options: channel arguments of gRPC's core. They replace ours: no other process may share the port
+                (`grpc.so_reuseport` 0), and peers may ping as often as they like
+                (`grpc.http2.max_ping_strikes` 0).
+            interceptors: grpc's. Health checks and reflection do not pass through them.
             compression: of the responses.
             max_workers: threads that run handlers; by default as many as Python's `ThreadPoolExecutor` has.
                 Health checks have threads of their own. No handler keeps the process from ending.
-            maximum_concurrent_rpcs: beyond which calls end with RESOURCE_EXHAUSTED, those to the health
-                service too.
+            maximum_concurrent_rpcs: more calls than that end with RESOURCE_EXHAUSTED, health checks included.
             sidecar: the Envoy beside this process: a `Sidecar`, `host:port` of its admin endpoint, or `off`.
                 By default what `DUBBO_MESH_ADMIN` says, and without it `127.0.0.1:15000`, if
                 `DUBBO_MESH_MODE` is `sidecar`.
-            sidecar_timeout: seconds to wait at start until the sidecar is ready. By default 10, but 0 where
-                nothing but a default says that there is one: neither an argument, nor `DUBBO_MESH_ADMIN`, nor
-                Kubernetes.
+            sidecar_timeout: seconds to wait at start until the sidecar is ready; 10 by default. Where only
+                the default address tells of a sidecar and nothing accepts connections there, nothing is
+                waited for.
             require_sidecar: whether a sidecar that is not ready in time is an error, and one that is gone
-                makes the readiness probe fail. Otherwise the server starts without, and tells it when it
+                makes the readiness probe fail. Otherwise the server starts without it, and tells it when it
                 comes.
-            sidecar_exit: whether the sidecar is told to exit in the end (`POST /quitquitquit`), as Jobs want
-                it.
+            sidecar_exit: whether the sidecar is told to exit in the end (`POST /quitquitquit`), as Jobs need.
             probes: `host:port` for Kubernetes' probes, or `off`. By default what `DUBBO_MESH_PROBES` says,
-                and without it `0.0.0.0:22222`, if that is free.
+                and without it port 22222 on all addresses, if that is free.
             health_checks: functions that say whether the server can do its work; `HealthCheck` for more.
-            on_start: called with the server before it serves; what it raises stops the server.
+            on_start: called with the server before it serves. If it raises, the server stops.
             on_drain: called with the server, on a thread of its own, when it begins to drain.
-            drain: seconds that traffic gets at most to go elsewhere. By default what `DUBBO_MESH_DRAIN` says,
-                or 5.
-            quiet: seconds without a new call after which traffic counts as gone.
+            drain: seconds at most for traffic to go elsewhere. By default what `DUBBO_MESH_DRAIN` says, or 5;
+                nothing is waited for if neither this nor `quiet` is set and nobody could notice: no sidecar,
+                no Kubernetes, and no health check or probe was ever answered.
+            quiet: seconds without a new call after which traffic counts as gone; 2 by default.
             grace: seconds that running calls then get to end. Kubernetes kills a pod 30 s after SIGTERM
                 (`terminationGracePeriodSeconds`): `drain + grace` should be less.
             reflection: whether to serve gRPC reflection (needs the extra `dubbo-mesh[reflection]`).
-            strict_routing: whether calls that ask for another version or group than a service's own, or for
-                none, end with UNIMPLEMENTED. Otherwise whoever calls is served, as by Dubbo Java's fallback.
+            strict_routing: whether a call has to ask for exactly the version and group of a servicer. By
+                default one that asks for none is served too, and a servicer that declares none serves all.
 
         Raises:
             ConfigurationError: a setting is wrong, or a variable of the environment; the message names it.
-            TypeError: a servicer is none that was generated, or is async.
+            TypeError: a servicer is not an instance of a generated one, or it or a hook is async.
         """
-        plan = _serving.plan_of(
+        for name, hook in (("on_start", on_start), ("on_drain", on_drain)):
+            if inspect.iscoroutinefunction(hook):
+                raise TypeError(f"{name} is a coroutine function: use dubbo_mesh.aio.Server")
+        plan = plan_of(
             sidecar=sidecar,
             sidecar_timeout=sidecar_timeout,
             require_sidecar=require_sidecar,
@@ -130,36 +140,32 @@ class Server(grpc.Server):
             quiet=quiet,
             grace=grace,
         )
-        services = [services_of(servicer) for servicer in servicers]
-        traffic = Traffic()
+        services = [(servicer, service) for servicer in servicers for service in services_of(servicer)]
+        traffic = Traffic(held=True)
         self._handlers = Handlers(traffic, asynchronous=False, strict_routing=strict_routing)
         own(self, self._handlers)
         board = board_of(self, serving=False)
-        self._workers = Workers("dubbo-mesh-handler", max_workers)
+        workers = Workers("dubbo-mesh-handler", max_workers)
         self._server = grpc.server(
-            self._workers,
+            workers,
             handlers=[self._handlers],
             interceptors=self._handlers.around(interceptors),
-            options=_serving.server_options(options),
+            options=channel_arguments(options),
             maximum_concurrent_rpcs=maximum_concurrent_rpcs,
             compression=compression,
         )
-        self._life = Lifecycle(plan, board, traffic)
-        self._address = address
-        self._port = port
-        self._credentials = credentials
-        self._on_start = on_start
-        self._on_drain = on_drain
-        self._reflection = reflection
-        self._ports: list[int] = []
-        for servicer, served in zip(servicers, services, strict=True):
-            for service in served:
-                add_servicer(servicer, self, service)
+        self._listening = Listening(
+            self._server, address=address, port=port, credentials=credentials, options=options
+        )
+        core = _Core(self, self._server, workers, on_start, on_drain)
+        self._life = Lifecycle(plan, board, traffic, core, self._listening, reflection=reflection)
+        for servicer, service in services:
+            add_servicer(servicer, self, service)
 
     @property
     def ports(self) -> tuple[int, ...]:
         """The ports listened on, in the order of the addresses."""
-        return tuple(self._ports)
+        return tuple(self._listening.ports)
 
     @property
     def probes_port(self) -> int | None:
@@ -168,39 +174,27 @@ class Server(grpc.Server):
 
     @property
     def draining(self) -> bool:
-        """Whether the server has begun to drain. Handlers of long streams should end when it has."""
-        return self._life.traffic.leaving
+        """Whether the server has begun to go down. Handlers of long streams should end when it has."""
+        return self._life.leaving
 
     def start(self) -> None:
         """Comes up, and returns when the server serves.
 
+        Returns too if the server is told to drain or stop meanwhile, once it has stopped.
+
         Raises:
             OSError: an address cannot be listened on.
             SidecarError: `require_sidecar` is set and the sidecar did not become ready in time.
-            ConfigurationError: a health check is about a service that is not on the server, or reflection is
-                asked for and not installed.
+            ConfigurationError: there is nothing to listen on, a health check is about a service that is not
+            on
+                the server, or reflection is asked for and not installed.
+            RuntimeError: the server was started or stopped before.
         """
-        life = self._life
-        life.begin(self._stop_serving, self._drained)
-        try:
-            if self._reflection:
-                _serving.reflect(self, life.board)
-            if not self._ports:
-                addresses = _serving.addresses_of(self._address, self._port, life.board)
-                self._ports += _serving.bind(self._server, addresses, self._credentials)
-            life.answer_probes()
-            self._server.start()
-            life.await_sidecar()
-            if self._on_start is not None and not life.gives_up:
-                self._on_start(self)
-            life.check_health()
-        except BaseException:
-            self.stop(None)
-            raise
-        life.announce()
+        self._life.begin()
+        _run(self._life.come_up())
 
     def drain(self, *, wait: bool = True) -> None:
-        """Goes down as gently as possible. Bounded by `drain` and `grace` together, and some milliseconds.
+        """Goes down as gently as possible, within the seconds of `drain` and `grace` together.
 
         Args:
             wait: whether to return only when the server has stopped. Handlers and hooks must not wait.
@@ -213,8 +207,8 @@ class Server(grpc.Server):
         """Goes down without waiting for traffic to go elsewhere, as `grpc.Server.stop` does.
 
         Args:
-            grace: seconds that running calls get to end; None cuts them off and waits until the server has
-                stopped.
+            grace: seconds that running calls get to end, whatever the constructor's `grace` is; None cuts
+                them off and waits until the server has stopped.
 
         Returns:
             An event that is set when the server has stopped.
@@ -235,33 +229,21 @@ class Server(grpc.Server):
     def run(self) -> None:
         """Starts, blocks until SIGTERM, SIGINT or `drain`, and returns when the server has stopped.
 
-        A second signal cuts everything short. Signals are heeded on the main thread only, and are handled as
-        before when this returns.
+        The signals reach all servers of the process. A second one stops them at once, and ends the process if
+        `on_start` hangs; one that comes within half a second of the first does not count. Signals are heard
+        on the main thread only, and are handled as before when this returns.
         """
         life = self._life
-        heard: list[signal.Signals] = []
-
-        def heed(number: int, _frame: FrameType | None) -> None:
-            # Interrupts the main thread anywhere, so it takes no lock.
-            heard.append(signal.Signals(number))
-            life.abandoned = True
-            if not life.started and len(heard) > 1:
-                raise SystemExit(128 + number)
-
-        with _handled(heed) as awake:
+        awake = threading.Event()
+        with process.running(life, awake.set, life.is_starting):
+            if life.leaving:  # a signal came first
+                life.stopped.wait()
+                return
             self.start()
             life.when_stopped(awake.set)
-            heeded = 0
             while not life.stopped.is_set():
-                for caught in heard[heeded:]:
-                    heeded += 1
-                    if life.going_down:
-                        LOGGER.warning("%s again: stopping at once", caught.name)
-                        life.stop(0.0)
-                    else:
-                        LOGGER.info("%s", caught.name)
-                        life.drain()
                 awake.wait()
+                awake.clear()
 
     def is_serving(self, service: object = WHOLE_SERVER) -> bool | None:
         """Whether `service` takes calls, as health checks are told.
@@ -273,7 +255,7 @@ class Server(grpc.Server):
         Returns:
             None if there is no such service on this server.
         """
-        return self._life.board.is_serving(_serving.name_of(service))
+        return self._life.board.is_serving(meant_by(service))
 
     def set_serving(self, service: object, serving: bool) -> None:
         """Takes a service out while others serve, or back in.
@@ -285,7 +267,7 @@ class Server(grpc.Server):
         Raises:
             KeyError: there is no such service on this server.
         """
-        self._life.board.set_serving(_serving.name_of(service), serving)
+        self._life.board.set_serving(meant_by(service), serving)
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """As `grpc.Server` has it."""
@@ -299,15 +281,11 @@ class Server(grpc.Server):
 
     def add_insecure_port(self, address: str) -> int:
         """As `grpc.Server` has it; the ports of the services are then not listened on unasked."""
-        port = self._server.add_insecure_port(address)
-        self._ports.append(port)
-        return port
+        return self._listening.add(address, None)
 
     def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
         """As `grpc.Server` has it; the ports of the services are then not listened on unasked."""
-        port = self._server.add_secure_port(address, server_credentials)
-        self._ports.append(port)
-        return port
+        return self._listening.add(address, server_credentials)
 
     def __enter__(self) -> Self:
         self.start()
@@ -318,72 +296,88 @@ class Server(grpc.Server):
     ) -> None:
         self.drain()
 
-    def _stop_serving(self, grace: float) -> bool:
-        stopped = self._server.stop(grace).wait(grace + 1.0)
-        self._workers.shutdown()
-        return stopped
-
-    def _drained(self) -> None:
-        if self._on_drain is not None:
-            self._on_drain(self)
+    def __del__(self) -> None:
+        # As grpc has it: a server that nobody has any more stops.
+        life: Lifecycle | None = self.__dict__.get("_life")
+        if life is not None:
+            life.abandon()
 
 
-def serve(*servicers: object, **settings: Unpack[ServerSettings]) -> None:
+def serve(*servicers: object, **options: Unpack[SyncServerOptions]) -> None:
     """Serves until SIGTERM or SIGINT, then drains, and returns when all is done.
 
-    Health checks, Kubernetes probes and the sidecar are seen to, see `Server`; each step down is logged with
-    its time. A second signal cuts everything short.
+    Takes care of health checks, Kubernetes probes and the sidecar, see `Server`; each step down is logged
+    with its time. A second signal cuts everything short.
 
     Args:
         *servicers: instances of generated servicers.
-        **settings: the keyword arguments of `Server`.
+        **options: the keyword arguments of `Server`.
 
     Raises:
         ConfigurationError: a setting is wrong, or a variable of the environment; the message names it.
         OSError: an address cannot be listened on.
         SidecarError: `require_sidecar` is set and the sidecar did not become ready in time.
     """
-    Server(*servicers, **settings).run()
+    Server(*servicers, **options).run()
 
 
-class _Awake:
-    """Wakes the main thread when a signal comes, whichever thread the system gives the signal to."""
+class _Core:
+    """grpc's server on threads, as the lifecycle needs it. Its coroutines block, and never suspend."""
 
-    def __init__(self) -> None:
-        self._reader, self._writer = socket.socketpair()
-        self._writer.setblocking(False)
+    loop: asyncio.AbstractEventLoop | None = None
 
-    def fileno(self) -> int:
-        """What Python writes to when a signal comes."""
-        return self._writer.fileno()
+    def __init__(
+        self,
+        owner: Server,
+        server: grpc.Server,
+        workers: Workers,
+        on_start: Callable[[Server], object] | None,
+        on_drain: Callable[[Server], object] | None,
+    ) -> None:
+        self.owner: Callable[[], Server | None] = weakref.ref(owner)
+        self._server = server
+        self._workers = workers
+        self._on_start = on_start
+        self._on_drain = on_drain
 
-    def set(self) -> None:
-        """Wakes the main thread for another reason."""
-        with suppress(OSError):  # it is full, then it is awake anyhow, or closed, then nobody sleeps
-            self._writer.send(b"\0")
+    async def start(self, ended: Callable[[], None]) -> None:
+        self._server.start()
 
-    def wait(self) -> None:
-        """Sleeps until there is a reason not to."""
-        self._reader.recv(4096)
+    async def run_blocking(self, work: Callable[[], None]) -> None:
+        work()
+
+    async def wait_stopped(self, life: Lifecycle) -> None:
+        life.stopped.wait()
+
+    async def run_on_start(self) -> None:
+        _call(self._on_start, self.owner())
+
+    def run_on_drain(self) -> None:
+        _call(self._on_drain, self.owner())
+
+    def stop(self, grace: float) -> Callable[[float], bool]:
+        try:
+            return self._server.stop(grace).wait
+        except RuntimeError:  # grpc could not start the thread that would cut calls off after their grace
+            return self._server.stop(None).wait
+
+    def discard(self) -> Callable[[float], bool]:
+        self._server.start()
+        return self.stop(0.0)
 
     def close(self) -> None:
-        """Is needed no more."""
-        self._reader.close()
-        self._writer.close()
+        self._workers.shutdown()
 
 
-@contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None]) -> Generator[_Awake, None, None]:
-    """Handles the signals to stop with `handler`, where Python lets us: on the main thread."""
-    with closing(_Awake()) as awake:
-        if threading.current_thread() is not threading.main_thread():
-            yield awake
-            return
-        before = {number: signal.signal(number, handler) for number in _STOP_SIGNALS}
-        written_before = signal.set_wakeup_fd(awake.fileno(), warn_on_full_buffer=False)
-        try:
-            yield awake
-        finally:
-            signal.set_wakeup_fd(written_before)
-            for number, previous in before.items():
-                signal.signal(number, previous if previous is not None else signal.SIG_DFL)
+def _call(hook: Callable[[Server], object] | None, server: Server | None) -> None:
+    if hook is not None and server is not None:
+        hook(server)
+
+
+def _run(blocking: Coroutine[Any, Any, None]) -> None:
+    """Runs a coroutine that never suspends, since all that it awaits blocks instead."""
+    try:
+        blocking.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("a step of a sync server has suspended")

@@ -1,112 +1,25 @@
-"""What the application tells its sidecar, and asks of it: Envoy's admin endpoint."""
+"""What the application asks its sidecar and tells it, on threads. `aio_admin.py` is the twin."""
 
 from __future__ import annotations
 
-import os
 import socket
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
-from .._addressing.environment import Environment
-from .._contract.validation import check_host_port
-
-READY = ("GET", "/ready")
-HEALTHY = ("POST", "/healthcheck/ok")
-FAILING = ("POST", "/healthcheck/fail")
-DRAIN = ("POST", "/drain_listeners?inboundonly&graceful&skip_exit")
-EXIT = ("POST", "/quitquitquit")
-
-POLL = 0.1
-"""Seconds between two questions whether the sidecar is ready."""
-
-_LARGEST = 4096  # bytes read of an answer; what matters is within the first few hundred
-_ISTIO_ADMIN = 15000
-_ISTIO_AGENT = 15020  # pilot-agent: Envoy's own /quitquitquit would only make it start Envoy again
-
-
-class SidecarError(ConnectionError):
-    """The sidecar's admin endpoint cannot be reached, or refuses."""
-
-
-@dataclass(frozen=True, slots=True)
-class AdminAddress:
-    """Where a sidecar's admin endpoint listens, and how requests to it look."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def of(cls, admin: str | None) -> AdminAddress:
-        """Reads `host:port`; None stands for what `DUBBO_MESH_ADMIN` says.
-
-        Raises:
-            ValueError: it is malformed, or `off`.
-        """
-        if admin is None:
-            admin = Environment.read().admin
-        if admin is None or admin == "off":
-            raise ValueError(
-                "the sidecar's admin endpoint is off (DUBBO_MESH_ADMIN): there is nothing to talk to"
-            )
-        host, _, port = check_host_port("admin:", admin).rpartition(":")
-        return cls(host.strip("[]"), int(port))
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-    @property
-    def agent(self) -> AdminAddress | None:
-        """Istio's pilot-agent, where the address is Istio's."""
-        return AdminAddress(self.host, _ISTIO_AGENT) if self.port == _ISTIO_ADMIN else None
-
-    def request(self, method: str, path: str) -> bytes:
-        """The request as it goes on the wire."""
-        return (
-            f"{method} {path} HTTP/1.1\r\nHost: {self}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        ).encode()
-
-    def error(self, path: str, why: object) -> SidecarError:
-        """What to raise when `path` could not be had."""
-        return SidecarError(
-            f"sidecar's admin endpoint {self}{path.partition('?')[0]}: {why}; "
-            f"set DUBBO_MESH_ADMIN to where Envoy's admin listens, or to off if there is none"
-        )
-
-
-class Answer:
-    """An HTTP/1 response as far as it has come: its status, and whether it is a draining sidecar's."""
-
-    def __init__(self) -> None:
-        self._received = b""
-
-    def take(self, received: bytes) -> bool:
-        """Takes what has come, nothing standing for the end; returns whether more could change anything."""
-        self._received += received
-        if not received or len(self._received) >= _LARGEST:
-            return False
-        # Of one answer the body matters: 503 to /ready may be that of an Envoy that was told to be failing.
-        return self.status is None or (self.status == 503 and not self.draining)
-
-    @property
-    def status(self) -> int | None:
-        """The status; None while the answer is too short, or if it is not HTTP."""
-        line, end, _ = self._received.partition(b"\r\n")
-        parts = line.split(b" ", 2)
-        if not end or len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or not parts[1].isdigit():
-            return None
-        return int(parts[1][:3])
-
-    @property
-    def draining(self) -> bool:
-        """Whether the sidecar works, and only says that it does not because it was told to be failing."""
-        return b"DRAINING" in self._received.partition(b"\r\n\r\n")[2]
-
-    @property
-    def ready(self) -> bool:
-        """Whether it is a working sidecar's, in answer to `GET /ready`."""
-        return self.status == 200 or (self.status == 503 and self.draining)
+from .endpoint import (
+    DRAIN,
+    EXIT,
+    FAILING,
+    HEALTHY,
+    LARGEST,
+    POLL,
+    READY,
+    AdminAddress,
+    Answer,
+    Presence,
+    SidecarError,
+    UnreachableError,
+    reason,
+)
 
 
 class Sidecar:
@@ -138,28 +51,34 @@ class Sidecar:
         return str(self._address)
 
     def ready(self) -> bool:
-        """Whether the sidecar works now: `GET /ready`. False where nothing answers.
+        """Whether the sidecar works now (`GET /ready`); False where nothing answers.
 
-        Envoy says no to that, with `DRAINING`, also after `failing`; it is ready all the same.
+        After `failing` Envoy answers 503 `DRAINING`; it works all the same, so that counts as ready.
         """
-        try:
-            return _ask(self._address, self._timeout, *READY).ready
-        except SidecarError:
-            return False
+        return self.look().ready
 
-    def wait_ready(self, timeout: float = 60.0, *, given_up: Callable[[], bool] = lambda: False) -> bool:
+    def look(self) -> Presence:
+        """Asks `GET /ready`, and tells a sidecar that is not ready from one that is not there."""
+        try:
+            answer = _ask(self._address, self._timeout, *READY)
+        except UnreachableError:
+            return Presence(present=False, ready=False)
+        except SidecarError:
+            return Presence(present=True, ready=False)
+        return Presence(present=True, ready=answer.ready)
+
+    def wait_ready(self, timeout: float = 60.0) -> bool:
         """Waits until the sidecar takes traffic.
 
         Args:
             timeout: seconds to wait at most.
-            given_up: asked about every 0.1 s; the wait ends when it says True.
 
         Returns:
             Whether the sidecar is ready.
         """
         deadline = time.monotonic() + timeout
         while not self.ready():
-            if given_up() or time.monotonic() + POLL > deadline:
+            if time.monotonic() + POLL > deadline:
                 return False
             time.sleep(POLL)
         return True
@@ -213,11 +132,6 @@ class Sidecar:
         _tell(self._address, self._timeout, method, path)
 
 
-def reason(error: OSError) -> str:
-    """Why it failed, in the system's words: asyncio's leave out the main thing."""
-    return os.strerror(error.errno) if error.errno else str(error)
-
-
 def _tell(address: AdminAddress, timeout: float, method: str, path: str) -> None:
     status = _ask(address, timeout, method, path).status
     if status != 200:
@@ -228,9 +142,13 @@ def _ask(address: AdminAddress, timeout: float, method: str, path: str) -> Answe
     answer = Answer()
     deadline = time.monotonic() + timeout
     try:
-        with socket.create_connection((address.host, address.port), timeout) as connection:
+        connection = socket.create_connection((address.host, address.port), timeout)
+    except (OSError, UnicodeError) as error:  # a host that the resolver's encoding refuses is a UnicodeError
+        raise address.error(path, reason(error), UnreachableError) from error
+    try:
+        with connection:
             connection.sendall(address.request(method, path))
-            while answer.take(connection.recv(_LARGEST)):
+            while answer.take(connection.recv(LARGEST)):
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     raise TimeoutError("timed out")

@@ -1,11 +1,11 @@
-"""The asyncio twin of `../_sidecar.py`."""
+"""What the application tells its sidecar, for asyncio. `admin.py` is the twin."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 
-from .admin import (
+from .endpoint import (
     DRAIN,
     EXIT,
     FAILING,
@@ -129,7 +129,7 @@ async def _ask(address: AdminAddress, timeout: float, method: str, path: str) ->
                 pass
     except TimeoutError as error:
         raise address.error(path, "timed out") from error
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise address.error(path, reason(error)) from error
     finally:
         if writer is not None:
