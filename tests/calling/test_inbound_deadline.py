@@ -77,7 +77,9 @@ def test_calls_do_not_outlive_the_request(kind: str, shape: str, back: str) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    ("timeout", "bound"), [(200.0, 200.0), (2000.0, 500.0)], ids=["a shorter one stands", "a longer one is cut"]
+    ("timeout", "bound"),
+    [(200.0, 200.0), (2000.0, 500.0)],
+    ids=["a shorter one stands", "a longer one is cut"],
 )
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_calls_own_timeout_counts_too(
