@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
@@ -16,7 +16,10 @@ import dubbo_mesh.aio
 from dubbo_mesh import EnvoyHeaders, Target
 from dubbo_mesh._calling.aio_metadata import LazyMetadata
 from tests.addressing.conftest import Mesh
+from tests.calling.chain import on_threads
 from tests.calling.echo import EchoAsyncStub, EchoStub
+from tests.calling.mesh import Provider as SeeingProvider
+from tests.calling.mesh import Seen
 
 TARGET = Target("echo", "default", 50051)
 
@@ -227,3 +230,159 @@ def test_metadata_of_async_calls_is_as_grpcs(use: Callable[[Any], object], looke
     assert str(use(ours)).replace("LazyMetadata", "Metadata") == str(use(grpcs))
     assert ours == grpcs
     assert len(ours) == len(grpcs)
+
+
+TIMEOUT_HEADER = "x-envoy-upstream-rq-timeout-ms"
+
+
+class SettingTimeout(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamUnaryClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
+    """Gives each call a deadline, as interceptors do that know how long an rpc may take."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self.timeout = timeout
+
+    def _set(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        # Metadata is often made anew, as another type.
+        metadata = [*(client_call_details.metadata or ()), ("mine", "1")]
+        return continuation(client_call_details._replace(timeout=self.timeout, metadata=metadata), request)
+
+    intercept_unary_unary = intercept_unary_stream = _set
+    intercept_stream_unary = intercept_stream_stream = _set
+
+
+class AsyncSettingTimeout(grpc.aio.UnaryUnaryClientInterceptor):
+    def __init__(self, timeout: float | None) -> None:
+        self.timeout = timeout
+
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        metadata = grpc.aio.Metadata(*client_call_details.metadata, ("mine", "1"))
+        details = client_call_details._replace(timeout=self.timeout, metadata=metadata)
+        return await continuation(details, request)
+
+
+class AsyncSettingStreamTimeout(grpc.aio.UnaryStreamClientInterceptor):
+    def __init__(self, timeout: float | None) -> None:
+        self.timeout = timeout
+
+    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        details = client_call_details._replace(timeout=self.timeout)
+        return await continuation(details, request)
+
+
+def sync_header(
+    address: str, rpc: str, interceptors: Any, channel: bool, call: dict[str, Any], **stub_arguments: Any
+) -> str | None:
+    """Envoy's timeout as it arrives."""
+
+    def seen(stub: EchoStub) -> str | None:
+        request: Any = iter([StringValue()]) if rpc in ("clientStream", "bidi") else StringValue()
+        answer: Any = getattr(stub, rpc)(request, **call)
+        (response,) = answer if rpc in ("serverStream", "bidi") else (answer,)
+        return dict(Seen.of(response).headers).get(TIMEOUT_HEADER)
+
+    if channel:
+        with dubbo_mesh.channel(address, interceptors=interceptors) as opened:
+            return seen(EchoStub(opened, **stub_arguments))
+    with EchoStub(target=address, interceptors=interceptors, **stub_arguments) as stub:
+        return seen(stub)
+
+
+def async_header(
+    address: str, rpc: str, interceptors: Any, channel: bool, call: dict[str, Any], **stub_arguments: Any
+) -> str | None:
+    async def seen(stub: EchoAsyncStub) -> str | None:
+        answer: Any = getattr(stub, rpc)(StringValue(), **call)
+        (response,) = [each async for each in answer] if rpc == "serverStream" else (await answer,)
+        return dict(Seen.of(response).headers).get(TIMEOUT_HEADER)
+
+    async def run() -> str | None:
+        if channel:
+            async with dubbo_mesh.aio.channel(address, interceptors=interceptors) as opened:
+                return await seen(EchoAsyncStub(opened, **stub_arguments))
+        async with EchoAsyncStub(target=address, interceptors=interceptors, **stub_arguments) as stub:
+            return await seen(stub)
+
+    return asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def seeing() -> Iterator[str]:
+    with on_threads(SeeingProvider()) as address:
+        yield address
+
+
+DEADLINES: dict[str, tuple[dict[str, Any], float | None, str | None]] = {
+    "longer than the call's": ({"timeout": 3}, 20.0, "20100"),
+    "shorter than the call's": ({"timeout": 3}, 2.0, "2100"),
+    "where the call has none": ({}, 20.0, "20100"),
+    "the call's own": ({"timeout": 3}, 3.0, "3100"),
+    "pinned by the call": ({"timeout": 3, "envoy": EnvoyHeaders(timeout=7)}, 20.0, "7000"),
+    "inherited from the route": ({"timeout": 3, "envoy": EnvoyHeaders(inherit_timeout=True)}, 20.0, None),
+    "beside a header of the caller's": ({"timeout": 3, "metadata": ((TIMEOUT_HEADER, "9"),)}, 20.0, "9"),
+}
+
+
+@pytest.mark.parametrize("channel", [False, True])
+@pytest.mark.parametrize("case", DEADLINES)
+@pytest.mark.parametrize("rpc", ["unary", "serverStream", "clientStream", "bidi"])
+def test_envoy_is_told_of_a_deadline_that_an_interceptor_sets(
+    seeing: str, rpc: str, case: str, channel: bool
+) -> None:
+    call, timeout, expected = DEADLINES[case]
+    interceptors = [Noting("outer", []), SettingTimeout(timeout)]
+    assert sync_header(seeing, rpc, interceptors, channel, call) == expected
+
+
+@pytest.mark.parametrize("channel", [False, True])
+@pytest.mark.parametrize("case", DEADLINES)
+@pytest.mark.parametrize("rpc", ["unary", "serverStream"])
+def test_envoy_is_told_of_a_deadline_that_an_async_interceptor_sets(
+    seeing: str, rpc: str, case: str, channel: bool
+) -> None:
+    call, timeout, expected = DEADLINES[case]
+    interceptors = [AsyncSettingTimeout(timeout), AsyncSettingStreamTimeout(timeout)]
+    assert async_header(seeing, rpc, interceptors, channel, call) == expected
+
+
+@pytest.mark.parametrize("header", [sync_header, async_header])
+def test_a_deadline_that_an_interceptor_takes_away(seeing: str, header: Any) -> None:
+    setting = SettingTimeout(None) if header is sync_header else AsyncSettingTimeout(None)
+    assert header(seeing, "unary", [setting], False, {"timeout": 3}) is None
+    # As if the call had been made without: then the stub's own timeout is not Envoy's either.
+    assert header(seeing, "unary", [setting], False, {}, envoy=EnvoyHeaders(timeout=4)) is None
+
+
+def test_a_call_within_an_interceptor_is_another_one(seeing: str) -> None:
+    headers: list[str | None] = []
+
+    class Asking(grpc.UnaryUnaryClientInterceptor):
+        """Fetches something on the same channel before each call, without an end."""
+
+        stub: EchoStub | None = None
+
+        def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+            if self.stub is not None:
+                stub, self.stub = self.stub, None
+                seen = Seen.of(stub.unary(StringValue(), timeout=1))
+                headers.append(seen[TIMEOUT_HEADER])
+            return continuation(client_call_details._replace(timeout=20), request)
+
+    asking = Asking()
+    with EchoStub(target=seeing, interceptors=[asking]) as stub:
+        asking.stub = stub
+        headers.append(Seen.of(stub.unary(StringValue(), timeout=3))[TIMEOUT_HEADER])
+    assert headers == ["20100", "20100"]
+
+
+def test_a_plain_stub_on_such_a_channel_is_left_alone(seeing: str) -> None:
+    with dubbo_mesh.channel(seeing, interceptors=[SettingTimeout(5)]) as channel:
+        EchoStub(channel).unary(StringValue(), timeout=3)
+        plain: Any = channel.unary_unary(
+            "/test.Echo/unary", StringValue.SerializeToString, StringValue.FromString
+        )
+        assert TIMEOUT_HEADER not in Seen.of(plain(StringValue()))

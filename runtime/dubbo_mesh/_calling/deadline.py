@@ -73,7 +73,18 @@ class Subclasses:
             return None
         # It goes by the name of its base, which is part of what a call's str() says.
         named = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
-        subclass = type(base.__name__, (base,), {**named, **methods})
+        subclass = type(base.__name__, (base,), {**named, **methods, "__reduce_ex__": _reducing(base)})
         self._made[base] = subclass
         self._made[subclass] = None
         return subclass
+
+
+def _reducing(base: Any) -> Callable[..., Any]:
+    """Copies and pickles are of `base`, if it can be copied and pickled: the subclass cannot be imported."""
+
+    def reduce(self: Any, protocol: Any) -> Any:
+        make, args, *more = base.__reduce_ex__(self, protocol)
+        make, *args = (base if each is self.__class__ else each for each in (make, *args))
+        return make, tuple(args), *more
+
+    return reduce
