@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 import grpc
 
@@ -27,14 +28,20 @@ the calls it is given.
 class Reachability:
     """Whether a sidecar's listener can be reached, from the states of one connection to it.
 
+    Args:
+        seek: has the connection established if it is not.
+
     Attributes:
         lock: held while the states change.
         lost_at: when it went out of reach, by `time.monotonic()`; None while it can be reached.
         regained_at: when it came back last, by the same clock.
+        idle: whether there was no connection, nor an attempt, when the state was last observed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seek: Callable[[], None]) -> None:
+        self._seek = seek
         self.lock = threading.Lock()
+        self.idle = False
         self.lost_at: float | None = None
         self.regained_at = 0.0
         self._fallbacks: dict[tuple[str, str, float], Fallback] = {}
@@ -60,6 +67,7 @@ class Reachability:
         hang: a sidecar that accepts connections without serving them is as good as none.
         """
         with self.lock:
+            self.idle = state is grpc.ChannelConnectivity.IDLE
             if state is grpc.ChannelConnectivity.READY:
                 if self.lost_at is not None:
                     self.lost_at = None
@@ -68,6 +76,15 @@ class Reachability:
                         fallback.regained()
             elif state in _TRYING and self.lost_at is None:
                 self.lost_at = time.monotonic()
+
+    def seek(self) -> None:
+        """Has an idle connection established.
+
+        A connection that comes and goes between two looks is idle as before: nobody is told of it, and so
+        nobody but the next call would seek it again.
+        """
+        self.idle = False
+        self._seek()
 
 
 class Fallback:
@@ -92,6 +109,8 @@ class Fallback:
         """Whether a call that starts now takes the backup."""
         reachability = self._reachability
         if reachability.lost_at is None and not self._taken:
+            if reachability.idle:
+                reachability.seek()
             return False
         with reachability.lock:
             now, lost_at = time.monotonic(), reachability.lost_at

@@ -25,7 +25,7 @@ class _Watch:
     """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self.reachability = Reachability()
+        self.reachability = Reachability(_do_nothing)
         self.users = 0
         self._channel: grpc.aio.Channel | None = channel
         self._look()
@@ -37,6 +37,10 @@ class _Watch:
 
     def stop(self) -> None:
         self._channel = None  # which closes it, and ends the looking
+
+
+def _do_nothing() -> None:
+    """Each look has the connection sought."""
 
 
 class Lease:

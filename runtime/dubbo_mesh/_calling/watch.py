@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import grpc
 
@@ -18,29 +20,73 @@ from .._addressing.fallback import Reachability
 class _Watch:
     """Tells of a channel's states, and sees to it that a lost connection is sought again.
 
-    Otherwise grpc would wait for a call to find out that the sidecar is gone. grpc has a thread for the
-    subscription, which ends up to 0.2 s after it. In the end the channel is dropped, not closed: closed, it
-    would make that thread print a traceback.
+    Otherwise grpc would wait for a call to find out that the sidecar is gone.
     """
 
     def __init__(self, channel: grpc.Channel) -> None:
-        self.reachability = Reachability()
+        self.reachability = Reachability(self._seek)
         self.users = 0
         self._channel = channel
-        self._has_tried = False
         channel.subscribe(self._observe, try_to_connect=True)
 
     def _observe(self, state: grpc.ChannelConnectivity) -> None:
         self.reachability.observe(state)
-        if state is not grpc.ChannelConnectivity.IDLE:
-            self._has_tried = True
-        elif self._has_tried:
-            # grpc connects for a new subscriber.
-            self._channel.subscribe(_do_nothing, try_to_connect=True)
-            self._channel.unsubscribe(_do_nothing)
+        if state is grpc.ChannelConnectivity.IDLE:
+            self._seek()
+
+    def _seek(self) -> None:
+        # grpc connects for a new subscriber.
+        self._channel.subscribe(_do_nothing, try_to_connect=True)
+        self._channel.unsubscribe(_do_nothing)
 
     def stop(self) -> None:
         self._channel.unsubscribe(self._observe)
+        _closing.add(self._channel)
+
+
+class _Closing:
+    """Closes channels when grpc's threads have stopped watching them, on one thread that ends with the last.
+
+    A channel that is closed, or collected, before that makes its thread print a traceback.
+    """
+
+    def __init__(self) -> None:
+        self._channels: list[grpc.Channel] = []
+        self._running = False
+        self._lock = threading.RLock()
+
+    def add(self, channel: grpc.Channel) -> None:
+        """Closes `channel`, which nobody is subscribed to any more, in a moment."""
+        with self._lock:
+            self._channels.append(channel)
+            if not self._running:
+                self._running = True
+                try:
+                    threading.Thread(target=self._run, name="dubbo-mesh-closing").start()
+                except RuntimeError:  # the interpreter is ending, or has no threads left
+                    self._running = False
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(_TURN)
+            with self._lock:
+                ended = [channel for channel in self._channels if not _is_watched(channel)]
+                self._channels = [channel for channel in self._channels if channel not in ended]
+                self._running = bool(self._channels)
+                running = self._running
+            for channel in ended:
+                channel.close()
+            if not running:
+                return
+
+
+_TURN = 0.25
+"""Seconds; grpc's watching thread looks every 0.2 s whether somebody is still subscribed."""
+
+
+def _is_watched(channel: Any) -> bool:
+    # Where a release of grpc has no such attribute, the turn that was waited must be enough.
+    return bool(getattr(getattr(channel, "_connectivity_state", None), "polling", False))
 
 
 class Lease:
@@ -84,13 +130,14 @@ def _do_nothing(_: object) -> None:
 
 
 _watches: dict[Hashable, _Watch] = {}
+_closing = _Closing()
 _lock = threading.RLock()  # the garbage collector may drop a share in any thread, at any time
 
 
 def _start_anew() -> None:
-    """A child process does not have the threads of its parent, nor their hold on the lock."""
-    global _lock
-    _lock = threading.RLock()
+    """A child process has none of its parent's threads, and nobody who would release their locks."""
+    global _lock, _closing
+    _lock, _closing = threading.RLock(), _Closing()
     _watches.clear()
 
 
