@@ -62,17 +62,17 @@ def assert_greeted(seen: Seen) -> None:
 
 def test_a_constructor_of_its_own() -> None:
     make: Any = TenantStub  # pyright checks calls against Stub.__new__ too
-    with on_threads(Provider()) as address, make("acme", 3, where=address) as stub:
+    with on_threads(Provider()) as provider, make("acme", 3, where=provider) as stub:
         assert_greeted(stub.greet())
 
 
 def test_an_async_constructor_of_its_own() -> None:
-    async def run() -> Seen:
-        async with TenantAsyncStub("acme", 3, where=address) as stub:
+    async def run(where: str) -> Seen:
+        async with TenantAsyncStub("acme", 3, where=where) as stub:
             return await stub.greet()
 
-    with on_threads(Provider()) as address:
-        assert_greeted(asyncio.run(run()))
+    with on_threads(Provider()) as provider:
+        assert_greeted(asyncio.run(run(provider)))
 
 
 class GreetingStub(EchoStub):
@@ -80,7 +80,7 @@ class GreetingStub(EchoStub):
         return self.unary(StringValue(), timeout=5)
 
 
-class BothStub(EchoStub, OtherStub):
+class BothStub(EchoStub, OtherStub):  # pyright: ignore[reportGeneralTypeIssues]  # two twins
     pass
 
 
@@ -162,7 +162,7 @@ def test_rpcs_of_the_same_name_are_refused() -> None:
             "test.Copy", dubbo_mesh.Method("/test.Copy/unary", StringValue, StringValue), app="copy"
         )
 
-    class CollidingStub(EchoStub, CopyStub):
+    class CollidingStub(EchoStub, CopyStub):  # pyright: ignore[reportGeneralTypeIssues]  # the same
         pass
 
     with pytest.raises(TypeError, match=r"CollidingStub: test\.Echo and test\.Copy both have an rpc 'unary'"):
@@ -179,13 +179,13 @@ def test_services_in_different_places_need_a_target(make: Any, monkeypatch: pyte
 
 
 def test_services_in_the_same_place_need_none(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    class TogetherStub(EchoStub, OtherStub):
+    class TogetherStub(EchoStub, OtherStub):  # pyright: ignore[reportGeneralTypeIssues]  # the same
         """Its second service moved to where the first is."""
 
     class MovedStub(OtherStub):
         __mesh__ = dubbo_mesh.Service("test.Other", *OTHER.methods.values(), app="echo", port=50051)
 
-    class MovedTogetherStub(EchoStub, MovedStub):
+    class MovedTogetherStub(EchoStub, MovedStub):  # pyright: ignore[reportGeneralTypeIssues]  # the same
         pass
 
     monkeypatch.setenv("POD_NAMESPACE", "default")

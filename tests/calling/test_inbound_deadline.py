@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -14,8 +15,10 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
+from dubbo_mesh._context.request import Serving, serving
+from tests.calling import ways
 from tests.calling.chain import KINDS, SHAPES, front, on_threads, seen_through
-from tests.calling.echo import EchoAsyncStub, EchoStub
+from tests.calling.echo import EchoAsyncStub, EchoServicer, EchoStub
 from tests.calling.mesh import Provider, Seen
 
 TIMEOUT_HEADER = "x-envoy-upstream-rq-timeout-ms"
@@ -125,6 +128,113 @@ def test_ignoring_outlasts_a_yield_in_a_streaming_handler(back: str) -> None:
         remaining = [Seen.of(each).remaining for each in stub.serverStream(StringValue(), timeout=5)]
     assert remaining[:2] == [None, None]
     assert remaining[2] is not None
+
+
+CALLS = 60
+
+
+class Counting(EchoServicer):
+    """Counts what it runs."""
+
+    def __init__(self) -> None:
+        self.ran = 0
+
+    def unary(self, request: StringValue, context: grpc.ServicerContext) -> StringValue:
+        self.ran += 1
+        return request
+
+    def serverStream(self, request: StringValue, context: grpc.ServicerContext) -> Iterator[StringValue]:
+        self.ran += 1
+        yield request
+
+    def clientStream(
+        self, request_iterator: Iterator[StringValue], context: grpc.ServicerContext
+    ) -> StringValue:
+        self.ran += 1
+        return StringValue()
+
+    def bidi(
+        self, request_iterator: Iterator[StringValue], context: grpc.ServicerContext
+    ) -> Iterator[StringValue]:
+        self.ran += 1
+        yield StringValue()
+
+
+def one() -> Iterator[StringValue]:
+    yield StringValue()
+
+
+LATE_CALLS: dict[str, Callable[[EchoStub], Any]] = {
+    "unary": lambda stub: stub.unary(StringValue()),
+    "with_call": lambda stub: stub.unary.with_call(StringValue(), timeout=5),
+    "future": lambda stub: stub.unary.future(StringValue()).result(),
+    "stream": lambda stub: list(stub.serverStream(StringValue(), timeout=5)),
+    "client stream": lambda stub: stub.clientStream(one()),
+    "bidi": lambda stub: list(stub.bidi(one())),
+}
+
+
+async def _responses(call: Any) -> list[Any]:
+    return [each async for each in call]
+
+
+ASYNC_LATE_CALLS: dict[str, Callable[[EchoAsyncStub], Awaitable[Any]]] = {
+    "unary": lambda stub: stub.unary(StringValue()),
+    "stream": lambda stub: _responses(stub.serverStream(StringValue(), timeout=5)),
+    "client stream": lambda stub: stub.clientStream(one()),
+    "bidi": lambda stub: _responses(stub.bidi(one())),
+}
+
+
+@contextmanager
+def expired() -> Generator[None]:
+    """As in a handler whose request's deadline has passed."""
+
+    class Request:
+        def invocation_metadata(self) -> tuple[()]:
+            return ()
+
+        def time_remaining(self) -> float:
+            return 0.0
+
+    before = serving.set(Serving(Request()))
+    try:
+        yield
+    finally:
+        serving.reset(before)
+
+
+@pytest.mark.parametrize("shape", LATE_CALLS)
+def test_a_call_after_the_deadline_is_not_sent(shape: str) -> None:
+    counting = Counting()
+    with on_threads(counting) as address, EchoStub(target=address) as stub:
+        stub.unary(StringValue())  # connected: what is sent arrives
+        with expired():
+            for _ in range(CALLS):
+                with pytest.raises(grpc.RpcError) as raised:
+                    LATE_CALLS[shape](stub)
+                assert ways.ending_of(raised.value)[0] is grpc.StatusCode.DEADLINE_EXCEEDED
+        stub.unary(StringValue())
+    assert counting.ran == 2
+
+
+@pytest.mark.parametrize("shape", ASYNC_LATE_CALLS)
+def test_an_async_call_after_the_deadline_is_not_sent(shape: str) -> None:
+    counting = Counting()
+
+    async def run() -> None:
+        async with EchoAsyncStub(target=address) as stub:
+            await stub.unary(StringValue())
+            with expired():
+                for _ in range(CALLS):
+                    with pytest.raises(grpc.aio.AioRpcError) as raised:
+                        await ASYNC_LATE_CALLS[shape](stub)
+                    assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            await stub.unary(StringValue())
+
+    with on_threads(counting) as address:
+        asyncio.run(run())
+    assert counting.ran == 2
 
 
 def test_after_the_deadline_calls_fail_at_once(back: str) -> None:

@@ -251,8 +251,10 @@ class SettingTimeout(
         metadata = [*(client_call_details.metadata or ()), ("mine", "1")]
         return continuation(client_call_details._replace(timeout=self.timeout, metadata=metadata), request)
 
-    intercept_unary_unary = intercept_unary_stream = _set
-    intercept_stream_unary = intercept_stream_stream = _set
+    intercept_unary_unary: Any = _set
+    intercept_unary_stream: Any = _set
+    intercept_stream_unary: Any = _set
+    intercept_stream_stream: Any = _set
 
 
 class AsyncSettingTimeout(grpc.aio.UnaryUnaryClientInterceptor):
