@@ -36,25 +36,18 @@ COMMAND = f"{RUNTIME}.__main__"
 THIRD_PARTIES = {"google", "grpc", "typing_extensions"}
 """What the runtime depends on: protobuf, grpcio, and what grpcio itself depends on."""
 
-OPTIONAL_IMPORTS: set[tuple[str, str]] = {
+OPTIONAL_IMPORTS = {
     # The extra `reflection` installs it; a server asks for it by `reflection=True`.
     (f"{RUNTIME}._serving.reflection", "grpc_reflection.v1alpha"),
 }
 
-ASYNC_TWINS_IMPORTED_ELSEWHERE = {
-    # One function adds sync and async servicers; the base class tells it which of them it was given.
+TWINS_IN_SHARED_CODE = {
+    # One function adds servicers of either kind. The base class tells which of them it was given.
     (f"{RUNTIME}._serving.registration", f"{RUNTIME}._serving.aio_servicer"),
-    # One function registers the health service on servers of either kind, and loads the twin it needs.
-    (f"{RUNTIME}._health.registration", f"{RUNTIME}._health.aio_service"),
-    # The table of handlers serves servers of either kind, and loads the layer that it needs.
-    (f"{RUNTIME}._serving.handlers", f"{RUNTIME}._serving.aio_outermost"),
-}
-
-TWINS_IMPORTED_BY_SHARED_CODE: set[tuple[str, str]] = {
-    # As above.
-    (f"{RUNTIME}._serving.registration", f"{RUNTIME}._serving.aio_servicer"),
+    # One function registers the health service on servers of either kind, and loads the twin that it needs.
     (f"{RUNTIME}._health.registration", f"{RUNTIME}._health.aio_service"),
     (f"{RUNTIME}._health.registration", f"{RUNTIME}._health.service"),
+    # The table of handlers is for servers of either kind, and loads the layer that it needs.
     (f"{RUNTIME}._serving.handlers", f"{RUNTIME}._serving.aio_outermost"),
     (f"{RUNTIME}._serving.handlers", f"{RUNTIME}._serving.outermost"),
     # Servers of either kind talk to their sidecar on a thread, which may block as no event loop may.
@@ -62,10 +55,7 @@ TWINS_IMPORTED_BY_SHARED_CODE: set[tuple[str, str]] = {
     (f"{RUNTIME}._serving.process", f"{RUNTIME}._sidecar.admin"),
     (f"{RUNTIME}._serving.options", f"{RUNTIME}._sidecar.admin"),
 }
-
-# Violations that remain to be mended; the lists end up empty.
-NOT_YET_DOWNWARD: set[tuple[str, str]] = set()
-NOT_YET_FREE_OF_TWINS: set[tuple[str, str]] = set()
+"""Where code that both twins share imports one of them nevertheless; each with its reason."""
 
 
 def is_face(module: str) -> bool:
@@ -135,14 +125,17 @@ def beyond_the_contract(found: Iterable[Import]) -> Iterator[Import]:
             yield each
 
 
-def stated(violations: Iterable[Import], *allowed: set[tuple[str, str]]) -> list[str]:
-    """The violations, for people, without those that are allowed."""
-    known = set[tuple[str, str]]().union(*allowed)
-    return [
-        f"{each.importer}, line {each.line}, imports {each.imported}"
-        for each in violations
-        if (each.importer, each.imported) not in known
+def unexpected(violations: Iterable[Import], expected: Iterable[tuple[str, str]] = ()) -> list[str]:
+    """The violations that are not expected, and the expected ones that are no more: their entry has to go."""
+    found = {(each.importer, each.imported): each for each in violations}
+    expected = set(expected)
+    new = [
+        f"{importer}, line {each.line}, imports {imported}"
+        for (importer, imported), each in found.items()
+        if (importer, imported) not in expected
     ]
+    gone = [f"{importer} no longer imports {imported}" for importer, imported in expected - set(found)]
+    return [*new, *gone]
 
 
 @pytest.fixture(scope="module")
@@ -170,29 +163,29 @@ class TestTheTable:
 
 class TestTheRuntime:
     def test_imports_downward_only(self, found: list[Import]) -> None:
-        assert stated(upward(found), NOT_YET_DOWNWARD) == []
+        assert unexpected(upward(found)) == []
 
     def test_keeps_async_twins_to_asyncio(self, found: list[Import]) -> None:
-        assert stated(stray_async(found), ASYNC_TWINS_IMPORTED_ELSEWHERE) == []
+        expected = [pair for pair in TWINS_IN_SHARED_CODE if is_async_twin(pair[1])]
+        assert unexpected(stray_async(found), expected) == []
 
     def test_decides_in_code_that_knows_neither_twin(
         self, found: list[Import], runtime: dict[str, Path]
     ) -> None:
-        violations = twins_in_shared_code(found, runtime)
-        assert stated(violations, TWINS_IMPORTED_BY_SHARED_CODE, NOT_YET_FREE_OF_TWINS) == []
+        assert unexpected(twins_in_shared_code(found, runtime), TWINS_IN_SHARED_CODE) == []
 
     def test_depends_on_grpcio_and_protobuf_only(self, found: list[Import]) -> None:
-        assert stated(foreign(found), OPTIONAL_IMPORTS) == []
+        assert unexpected(foreign(found), OPTIONAL_IMPORTS) == []
 
 
 def test_the_plugin_imports_public_names_and_the_contract_only() -> None:
     found = imports_of(modules(ROOT, PLUGIN))
     assert any(each.imported.startswith(f"{RUNTIME}._contract") for each in found)
-    assert stated(beyond_the_contract(found)) == []
+    assert unexpected(beyond_the_contract(found)) == []
 
 
 class TestWhatIsPlanted:
-    """A check that finds nothing must be one that would."""
+    """A check that finds nothing has to be one that would."""
 
     WAYS = (
         "from .._serving.workers import Workers",
@@ -251,3 +244,13 @@ class TestWhatIsPlanted:
         path.write_text("import dubbo_mesh.v1\nfrom dubbo_mesh._calling import plan")
         planted = imports_of(modules(tmp_path, PLUGIN))
         assert [each.imported for each in beyond_the_contract(planted)] == ["dubbo_mesh._calling"]
+
+    def test_what_is_expected_and_gone(self, tmp_path: Path) -> None:
+        pair = ("dubbo_mesh._serving.core", "dubbo_mesh._serving.server")
+        planted = self.plant(tmp_path, "_serving/core", "from .server import Server")
+        names = modules(tmp_path, RUNTIME)
+        assert unexpected(twins_in_shared_code(planted, names), [pair]) == []
+        mended = self.plant(tmp_path, "_serving/core", "")
+        assert unexpected(twins_in_shared_code(mended, names), [pair]) == [
+            "dubbo_mesh._serving.core no longer imports dubbo_mesh._serving.server"
+        ]

@@ -53,7 +53,6 @@ def ping(call: PingingCall) -> None:
         call.ping(number)
 
 
-@pytest.mark.xfail(reason="servers do not yet set grpc.http2.max_ping_strikes", strict=False)
 def test_a_call_is_kept_while_its_connection_is_pinged(serve: Callable[..., Running], kind: Kind) -> None:
     servicer = Silent() if kind == "sync" else AsyncSilent()
     address = f"127.0.0.1:{serve(servicer).port}"
