@@ -12,8 +12,9 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 import localmesh
-from dubbo_mesh import EnvoyHeaders
+from dubbo_mesh import EnvoyHeaders, Target
 from tests.calling import ways
+from tests.calling.echo import EchoStub
 from tests.calling.mesh import ROUTE_TIMEOUT, Bench, Seen
 from tests.calling.ways import Ending
 
@@ -174,6 +175,18 @@ class TestEnvoyEnforcesTheDeadline:
         code, details = end(bench, way, "begin hang", app="early", sidecar=bench.strict, timeout=0.3)
         assert code is grpc.StatusCode.DEADLINE_EXCEEDED
         assert "Deadline Exceeded" in str(details)
+
+    def test_in_a_stream_that_is_read_in_one_thread(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("dubbo_mesh._calling.deadline._TOLERANCE", 0.2)
+        monkeypatch.setenv("DUBBO_MESH_EGRESS", bench.strict.egress)
+        with EchoStub(target=Target("early", port=50051), single_threaded_streams=True) as stub:
+            call: Any = stub.serverStream(StringValue(value="begin hang"), timeout=0.3)
+            with pytest.raises(grpc.RpcError) as raised:
+                list(call)
+            assert raised.value is call
+            assert call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
     @pytest.mark.parametrize("way", ["call", "await", "iterator", "async for"])
     def test_a_routes_own_shorter_timeout_stays_what_it_is(self, bench: Bench, way: str) -> None:

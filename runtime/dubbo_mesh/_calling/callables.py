@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -134,6 +135,30 @@ class UnaryStream(UnaryStreamMultiCallable[Request, Response]):
         started = monotonic()
         call = self._inner(request, timeout=timeout, metadata=headers, **more)
         return call if timeout is None else _with_deadline(call, started + timeout)
+
+
+class KeepingUnaryStream(UnaryStream[Request, Response]):
+    """One whose calls keep their stub's own channel open.
+
+    Those of grpc's do by themselves, except those that are read in a single thread.
+    """
+
+    def __init__(
+        self,
+        inner: grpc.UnaryStreamMultiCallable[Request, Response],
+        plan: CallPlan | AnnouncingPlan,
+        owned: grpc.Channel,
+    ) -> None:
+        super().__init__(inner, plan)
+        self._owned = owned
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """As of `UnaryStream`."""
+        call: Any = super().__call__(*args, **kwargs)
+        # What an interceptor returns in its place may be anything.
+        with suppress(AttributeError):
+            call._dubbo_mesh_channel = self._owned
+        return call
 
 
 class StreamUnary(StreamUnaryMultiCallable[Request, Response]):

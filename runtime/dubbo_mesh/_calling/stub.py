@@ -14,7 +14,7 @@ from .._contract.envoy_headers import EnvoyHeaders
 from .._contract.service import Service
 from .._contract.target import Target
 from .binding import bind, check_channel, defining_classes, services_of, target_of
-from .callables import SHAPES
+from .callables import SHAPES, KeepingUnaryStream
 from .channels import open_channel
 from .interceptor import ClientInterceptor
 
@@ -83,8 +83,12 @@ class SyncStub:
             )
         self.__owned = owned
         for rpc in bind(services, channel, envoy, environment):
+            if owned is not None and single_threaded_streams and rpc.shape == (False, True):
+                call: Any = KeepingUnaryStream(rpc.inner, rpc.plan, owned)
+            else:
+                call = SHAPES[rpc.shape](rpc.inner, rpc.plan)
             # Past __setattr__, since a deprecated rpc is a property of the class.
-            self.__dict__[rpc.method.attribute] = SHAPES[rpc.shape](rpc.inner, rpc.plan)
+            self.__dict__[rpc.method.attribute] = call
 
     def __enter__(self) -> Self:
         return self
