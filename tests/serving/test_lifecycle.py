@@ -142,7 +142,7 @@ def test_only_a_sign_of_a_sidecar_is_waited_for(make: Serve, monkeypatch: pytest
 
 
 def plan(running: Running) -> Any:
-    return running.server._life.plan
+    return running.server._life.parts.plan
 
 
 def test_the_environment_speaks_unless_an_argument_does(make: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

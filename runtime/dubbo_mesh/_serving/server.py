@@ -20,6 +20,7 @@ from .handlers import Handlers, own
 from .lifecycle import Lifecycle
 from .listening import Listening, channel_arguments
 from .options import DEFAULT_GRACE, ServerOptions, meant_by, plan_of
+from .parts import Parts, Stoppable
 from .process import process
 from .registration import add_servicer, services_of
 from .traffic import Traffic
@@ -158,7 +159,8 @@ class Server(grpc.Server):
             self._server, address=address, port=port, credentials=credentials, options=options
         )
         core = _Core(self, self._server, workers, on_start, on_drain)
-        self._life = Lifecycle(plan, board, traffic, core, self._listening, reflection=reflection)
+        parts = Parts(plan, board, traffic, core, self._listening, reflection=reflection)
+        self._life = Lifecycle(parts)
         for servicer, service in services:
             add_servicer(servicer, self, service)
 
@@ -255,7 +257,7 @@ class Server(grpc.Server):
         Returns:
             None if there is no such service on this server.
         """
-        return self._life.board.is_serving(meant_by(service))
+        return self._life.parts.board.is_serving(meant_by(service))
 
     def set_serving(self, service: object, serving: bool) -> None:
         """Takes a service out while others serve, or back in.
@@ -267,7 +269,7 @@ class Server(grpc.Server):
         Raises:
             KeyError: there is no such service on this server.
         """
-        self._life.board.set_serving(meant_by(service), serving)
+        self._life.parts.board.set_serving(meant_by(service), serving)
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """As `grpc.Server` has it."""
@@ -346,7 +348,7 @@ class _Core:
     async def run_blocking(self, work: Callable[[], None]) -> None:
         work()
 
-    async def wait_stopped(self, life: Lifecycle) -> None:
+    async def wait_stopped(self, life: Stoppable) -> None:
         life.stopped.wait()
 
     async def run_on_start(self) -> None:
