@@ -99,6 +99,9 @@ def error_status(
     their full-width forms, U+FF05 and U+FF0B: they read the same, and `unicodedata.normalize("NFKC", text)`
     restores them. Put what programs are to read into the details, which are sent as they are.
 
+    The message is sent twice, and all of it together must stay below 8 KiB: gRPC's clients turn an error with
+    larger metadata into RESOURCE_EXHAUSTED.
+
     Args:
         code: the status code, other than OK.
         message: the error message.
@@ -115,6 +118,7 @@ def error_status(
     """
     if code is grpc.StatusCode.OK:
         raise ValueError("code must not be OK: an error has another status")
+    message = message.encode("utf-8", "replace").decode()  # a lone surrogate must not hide the error
     if not verbatim:
         message = message.translate(_FULL_WIDTH)
     status = _STATUS_TYPE(code=code.value[0], message=message)
