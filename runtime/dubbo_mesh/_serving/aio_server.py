@@ -215,8 +215,8 @@ class Server(grpc.aio.Server):
         """Whether `service` takes calls, as health checks are told.
 
         Args:
-            service: its full name or Dubbo service key, its `dubbo_mesh.Service`, or a generated class; ""
-                for the whole server.
+            service: its `dubbo_mesh.Service`, a generated class, or its Dubbo service key: one version and group
+                of a service. Its full name means all of them, of which one has to serve; "" the whole server.
 
         Returns:
             None if there is no such service on this server.
