@@ -166,6 +166,7 @@ def test_the_environment_speaks_unless_an_argument_does(make: Serve, monkeypatch
         {"quiet": float("nan")},
         {"sidecar_timeout": -1},
         {"probes": "22222"},
+        {"probes": "a..b:22222"},
         {"sidecar": "here"},
     ],
     ids=str,

@@ -12,6 +12,7 @@ import grpc
 from .._addressing.environment import Environment
 from .._contract.errors import ConfigurationError
 from .._contract.service import Service
+from .._contract.validation import check_host_port
 from .._health.checks import HealthCheck, health_checks_of
 from .._sidecar.admin import Sidecar
 
@@ -147,10 +148,10 @@ def _sidecar_of(
 def _probes_address(given: str | None) -> str | None:
     if given is None or given == _OFF:
         return None
-    host, colon, port = given.rpartition(":")
-    if not (host and colon and port.isascii() and port.isdigit() and int(port) < 65536):
-        raise ConfigurationError(f"probes: {given!r} must be off or of the form host:port")
-    return given
+    try:
+        return check_host_port("probes:", given, any_port=True)
+    except ValueError as error:
+        raise ConfigurationError(f"{error} (or give off)") from None
 
 
 def meant_by(service: object) -> str | Service:
