@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import Context, copy_context
@@ -23,14 +24,20 @@ from dubbo_mesh._context.request import Serving, serving
 
 PATH = "/bench.Echo/call"
 PLAIN_PATH = "/bench.Plain/call"
-ECHO = dubbo_mesh.Service("bench.Echo", dubbo_mesh.Method(PATH, StringValue, StringValue), app="echo")
+STREAM_PATH = "/bench.Echo/stream"
+ECHO = dubbo_mesh.Service(
+    "bench.Echo",
+    dubbo_mesh.Method(PATH, StringValue, StringValue),
+    dubbo_mesh.Method(STREAM_PATH, StringValue, StringValue, server_streaming=True),
+    app="echo",
+)
 MESSAGE = StringValue(value="hello")
 
 SIX_HEADERS = dubbo_mesh.EnvoyHeaders(
     timeout=5,
     per_try_timeout=1,
     max_retries=2,
-    retry_on=("connect-failure", "refused-stream"),
+    retry_on=("reset", "refused-stream"),
     retry_grpc_on=("unavailable",),
     upstream_alt_stat_name="bench",
 )
@@ -45,6 +52,8 @@ TRACING = (
 
 CALLS = 64  # one after the other, or at once
 ROUNDS = 600
+MESSAGES = 2000  # of a stream
+ROUNDS_OF_STREAMS = 30
 SERVERS = 12
 ROUNDS_OF_A_SERVER = 20
 
@@ -52,11 +61,13 @@ ROUNDS_OF_A_SERVER = 20
 class EchoStub(dubbo_mesh.Stub["EchoAsyncStub"]):
     __mesh__ = ECHO
     call: dubbo_mesh.UnaryUnary[StringValue, StringValue]
+    stream: dubbo_mesh.UnaryStream[StringValue, StringValue]
 
 
 class EchoAsyncStub(dubbo_mesh.aio.Stub, twin=EchoStub):
     __mesh__ = ECHO
     call: dubbo_mesh.aio.UnaryUnary[StringValue, StringValue]
+    stream: dubbo_mesh.aio.UnaryStream[StringValue, StringValue]
 
 
 class Echo(dubbo_mesh.Servicer):
@@ -65,12 +76,21 @@ class Echo(dubbo_mesh.Servicer):
     def call(self, request: StringValue, context: grpc.ServicerContext) -> StringValue:
         return request
 
+    def stream(self, request: StringValue, context: grpc.ServicerContext) -> Iterator[StringValue]:
+        return itertools.repeat(request, MESSAGES)
+
 
 class AsyncEcho(dubbo_mesh.aio.Servicer):
     __mesh__ = ECHO
 
     async def call(self, request: StringValue, context: dubbo_mesh.aio.ServicerContext) -> StringValue:
         return request
+
+    async def stream(
+        self, request: StringValue, context: dubbo_mesh.aio.ServicerContext
+    ) -> AsyncIterator[StringValue]:
+        for _ in range(MESSAGES):
+            yield request
 
 
 class Inbound:
@@ -278,6 +298,56 @@ def clients(
     ]
 
 
+def plain_stream(channel: Any) -> Any:
+    return channel.unary_stream(
+        STREAM_PATH, StringValue.SerializeToString, StringValue.FromString, _registered_method=True
+    )
+
+
+def reading(call: Callable[..., Any]) -> Run:
+    def run() -> None:
+        for _ in call(MESSAGE, timeout=60):
+            pass
+
+    return run
+
+
+def reading_async(call: Callable[..., Any]) -> Run:
+    async def run() -> None:
+        async for _ in call(MESSAGE, timeout=60):
+            pass
+
+    return run
+
+
+async def measure_streams(address: str) -> list[Row]:
+    """CPU that a client takes for each message of a server stream, in calls with a deadline."""
+    with (
+        grpc.insecure_channel(address) as channel,
+        EchoStub(target=address, single_threaded_streams=True) as single,
+    ):
+        plain = reading(plain_stream(channel))
+        again, ours = reading(plain_stream(channel)), reading(EchoStub(channel).stream)
+        compared = [
+            Comparison("(sync stream, a message, plain against plain)", plain, again),
+            Comparison("sync stream, a message", plain, ours, 1.02),
+            Comparison("sync stream, a message, single_threaded_streams", plain, reading(single.stream)),
+        ]
+        return await compare(compared, ROUNDS_OF_STREAMS, 1e6 / MESSAGES, "µs")
+
+
+async def measure_async_streams(address: str) -> list[Row]:
+    """The same, for asyncio."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        plain = reading_async(plain_stream(channel))
+        again, ours = reading_async(plain_stream(channel)), reading_async(EchoAsyncStub(channel).stream)
+        compared = [
+            Comparison("(aio stream, a message, plain against plain)", plain, again),
+            Comparison("aio stream, a message", plain, ours, 1.02),
+        ]
+        return await compare(compared, ROUNDS_OF_STREAMS, 1e6 / MESSAGES, "µs")
+
+
 async def measure_sync(address: str) -> list[Row]:
     with grpc.insecure_channel(address) as channel:
         intercepted = grpc.intercept_channel(channel, AddsMetadata())
@@ -329,6 +399,8 @@ def measure() -> Iterator[Row]:
     with provider("sync") as (address, _):
         yield from asyncio.run(measure_sync(address))
         yield from asyncio.run(measure_async(address))
+        yield from asyncio.run(measure_streams(address))
+        yield from asyncio.run(measure_async_streams(address))
     yield from asyncio.run(measure_server("sync"))
     yield from asyncio.run(measure_server("aio"))
     yield measure_interceptor()
