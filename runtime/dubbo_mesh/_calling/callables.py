@@ -62,7 +62,7 @@ class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
         more = given(credentials, wait_for_ready, compression)
         started = monotonic()
         try:
-            return self._inner(request, timeout=timeout, metadata=headers, **more)
+            return self._inner(request, timeout, headers, **more)
         except grpc.RpcError as error:
             if timeout is not None:
                 correct_error(error, started + timeout)
@@ -84,7 +84,7 @@ class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
         more = given(credentials, wait_for_ready, compression)
         started = monotonic()
         try:
-            return self._inner.with_call(request, timeout=timeout, metadata=headers, **more)
+            return self._inner.with_call(request, timeout, headers, **more)
         except grpc.RpcError as error:
             if timeout is not None:
                 correct_error(error, started + timeout)
@@ -105,7 +105,7 @@ class UnaryUnary(UnaryUnaryMultiCallable[Request, Response]):
         timeout, headers = self._resolve(timeout, metadata, envoy)
         more = given(credentials, wait_for_ready, compression)
         started = monotonic()
-        call = self._inner.future(request, timeout=timeout, metadata=headers, **more)
+        call = self._inner.future(request, timeout, headers, **more)
         return call if timeout is None else _with_deadline(call, started + timeout)
 
 
@@ -133,7 +133,7 @@ class UnaryStream(UnaryStreamMultiCallable[Request, Response]):
         timeout, headers = self._resolve(timeout, metadata, envoy)
         more = given(credentials, wait_for_ready, compression)
         started = monotonic()
-        call = self._inner(request, timeout=timeout, metadata=headers, **more)
+        call = self._inner(request, timeout, headers, **more)
         return call if timeout is None else _with_deadline(call, started + timeout)
 
 
@@ -186,7 +186,7 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
         more = given(credentials, wait_for_ready, compression)
         started = monotonic()
         try:
-            return self._inner(request_iterator, timeout=timeout, metadata=headers, **more)
+            return self._inner(request_iterator, timeout, headers, **more)
         except grpc.RpcError as error:
             if timeout is not None:
                 correct_error(error, started + timeout)
@@ -208,7 +208,7 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
         more = given(credentials, wait_for_ready, compression)
         started = monotonic()
         try:
-            return self._inner.with_call(request_iterator, timeout=timeout, metadata=headers, **more)
+            return self._inner.with_call(request_iterator, timeout, headers, **more)
         except grpc.RpcError as error:
             if timeout is not None:
                 correct_error(error, started + timeout)
@@ -229,7 +229,7 @@ class StreamUnary(StreamUnaryMultiCallable[Request, Response]):
         timeout, headers = self._resolve(timeout, metadata, envoy)
         more = given(credentials, wait_for_ready, compression)
         started = monotonic()
-        call = self._inner.future(request_iterator, timeout=timeout, metadata=headers, **more)
+        call = self._inner.future(request_iterator, timeout, headers, **more)
         return call if timeout is None else _with_deadline(call, started + timeout)
 
 
@@ -257,7 +257,7 @@ class StreamStream(StreamStreamMultiCallable[Request, Response]):
         timeout, headers = self._resolve(timeout, metadata, envoy)
         more = given(credentials, wait_for_ready, compression)
         started = monotonic()
-        call = self._inner(request_iterator, timeout=timeout, metadata=headers, **more)
+        call = self._inner(request_iterator, timeout, headers, **more)
         return call if timeout is None else _with_deadline(call, started + timeout)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import grpc
@@ -40,14 +39,15 @@ EXPIRED = -1.0
 With a timeout of 0 it would: most such calls reach the server and run.
 """
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NOTHING: dict[str, Any] = {}
+"""Not a `MappingProxyType`: `**` is several times as fast with a dict, and copies it."""
 
 
 def given(
     credentials: grpc.CallCredentials | None,
     wait_for_ready: bool | None,
     compression: grpc.Compression | None,
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     """The arguments that are set, as keyword arguments.
 
     Channels need not know them all: `grpc_testing`'s, for one, takes no `compression`.
