@@ -215,8 +215,9 @@ class Server(grpc.aio.Server):
         """Whether `service` takes calls, as health checks are told.
 
         Args:
-            service: its `dubbo_mesh.Service`, a generated class, or its Dubbo service key: one version and group
-                of a service. Its full name means all of them, of which one has to serve; "" the whole server.
+            service: a `dubbo_mesh.Service`, a generated class or a Dubbo service key, for one version and
+                group of a service; its full name for all of them, of which one has to serve; or "" for the
+                whole server.
 
         Returns:
             None if there is no such service on this server.
