@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 import grpc.aio
 
 from .._context.request import Serving, serving
+from .aio_contexts import LeavingContext, mark_response, mark_status
 from .answers import Refusal, answer_to, is_failure, is_ok, not_serving
 from .contexts import RecordingContext
-from .draining import LEAVING, marked
 from .foreign import refusing
 from .layer import Behavior, Handler, Layer, behavior_of, handler_of
 from .outermost import stream as sync_stream
@@ -279,52 +279,7 @@ async def _enter(traffic: Traffic, context: Any, *, exempt: bool) -> Any:
         await released.wait()
         if traffic.refused:
             raise not_serving()
-    return _LeavingContext(context) if traffic.leaving else context
-
-
-class _LeavingContext:
-    """Stands in for grpc.aio's context, and marks what is sent first: initial metadata, or a status alone."""
-
-    def __init__(self, context: Any) -> None:
-        self._context = context
-        self._silent = True
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._context, name)
-
-    async def send_initial_metadata(self, initial_metadata: Iterable[tuple[str, str | bytes]]) -> None:
-        await self._context.send_initial_metadata(marked(initial_metadata))
-        self._silent = False
-
-    async def write(self, message: Any) -> None:
-        if self._silent:
-            self._silent = False
-            await mark_response(self._context)
-        await self._context.write(message)
-
-    async def abort(
-        self, code: grpc.StatusCode, details: str = "", trailing_metadata: Iterable[Any] = ()
-    ) -> NoReturn:
-        trailing = trailing_metadata or self._context.trailing_metadata()
-        await self._context.abort(code, details, marked(trailing))
-        raise AssertionError("abort returned")
-
-    async def abort_with_status(self, status: Any) -> NoReturn:
-        await self.abort(status.code, status.details, status.trailing_metadata or ())
-
-
-grpc.aio.ServicerContext.register(_LeavingContext)
-
-
-async def mark_response(context: Any) -> None:
-    """Marks a response that has a message: in its initial metadata, unless they have been sent."""
-    with suppress(grpc.aio.BaseError):  # sent already, or the caller is gone
-        await context.send_initial_metadata((LEAVING,))
-
-
-def mark_status(context: Any) -> None:
-    """Marks a response that is a status alone. It stays one, since Envoy retries no others."""
-    context.set_trailing_metadata(marked(context.trailing_metadata()))
+    return LeavingContext(context) if traffic.leaving else context
 
 
 async def _end(traffic: Traffic, context: Any, error: BaseException, *, observed: bool = False) -> None:

@@ -1,8 +1,9 @@
-"""The contexts that a `dubbo_mesh` server passes to sync handlers."""
+"""The contexts that a `dubbo_mesh` server passes to sync handlers. `aio_contexts` is the twin."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import grpc
@@ -120,3 +121,14 @@ class RecordingContext:
 
 
 grpc.ServicerContext.register(RecordingContext)
+
+
+def mark_response(context: Any) -> None:
+    """Marks a response that has a message: in its initial metadata, unless they have been sent."""
+    with suppress(ValueError, grpc.RpcError, grpc.aio.BaseError):  # sent already, or the caller is gone
+        context.send_initial_metadata(())
+
+
+def mark_status(context: Any) -> None:
+    """Marks a response that is a status alone. It stays one, since Envoy retries no others."""
+    context.set_trailing_metadata(marked(context.trailing_metadata()))

@@ -11,12 +11,10 @@ from contextlib import suppress
 from typing import Any
 
 import grpc
-import grpc.aio
 
 from .._context.request import Serving, serving
 from .answers import Refusal, answer_to, is_failure, is_ok, not_serving
-from .contexts import RecordingContext, adopting
-from .draining import marked
+from .contexts import RecordingContext, adopting, mark_response, mark_status
 from .foreign import checked, refusing
 from .layer import Behavior, Handler, Layer, behavior_of, handler_of
 from .request_scope import close
@@ -252,17 +250,6 @@ def wait_until_serving(traffic: Traffic, context: Any) -> None:
     woken.wait()
     if traffic.held or traffic.refused:
         raise not_serving()
-
-
-def mark_response(context: Any) -> None:
-    """Marks a response that has a message: in its initial metadata, unless they have been sent."""
-    with suppress(ValueError, grpc.RpcError, grpc.aio.BaseError):  # sent already, or the caller is gone
-        context.send_initial_metadata(())
-
-
-def mark_status(context: Any) -> None:
-    """Marks a response that is a status alone. It stays one, since Envoy retries no others."""
-    context.set_trailing_metadata(marked(context.trailing_metadata()))
 
 
 def end(traffic: Traffic, context: Any, error: BaseException) -> None:
