@@ -21,6 +21,8 @@ from .states import Event, State, next_state
 
 _log = logging.getLogger(__name__)
 
+_LEAVING = (State.DRAINING, State.STOPPING, State.STOPPED)
+
 
 class Lifecycle:
     """One server's life. Its methods may be called on any thread.
@@ -57,7 +59,7 @@ class Lifecycle:
     @property
     def leaving(self) -> bool:
         """Whether the server has begun to go down."""
-        return self.state in (State.DRAINING, State.STOPPING, State.STOPPED)
+        return self.state in _LEAVING
 
     def is_starting(self) -> bool:
         """Whether a start is under way, even one that has been overtaken by a stop."""
@@ -184,8 +186,11 @@ class Lifecycle:
 
     def move(self, event: Event) -> bool:
         """Changes the state, with the lock held; returns whether it has changed."""
-        before, self.state = self.state, next_state(self.state, event)
-        return self.state is not before
+        before, after = self.state, next_state(self.state, event)
+        if after in _LEAVING:  # first, so that responses are marked once `draining` is true
+            self.parts.traffic.leaving = True
+        self.state = after
+        return after is not before
 
     def _start_thread(self) -> None:
         threading.Thread(target=self._await_the_end, name="dubbo-mesh-life", daemon=True).start()
