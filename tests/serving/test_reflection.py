@@ -21,6 +21,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 import dubbo_mesh
+import localmesh
 from dubbo_mesh._health.board import HEALTH
 from tests.serving.conftest import Kind, LoopThread, Running
 from tests.serving.providers import Provider
@@ -41,6 +42,7 @@ service Probe {{
 """
 MESH = """
 import dubbo_mesh
+import localmesh
 from google.protobuf.wrappers_pb2 import StringValue
 
 class ProbeServicer(dubbo_mesh.Servicer):
@@ -99,7 +101,10 @@ def test_buf_lists_and_calls_all_there_is(make: Serve, package: str, version: st
     assert buf(running, f"/{package}.Probe/Look", "-d", '"seen"', *reflect).strip() == '"seen"'
 
 
-def test_open_calls_of_tools_do_not_hold_threads_of_handlers(loop: LoopThread, kind: Kind) -> None:
+def test_open_calls_of_tools_do_not_hold_threads_of_handlers(
+    loop: LoopThread, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dubbo_mesh._serving.reflection._IDLE_TIMEOUT", 0.1)
     running = Running(kind, loop if kind == "aio" else None, Provider(), max_workers=2, reflection=True)
     running.start()
     stub: Any = reflection_pb2_grpc.ServerReflectionStub(running.channel())
@@ -116,7 +121,13 @@ def test_open_calls_of_tools_do_not_hold_threads_of_handlers(loop: LoopThread, k
     over.set()
     for call in calls:
         assert list(call) == []
+    localmesh.wait_until(lambda: reflection_threads() == [], what="no thread of reflection is left")
     running.close()
+
+
+def reflection_threads() -> list[str]:
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("dubbo-mesh-reflection")]
 
 
 def test_a_file_in_a_pool_of_its_own_is_described_too(make: Serve) -> None:

@@ -38,6 +38,7 @@ _V1ALPHA = "grpc.reflection.v1alpha"
 _V1 = "grpc.reflection.v1"
 
 _THREADS = 16  # started as needed; each open call of a tool holds one
+_IDLE_TIMEOUT = 3.0  # seconds; tools are rare
 
 
 def reflect(server: grpc.Server | grpc.aio.Server, board: Board) -> None:
@@ -66,7 +67,9 @@ def reflect(server: grpc.Server | grpc.aio.Server, board: Board) -> None:
         servicer: Any = reflection.ReflectionServicer(names, pool=cast("DescriptorPool", pools))
         behavior = functools.partial(servicer.ServerReflectionInfo)
         # Threads of its own: a tool keeps its call open, and a server's threads are for its handlers.
-        vars(behavior)["experimental_thread_pool"] = Workers("dubbo-mesh-reflection", _THREADS)
+        vars(behavior)["experimental_thread_pool"] = Workers(
+            "dubbo-mesh-reflection", _THREADS, idle_timeout=_IDLE_TIMEOUT
+        )
     handler: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(
         behavior,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
