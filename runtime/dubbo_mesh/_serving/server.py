@@ -120,8 +120,9 @@ class Server(grpc.Server):
             grace: seconds that running calls then get to end. Kubernetes kills a pod 30 s after SIGTERM
                 (`terminationGracePeriodSeconds`): `drain + grace` should be less.
             reflection: whether to serve gRPC reflection (needs the extra `dubbo-mesh[reflection]`).
-            strict_routing: whether a call has to ask for exactly the version and group of a servicer. By
-                default one that asks for none is served too, and a servicer that declares none serves all.
+            strict_routing: whether a call must ask for exactly a servicer's version and group. Otherwise a
+                servicer answers what does not contradict its own, and a call that asks for neither gets the
+                servicer without, or the only one.
 
         Raises:
             ConfigurationError: a setting is wrong, or a variable of the environment; the message names it.
