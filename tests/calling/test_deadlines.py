@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import grpc
+import grpc.aio
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 import localmesh
 from dubbo_mesh import EnvoyHeaders, Target
 from tests.calling import ways
-from tests.calling.echo import EchoStub
+from tests.calling.echo import EchoAsyncStub, EchoStub
 from tests.calling.mesh import ROUTE_TIMEOUT, Bench, Seen
 from tests.calling.ways import Ending
 
@@ -175,6 +176,75 @@ class TestEnvoyEnforcesTheDeadline:
         code, details = end(bench, way, "begin hang", app="early", sidecar=bench.strict, timeout=0.3)
         assert code is grpc.StatusCode.DEADLINE_EXCEEDED
         assert "Deadline Exceeded" in str(details)
+
+    @pytest.mark.parametrize("whose", ["ours", "the user's"])
+    def test_on_a_channel_with_interceptors(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, whose: str
+    ) -> None:
+        monkeypatch.setattr("dubbo_mesh._calling.deadline._TOLERANCE", 0.2)
+        monkeypatch.setenv("DUBBO_MESH_EGRESS", bench.strict.egress)
+        target, hang = Target("early", port=50051), StringValue(value="begin hang")
+        seen: list[grpc.StatusCode] = []
+
+        class Looking(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+            def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+                call = continuation(client_call_details, request)
+                seen.append(call.code())
+                return call
+
+            def intercept_unary_stream(
+                self, continuation: Any, client_call_details: Any, request: Any
+            ) -> Any:
+                return continuation(client_call_details, request)
+
+        if whose == "ours":
+            stub = EchoStub(target=target, interceptors=[Looking()])
+        else:
+            options = [("grpc.default_authority", target.authority)]
+            channel = grpc.insecure_channel(bench.strict.egress, options)
+            stub = EchoStub(grpc.intercept_channel(channel, Looking()))
+        with stub:
+            for way in ("call", "with_call", "future.result", "future.code", "iterator", "iterator.code"):
+                code, _ = SYNC_WAYS[way](stub, hang.value, {"timeout": 0.3})
+                assert code is grpc.StatusCode.DEADLINE_EXCEEDED, way
+        if whose == "ours":  # what interceptors see is corrected too
+            assert set(seen) == {grpc.StatusCode.DEADLINE_EXCEEDED}
+
+    @pytest.mark.parametrize("whose", ["ours", "the user's"])
+    def test_on_an_async_channel_with_interceptors(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, whose: str
+    ) -> None:
+        monkeypatch.setattr("dubbo_mesh._calling.deadline._TOLERANCE", 0.2)
+        monkeypatch.setenv("DUBBO_MESH_EGRESS", bench.strict.egress)
+        target = Target("early", port=50051)
+
+        class Passing(grpc.aio.UnaryUnaryClientInterceptor):
+            async def intercept_unary_unary(
+                self, continuation: Any, client_call_details: Any, request: Any
+            ) -> Any:
+                return await continuation(client_call_details, request)
+
+        class PassingStream(grpc.aio.UnaryStreamClientInterceptor):
+            async def intercept_unary_stream(
+                self, continuation: Any, client_call_details: Any, request: Any
+            ) -> Any:
+                return await continuation(client_call_details, request)
+
+        async def run() -> None:
+            interceptors = [Passing(), PassingStream()]
+            if whose == "ours":
+                stub = EchoAsyncStub(target=target, interceptors=interceptors)
+            else:
+                options = [("grpc.default_authority", target.authority)]
+                stub = EchoAsyncStub(
+                    grpc.aio.insecure_channel(bench.strict.egress, options, interceptors=interceptors)
+                )
+            async with stub:
+                for way in ("await", "await code", "callback", "async for", "read", "async for code"):
+                    code, _ = await ASYNC_WAYS[way](stub, "begin hang", {"timeout": 0.3})
+                    assert code is grpc.StatusCode.DEADLINE_EXCEEDED, way
+
+        asyncio.run(run())
 
     def test_in_a_stream_that_is_read_in_one_thread(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch

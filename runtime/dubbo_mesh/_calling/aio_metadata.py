@@ -11,13 +11,13 @@ from .._context.attachments import Metadata
 
 
 class LazyMetadata(grpc.aio.Metadata):
-    """`pairs` as metadata of grpc's, which becomes the mapping that it is when somebody looks into it.
+    """grpc's metadata, made of `pairs` only when somebody uses it as a mapping.
 
-    Interceptors do, and may change it as theirs. Otherwise grpc only goes through the pairs: to make a
-    mapping of them for each call, as grpc does with a tuple, costs more than all the rest that a stub does.
+    Interceptors do, and may change it. Otherwise grpc only iterates over the pairs: making a mapping of them
+    for each call, as grpc does with a tuple, would cost more than all else that a stub does.
     """
 
-    _pairs: Metadata | None = None  # None: it is a mapping
+    _pairs: Metadata | None = None  # None once it is a mapping
 
     def __init__(self, pairs: Metadata) -> None:
         self._pairs = pairs

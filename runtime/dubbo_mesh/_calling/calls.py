@@ -62,8 +62,8 @@ def _correct(error: Any, deadline: float) -> None:
 
 def _methods(base: type[Any]) -> dict[str, Any]:
     """The methods of a call class of grpc's that look at the status."""
-    if not issubclass(base, grpc.Call) or not issubclass(base, grpc.RpcContext):
-        return {}  # an error, which has ended before anybody sees it
+    if not hasattr(base, "__next__"):
+        return {}  # an error, and no call that may still run
 
     details = base.details
 

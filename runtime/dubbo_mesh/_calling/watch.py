@@ -138,6 +138,8 @@ def _start_anew() -> None:
     """A child process has none of its parent's threads, and nobody who would release their locks."""
     global _lock, _closing
     _lock, _closing = threading.RLock(), _Closing()
+    for watch in _watches.values():
+        watch.users += 1  # so that it never ends here: its channel is the parent's to close
     _watches.clear()
 
 
