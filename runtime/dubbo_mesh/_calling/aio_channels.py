@@ -34,7 +34,8 @@ def channel(
             except that a target of `https://` gets TLS, and proxyless mode what the control plane says.
         options: grpc's channel options; they replace ours of the same name.
         connections: the number of HTTP/2 connections over which the calls are spread, in turn.
-        interceptors: as for `grpc.aio.insecure_channel`: the first one is the outermost.
+        interceptors: as for `grpc.aio.insecure_channel`: the first one is the outermost. Envoy is told of the
+            deadlines that they set.
 
     Raises:
         ConfigurationError: the environment is malformed, or lacks the address that its mode needs.

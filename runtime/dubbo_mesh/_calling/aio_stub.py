@@ -35,7 +35,8 @@ class Stub:
         options: grpc's channel options; they replace ours of the same name.
         envoy: what to ask of Envoy with each call, on top of what the methods' options ask.
         connections: the number of HTTP/2 connections to dial and spread the calls over.
-        interceptors: of the channel; the first one is the outermost.
+        interceptors: of the channel; the first one is the outermost. Envoy is told of the deadlines that they
+            set, which is not possible with a channel that you have intercepted yourself.
 
     Raises:
         ConfigurationError: the address of the service is not known, or the environment is malformed.

@@ -36,7 +36,8 @@ def channel(
             except that a target of `https://` gets TLS, and proxyless mode what the control plane says.
         options: grpc's channel options; they replace ours of the same name.
         connections: the number of HTTP/2 connections over which the calls are spread, in turn.
-        interceptors: as for `grpc.intercept_channel`: the first one is the outermost.
+        interceptors: as for `grpc.intercept_channel`: the first one is the outermost. Envoy is told of the
+            deadlines that they set.
         single_threaded_streams: read the responses of unary-stream rpcs in the calling thread alone, which
             takes about a quarter less CPU time for each message. In return, the call objects of such rpcs
             only know what has been read: `code()`, `details()`, `trailing_metadata()`, `result()`,

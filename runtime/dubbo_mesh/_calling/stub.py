@@ -36,7 +36,8 @@ class SyncStub:
         options: grpc's channel options; they replace ours of the same name.
         envoy: what to ask of Envoy with each call, on top of what the methods' options ask.
         connections: the number of HTTP/2 connections to dial and spread the calls over.
-        interceptors: of the channel; the first one is the outermost.
+        interceptors: of the channel; the first one is the outermost. Envoy is told of the deadlines that they
+            set, which is not possible with a channel that you have intercepted yourself.
         single_threaded_streams: read server streams in the calling thread alone, which is cheaper and takes
             some methods away from their call objects: see `dubbo_mesh.channel`.
 
