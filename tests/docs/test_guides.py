@@ -6,7 +6,7 @@ In README.md and docs/*.md, in order, in one empty directory a guide:
 * a fence in `sh` is run, with this environment's programs on the PATH, and must succeed;
 * a fence in `text` right behind a run one is what that prints, and is compared.
 
-The guides' port is exchanged for one that is free here.
+The ports that guides listen on are exchanged for ones that are free here.
 """
 
 from __future__ import annotations
@@ -35,14 +35,17 @@ class Fence(NamedTuple):
     body: str
 
 
-_THE_GUIDES_PORT = "50052"
+_PORTS = ("50052", "15000", "15001", "15006", "15010")
+"""Those that guides listen on: of a server, and of Envoys."""
 
 
 def fences(guide: Path) -> list[Fence]:
     found: list[Fence] = []
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    for match in _FENCE.finditer(guide.read_text().replace(_THE_GUIDES_PORT, port)):
+    with contextlib.ExitStack() as reserved:
+        servers = [reserved.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in _PORTS]
+        free = {port: str(each.getsockname()[1]) for port, each in zip(_PORTS, servers, strict=True)}
+    text = re.sub(rf"\b(?:{'|'.join(_PORTS)})\b", lambda port: free[port[0]], guide.read_text())
+    for match in _FENCE.finditer(text):
         language, _, file = match["info"].partition(" ")
         found.append(Fence(language, file, match["body"]))
     return found
