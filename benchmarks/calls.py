@@ -56,6 +56,7 @@ MESSAGES = 2000  # of a stream
 ROUNDS_OF_STREAMS = 30
 SERVERS = 12
 ROUNDS_OF_A_SERVER = 20
+OWN: Any = {"address": "127.0.0.1:0", "probes": "off", "sidecar": "off"}
 
 
 class EchoStub(dubbo_mesh.Stub["EchoAsyncStub"]):
@@ -158,8 +159,13 @@ def serve(kind: str) -> None:
     It serves our handlers and plain ones side by side: two processes of the same program may differ by a
     quarter in what they take for a call.
     """
-    if kind == "aio":
-        asyncio.run(serve_async())
+    if kind in ("aio", "own aio"):
+        asyncio.run(serve_async(kind))
+        return
+    if kind == "own":
+        with dubbo_mesh.Server(Echo(), max_workers=4, **OWN) as own:
+            print(own.ports[0], flush=True)
+            sys.stdin.read()
         return
     interceptors: list[grpc.ServerInterceptor] = [SetsContext()] if kind == "interceptor" else []
     server = grpc.server(ThreadPoolExecutor(4), interceptors=interceptors)
@@ -172,7 +178,12 @@ def serve(kind: str) -> None:
     server.stop(None)
 
 
-async def serve_async() -> None:
+async def serve_async(kind: str) -> None:
+    if kind == "own aio":
+        async with dubbo_mesh.aio.Server(AsyncEcho(), **OWN) as own:
+            print(own.ports[0], flush=True)
+            await asyncio.to_thread(sys.stdin.read)
+        return
     server = grpc.aio.server()
     dubbo_mesh.add_servicer(AsyncEcho(), server, ECHO)
     register_plain(server, AsyncEcho().call)
@@ -378,21 +389,24 @@ async def measure_server(kind: str) -> list[Row]:
         return await compare(compared, ROUNDS, 1e6 / CALLS, "µs", lambda: cpu_of(pid))
 
 
-def measure_interceptor() -> Row:
-    """CPU that a server with an interceptor takes over one without, each anew for each pair."""
+def measure_servers(name: str, baseline: str, kind: str, path: str = PLAIN_PATH) -> Row:
+    """CPU that servers of one kind take, relative to a baseline that serves plain handlers.
+
+    Each server is started anew for each pair: no process can be both.
+    """
     pairs: list[tuple[float, float]] = []
     for _ in range(SERVERS):
         taken: list[float] = []
-        for kind in ("sync", "interceptor"):
-            with provider(kind) as (address, pid), grpc.insecure_channel(address) as channel:
-                run = repeatedly(plain_call(channel))
+        for each, called in ((baseline, PLAIN_PATH), (kind, path)):
+            with provider(each) as (address, pid), grpc.insecure_channel(address) as channel:
+                run = repeatedly(plain_call(channel, called))
                 run()
                 before = cpu_of(pid)
                 for _ in range(ROUNDS_OF_A_SERVER):
                     run()
                 taken.append(cpu_of(pid) - before)
         pairs.append((taken[0], taken[1]))
-    return row("(server, context by an interceptor)", pairs, 1e6 / CALLS / ROUNDS_OF_A_SERVER, "µs")
+    return row(name, pairs, 1e6 / CALLS / ROUNDS_OF_A_SERVER, "µs")
 
 
 def measure() -> Iterator[Row]:
@@ -403,7 +417,10 @@ def measure() -> Iterator[Row]:
         yield from asyncio.run(measure_async_streams(address))
     yield from asyncio.run(measure_server("sync"))
     yield from asyncio.run(measure_server("aio"))
-    yield measure_interceptor()
+    yield measure_servers("(server, plain against plain, anew each time)", "sync", "sync")
+    yield measure_servers("(server, context by an interceptor)", "sync", "interceptor")
+    yield measure_servers("(dubbo_mesh.Server relative to grpc.server)", "sync", "own", PATH)
+    yield measure_servers("(dubbo_mesh.aio.Server relative to grpc.aio.server)", "aio", "own aio", PATH)
 
 
 if __name__ == "__main__":
