@@ -32,6 +32,7 @@ class Life:
     """One server that a test takes through its life, with everything that it could leave behind."""
 
     def __init__(self, make: Serve, kind: Kind, directory: Path) -> None:
+        self.threads_before = set(threading.enumerate())
         self.admin = FakeAdmin()
         self.path = directory / "server.sock"
         self.port, self.probes = localmesh.ReservedPort(), localmesh.ReservedPort()
@@ -119,22 +120,22 @@ class Life:
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", port.number), 1)
         assert not self.path.exists()
-        localmesh.wait_until(lambda: not own_threads(), what=f"its threads have ended: {own_threads()}")
+        localmesh.wait_until(lambda: not self.own_threads(), what=f"these end: {self.own_threads()}")
+
+    def own_threads(self) -> list[str]:
+        # The pool of the health service lives as long as the server object, which the test still has.
+        names = [thread.name for thread in set(threading.enumerate()) - self.threads_before]
+        return [
+            name
+            for name in names
+            if name.startswith("dubbo-mesh") and not name.startswith("dubbo-mesh-health")
+        ]
 
     def close(self) -> None:
         self.channel.close()
         self.admin.close()
         self.port.close()
         self.probes.close()
-
-
-def own_threads() -> list[str]:
-    # The pool of the health service lives as long as the server object, which the test still has.
-    return [
-        thread.name
-        for thread in threading.enumerate()
-        if thread.name.startswith("dubbo-mesh") and not thread.name.startswith("dubbo-mesh-health")
-    ]
 
 
 @pytest.fixture
