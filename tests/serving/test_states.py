@@ -334,6 +334,18 @@ def test_two_servers_share_sidecar_probes_and_signals(make: Serve) -> None:
         assert fourth.call("wait", 5)
 
 
+def test_a_shared_sidecar_exits_after_the_last_server(make: Serve) -> None:
+    with FakeAdmin() as admin:
+        settings = {"sidecar": admin.address, "drain": 0.1, "quiet": 0.1}
+        first, second = make(sidecar_exit=True, **settings).start(), make(**settings).start()
+        localmesh.wait_until(admin.told, what="the sidecar is told")
+        first.drain()
+        assert admin.told() == ["/healthcheck/ok"]
+        second.drain()
+        told = admin.told()
+        assert (told[1], told[-1]) == ("/healthcheck/fail", "/quitquitquit")
+
+
 def test_a_grace_that_is_given_wins_over_the_setting(make: Serve) -> None:
     running = make(grace=0.2).start()
     call: Any = running.stub().serverStream(StringValue(value="stream 10 0.1"))

@@ -191,7 +191,9 @@ def _address(variable: str, value: str | None, default: str | None) -> str | Non
 def _listen(value: str | None) -> tuple[str, ...]:
     addresses = (address.strip() for address in (value or "").split(","))
     return tuple(
-        address if address.startswith("unix:") else check_host_port("DUBBO_MESH_LISTEN:", address)
+        address
+        if address.startswith("unix:") or address.endswith(":0")  # any free port
+        else check_host_port("DUBBO_MESH_LISTEN:", address)
         for address in addresses
         if address
     )

@@ -186,7 +186,7 @@ class Server(grpc.aio.Server):
         return await _stopped(self._life, timeout)
 
     async def wait_for_termination(self, timeout: float | None = None) -> bool:
-        """As `grpc.aio.Server` has it: returns whether the time was over first."""
+        """The same as in `grpc.aio.Server`: returns whether the time was over first."""
         return not await self.wait(timeout)
 
     async def run(self) -> None:
@@ -237,21 +237,21 @@ class Server(grpc.aio.Server):
         self._life.parts.board.set_serving(meant_by(service), serving)
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
-        """As `grpc.aio.Server` has it."""
+        """The same as in `grpc.aio.Server`."""
         self._handlers.extend(generic_rpc_handlers)
 
     def add_registered_method_handlers(
         self, service_name: str, method_handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
     ) -> None:
-        """As `grpc.aio.Server` has it."""
+        """The same as in `grpc.aio.Server`."""
         self._handlers.register(service_name, method_handlers)
 
     def add_insecure_port(self, address: str) -> int:
-        """As `grpc.aio.Server` has it; the ports of the services are then not listened on unasked."""
+        """The same as in `grpc.aio.Server`; the ports of the services are then not listened on unasked."""
         return self._listening.add(address, None)
 
     def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
-        """As `grpc.aio.Server` has it; the ports of the services are then not listened on unasked."""
+        """The same as in `grpc.aio.Server`; the ports of the services are then not listened on unasked."""
         return self._listening.add(address, server_credentials)
 
     async def __aenter__(self) -> Self:
@@ -264,7 +264,7 @@ class Server(grpc.aio.Server):
         await self.drain()
 
     def __del__(self) -> None:
-        # As grpc has it: a server that nobody has any more stops.
+        # As grpc's own servers do when nothing refers to them any more.
         life: Lifecycle | None = self.__dict__.get("_life")
         if life is not None:
             life.abandon()
@@ -421,7 +421,7 @@ async def _on_thread(function: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
 
-    def settle(error: BaseException | None) -> None:
+    def finish(error: BaseException | None) -> None:
         if done.done():
             return
         if error is None:
@@ -436,7 +436,7 @@ async def _on_thread(function: Callable[[], None]) -> None:
         except BaseException as error:  # noqa: BLE001 - it is the waiter's to see
             trouble = error
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, trouble)
+            loop.call_soon_threadsafe(finish, trouble)
 
     threading.Thread(target=run, name="dubbo-mesh-start", daemon=True).start()
     await done

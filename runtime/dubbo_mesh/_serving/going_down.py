@@ -206,19 +206,21 @@ class GoingDown:
             self._parts.checker.close()
 
     def _let_go_of_sidecar(self) -> None:
+        plan = self._parts.plan
         shared, self._parts.sidecar = self._parts.sidecar, None
         if shared is None:
             return
+        shared.is_to_exit |= plan.sidecar_exit
+        if not process.leave_sidecar(shared, self._life):
+            return
         try:
-            if self._parts.plan.sidecar_exit:
+            if shared.is_to_exit:
                 shared.link.exit(timeout=2 * _CUT_OFF)
                 _log.info("%s: sidecar told to exit", self._clock())
         except SidecarError as error:
             _log.warning("%s: sidecar could not be told to exit: %s", self._clock(), error)
         finally:
-            process.leave_sidecar(
-                shared, self._life, min(_CUT_OFF, self._parts.plan.drain + self._life.grace)
-            )
+            shared.link.close(min(_CUT_OFF, plan.drain + self._life.grace))
 
     def _end_probes(self) -> None:
         shared, self._parts.probes = self._parts.probes, None

@@ -51,7 +51,7 @@ def addresses_of(
         services: without all of these, their ports decide, on all addresses of IPv6 and IPv4.
 
     Raises:
-        ConfigurationError: both an address and a port were given, the port is none, or nothing gives one.
+        ConfigurationError: both an address and a port were given, the port is not one, or nothing gives any.
     """
     if address is not None and port is not None:
         raise ConfigurationError("give address= or port=, not both")

@@ -1,4 +1,4 @@
-"""What the owner of a server can set, and the plan that it comes to. Sync and async servers share it."""
+"""What the owner of a server can set, and the resulting plan. Sync and async servers share it."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def plan_of(
     beside, expected = _sidecar_of(sidecar, environment, environ)
     if require_sidecar and beside is None:
         raise ConfigurationError(
-            "require_sidecar is set, but DUBBO_MESH_ADMIN or sidecar= says that there is none"
+            f"require_sidecar is set, but there is no sidecar: {_why_no_sidecar(sidecar, environment)}"
         )
     if sidecar_timeout is None:
         sidecar_timeout = DEFAULT_SIDECAR_TIMEOUT
@@ -143,6 +143,14 @@ def _sidecar_of(
     # An egress listener is a sidecar's. Being in Kubernetes is no sign of one: ambient and proxyless pods
     # have none.
     return Sidecar(environment.admin), environment.egress is not None
+
+
+def _why_no_sidecar(given: Sidecar | str | None, environment: Environment) -> str:
+    if given is not None:
+        return f"sidecar= is {given!r}"
+    if environment.admin is None:
+        return "DUBBO_MESH_ADMIN is off"
+    return f"DUBBO_MESH_MODE is {environment.mode}, where only DUBBO_MESH_ADMIN or sidecar= tells of one"
 
 
 def _probes_address(given: str | None) -> str | None:

@@ -47,6 +47,8 @@ class SharedSidecar:
 
     def __init__(self, sidecar: Sidecar) -> None:
         self.link = SidecarLink(sidecar)
+        self.is_to_exit = False
+        """Whether the sidecar is told to exit after the last server has left: one of them asked for it."""
         self._lock = threading.Lock()
         self._serving: set[Member] = set()
 
@@ -68,10 +70,6 @@ class SharedSidecar:
                 return False
             self.link.tell(healthy=False)
             return True
-
-    def close(self, timeout: float) -> None:
-        """Tells the sidecar nothing more."""
-        self.link.close(timeout)
 
 
 class SharedProbes:
@@ -103,7 +101,7 @@ class SharedProbes:
         """Has the answers depend on a server no longer."""
         self._members.remove(member)
 
-    def close(self, _timeout: float) -> None:
+    def close(self) -> None:
         """Answers no more."""
         self._probes.close()
 
@@ -116,11 +114,7 @@ class SharedProbes:
         return bool(members) and all(map(question, members))
 
 
-class _Closable(Protocol):
-    def close(self, timeout: float, /) -> None: ...
-
-
-Thing = TypeVar("Thing", bound=_Closable)
+Thing = TypeVar("Thing")
 
 
 class _Shared(Generic[Thing]):
@@ -138,16 +132,17 @@ class _Shared(Generic[Thing]):
             members.add(member)
             return thing
 
-    def leave(self, thing: Thing, member: Member, timeout: float) -> None:
+    def leave(self, thing: Thing, member: Member) -> bool:
+        """Lets go of a thing; returns whether it was the last server to do so, which has to close it."""
         with self._lock:
             key, members = next(
                 (key, members) for key, (each, members) in self._things.items() if each is thing
             )
             members.discard(member)
             if members:
-                return
+                return False
             del self._things[key]
-        thing.close(timeout)
+            return True
 
 
 class _Process:
@@ -197,9 +192,9 @@ class _Process:
         """
         return self._sidecars.join(sidecar.admin, member, lambda: SharedSidecar(sidecar))
 
-    def leave_sidecar(self, shared: SharedSidecar, member: Member, timeout: float) -> None:
-        """Lets go of a sidecar; waits `timeout` seconds at most for what it is being told."""
-        self._sidecars.leave(shared, member, timeout)
+    def leave_sidecar(self, shared: SharedSidecar, member: Member) -> bool:
+        """Lets go of a sidecar; returns whether no other server has it, so that it has to be closed."""
+        return self._sidecars.leave(shared, member)
 
     def join_probes(self, address: str, member: Member) -> SharedProbes:
         """The port for probes, shared with the other servers that are to be probed at the same address.
@@ -216,7 +211,8 @@ class _Process:
     def leave_probes(self, shared: SharedProbes, member: Member) -> None:
         """Lets go of a port for probes."""
         shared.remove(member)
-        self._probes.leave(shared, member, 0.0)
+        if self._probes.leave(shared, member):
+            shared.close()
 
     def _members(self) -> tuple[Member, ...]:
         with self._lock:

@@ -188,9 +188,8 @@ class Server(grpc.Server):
         Raises:
             OSError: an address cannot be listened on.
             SidecarError: `require_sidecar` is set and the sidecar did not become ready in time.
-            ConfigurationError: there is nothing to listen on, a health check is about a service that is not
-            on
-                the server, or reflection is asked for and not installed.
+            ConfigurationError: there is nothing to listen on, a health check is about a service that is
+                not on the server, or reflection is asked for and not installed.
             RuntimeError: the server was started or stopped before.
         """
         self._life.begin()
@@ -226,7 +225,7 @@ class Server(grpc.Server):
         return self._life.stopped.wait(timeout)
 
     def wait_for_termination(self, timeout: float | None = None) -> bool:
-        """As `grpc.Server` has it: returns whether the time was over first."""
+        """The same as in `grpc.Server`: returns whether the time was over first."""
         return not self.wait(timeout)
 
     def run(self) -> None:
@@ -274,21 +273,21 @@ class Server(grpc.Server):
         self._life.parts.board.set_serving(meant_by(service), serving)
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
-        """As `grpc.Server` has it."""
+        """The same as in `grpc.Server`."""
         self._handlers.extend(generic_rpc_handlers)
 
     def add_registered_method_handlers(
         self, service_name: str, method_handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
     ) -> None:
-        """As `grpc.Server` has it."""
+        """The same as in `grpc.Server`."""
         self._handlers.register(service_name, method_handlers)
 
     def add_insecure_port(self, address: str) -> int:
-        """As `grpc.Server` has it; the ports of the services are then not listened on unasked."""
+        """The same as in `grpc.Server`; the ports of the services are then not listened on unasked."""
         return self._listening.add(address, None)
 
     def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
-        """As `grpc.Server` has it; the ports of the services are then not listened on unasked."""
+        """The same as in `grpc.Server`; the ports of the services are then not listened on unasked."""
         return self._listening.add(address, server_credentials)
 
     def __enter__(self) -> Self:
@@ -301,7 +300,7 @@ class Server(grpc.Server):
         self.drain()
 
     def __del__(self) -> None:
-        # As grpc has it: a server that nobody has any more stops.
+        # As grpc's own servers do when nothing refers to them any more.
         life: Lifecycle | None = self.__dict__.get("_life")
         if life is not None:
             life.abandon()

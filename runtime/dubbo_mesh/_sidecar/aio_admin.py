@@ -48,9 +48,9 @@ class Sidecar:
         return str(self._address)
 
     async def ready(self) -> bool:
-        """Whether the sidecar works now: `GET /ready`. False where nothing answers.
+        """Whether the sidecar works now (`GET /ready`); False where nothing answers.
 
-        Envoy says no to that, with `DRAINING`, also after `failing`; it is ready all the same.
+        After `failing` Envoy answers 503 `DRAINING`; it works all the same, so that counts as ready.
         """
         try:
             return (await _ask(self._address, self._timeout, *READY)).ready
