@@ -123,7 +123,7 @@ def test_a_sidecar_that_never_comes_stops_nobody(make: Serve, caplog: pytest.Log
 def test_unless_it_is_required(make: Serve) -> None:
     with pytest.raises(dubbo_mesh.SidecarError, match=r"not ready within 0\.3 s and require_sidecar is set"):
         make(sidecar=nowhere(), sidecar_timeout=0.3, require_sidecar=True).start()
-    with pytest.raises(dubbo_mesh.ConfigurationError, match="there is no sidecar: sidecar= is .off."):
+    with pytest.raises(dubbo_mesh.ConfigurationError, match="there is no sidecar: sidecar= is 'off'"):
         make(sidecar="off", require_sidecar=True)
 
 
