@@ -25,8 +25,19 @@ def provider() -> Iterator[str]:
 
 
 def service(*, version: str | None = None, group: str | None = None) -> dubbo_mesh.Service:
-    methods = ECHO.methods.values()
-    return dubbo_mesh.Service(ECHO.name, *methods, app="echo", version=version, group=group)
+    return ECHO.with_identity(version=version, group=group)
+
+
+def test_another_version_is_the_same_service_otherwise() -> None:
+    other = ECHO.with_identity(version="2.0", group="blue").with_identity(version="3.0")
+    assert other.key == f"{ECHO.name}:3.0"
+    assert (other.name, other.app, other.namespace, other.port) == (
+        ECHO.name,
+        ECHO.app,
+        ECHO.namespace,
+        ECHO.port,
+    )
+    assert (other.methods, other.descriptor) == (ECHO.methods, ECHO.descriptor)
 
 
 def seen_of(provider: str, kind: str, mesh: dubbo_mesh.Service, **environment: str) -> Seen:

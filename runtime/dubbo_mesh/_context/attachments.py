@@ -145,7 +145,7 @@ def _checked(name: str, given: Value | Sequence[Value]) -> Iterator[Value]:
         )
     owner = _owner_of(lower)
     if owner is not None:
-        raise ValueError(f"attachment {name!r} has the name of a header that has a meaning to {owner}")
+        raise ValueError(f"attachment {name!r} must have another name: that header belongs to {owner}")
     for value in given if isinstance(given, list | tuple) else (given,):
         if not isinstance(value, str | bytes):
             raise TypeError(f"attachment {name!r}: {value!r} must be a string or bytes")

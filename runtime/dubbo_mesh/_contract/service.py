@@ -136,6 +136,23 @@ class Service:
         version = f":{self.version}" if self.version else ""
         return f"{group}{self.name}{version}"
 
+    def with_identity(self, *, version: str | None = None, group: str | None = None) -> Service:
+        """The same service in another version or group, as the `__mesh__` of a servicer or stub of it.
+
+        Args:
+            version, group: Dubbo's. None means unset, whatever they are here.
+        """
+        return Service(
+            self.name,
+            *self.methods.values(),
+            app=self.app,
+            namespace=self.namespace,
+            port=self.port,
+            version=version,
+            group=group,
+            descriptor=self.descriptor,
+        )
+
     def target(self) -> Target:
         """The service's address in the mesh.
 

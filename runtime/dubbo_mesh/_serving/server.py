@@ -47,7 +47,7 @@ class Server(grpc.Server):
       calls `on_start`, and runs the health checks once. Calls that come meanwhile wait. Then it serves:
       health checks and probes pass, and the sidecar is told (`POST /healthcheck/ok`) until it takes it, and
       again after it has restarted.
-    * `drain` reports NOT_SERVING, tells the sidecar (`POST /healthcheck/fail`), marks every response with
+    * `drain` reports NOT_SERVING, tells the sidecar (`POST /healthcheck/fail`), marks responses with
       `x-envoy-immediate-health-check-fail`, waits until no more calls come in, lets those that run end, and
       cuts off what is left.
 
