@@ -140,7 +140,8 @@ class Service:
         """The same service in another version or group, as the `__mesh__` of a servicer or stub of it.
 
         Args:
-            version, group: Dubbo's. None means unset, whatever they are here.
+            version: Dubbo's version. None means unset, whatever it is here.
+            group: Dubbo's group. The same goes for it.
         """
         return Service(
             self.name,
