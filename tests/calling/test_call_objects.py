@@ -19,6 +19,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 import localmesh
+from dubbo_mesh._calling.calls import correct_error
 from tests.calling.chain import KINDS, on_threads
 from tests.calling.echo import EchoAsyncStub, EchoServicer, EchoStub
 from tests.calling.mesh import Bench
@@ -372,3 +373,13 @@ def test_calls_of_many_threads_agree_about_their_end(bench: Bench) -> None:
             call: Any = stub.unary.future(StringValue(value="hang"), timeout=0.1)
             looks = [pool.submit(call.code) for _ in range(8)]
             assert {look.result() for look in looks} == {grpc.StatusCode.DEADLINE_EXCEEDED}
+
+
+class Elsewhere(grpc.RpcError):
+    """An error as a release of grpc might have it that keeps the status elsewhere."""
+
+    __module__ = "grpc._channel"
+
+
+def test_a_status_that_grpc_keeps_elsewhere_stays_as_it_arrived() -> None:
+    correct_error(Elsewhere(), deadline=0)

@@ -52,8 +52,19 @@ def correct_error(error: grpc.RpcError, deadline: float) -> None:
         _correct(error, deadline)
 
 
+def _state_of(call: Any) -> Any:
+    """Where grpc keeps the status of a call or an error; None in a release that keeps it elsewhere.
+
+    There a status stays as it arrived, which is better than an error of ours in place of the call's own.
+    """
+    state = getattr(call, "_state", None)
+    return state if all(hasattr(state, name) for name in ("condition", "code", "details")) else None
+
+
 def _correct(error: Any, deadline: float) -> None:
-    state = error._state
+    state = _state_of(error)
+    if state is None:
+        return
     with state.condition:
         if is_own_deadline(state.code, error.__class__.details(error), deadline):
             state.code = grpc.StatusCode.DEADLINE_EXCEEDED
@@ -69,7 +80,9 @@ def _methods(base: type[Any]) -> dict[str, Any]:
 
     def decide(call: Any) -> None:
         """Corrects the status if it is known; once, so that what somebody has seen stays true."""
-        state = call._state
+        state = _state_of(call)
+        if state is None:
+            return
         with state.condition:
             if state.code is None or call._dubbo_mesh_deadline is None:
                 return
