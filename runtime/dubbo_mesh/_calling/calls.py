@@ -112,20 +112,33 @@ def _methods(base: type[Any]) -> dict[str, Any]:
 
         return show
 
-    def ending(method: Callable[..., Any]) -> Callable[..., Any]:
-        """For a method that raises or returns the call as its own error."""
+    def raising(method: Callable[..., Any]) -> Callable[..., Any]:
+        """For a method that raises the call as its own error, and costs nothing if there is none."""
 
         @functools.wraps(method)
-        def end(self: Any, *args: Any, **kwargs: Any) -> Any:
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return method(self, *args, **kwargs)
+            except grpc.RpcError:
+                decide(self)
+                raise
+
+        return call
+
+    def returning(method: Callable[..., Any]) -> Callable[..., Any]:
+        """For a method that returns the call as its own error, or something of it."""
+
+        @functools.wraps(method)
+        def get(self: Any, *args: Any, **kwargs: Any) -> Any:
             try:
                 return method(self, *args, **kwargs)
             finally:
                 decide(self)
 
-        return end
+        return get
 
     def iterating(method: Callable[..., Any]) -> Callable[..., Any]:
-        """For a method that gives the next response, and costs something with each."""
+        """For a method that gives the next response: `raising`, without arguments to pass on each time."""
 
         @functools.wraps(method)
         def iterate(self: Any) -> Any:
@@ -140,7 +153,8 @@ def _methods(base: type[Any]) -> dict[str, Any]:
     replaced = {
         telling: ("code", "details"),
         showing: ("__str__", "__repr__"),
-        ending: ("result", "exception", "traceback"),
+        raising: ("result",),
+        returning: ("exception", "traceback"),
         iterating: ("__next__", "next"),
     }
     return {name: make(getattr(base, name)) for make, names in replaced.items() for name in names}
