@@ -49,13 +49,16 @@ def on_aio(servicer: Servicer) -> Generator[str]:
     stopping = asyncio.Event()
 
     async def serve() -> None:
-        server = grpc.aio.server(migration_thread_pool=ThreadPoolExecutor(THREADS))
+        workers = ThreadPoolExecutor(THREADS)
+        server = grpc.aio.server(migration_thread_pool=workers)
         add_EchoServicer_to_server(servicer, server)
         address.append(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
         await server.start()
         started.set()
         await stopping.wait()
         await server.stop(grace=0)
+        # A sync handler's thread hands the end of its stream to the loop, which must still be there.
+        await asyncio.to_thread(workers.shutdown)
 
     def run() -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:

@@ -100,12 +100,14 @@ def served(
             yield Served(server, port, None)
             return
 
+        workers = ThreadPoolExecutor(8)
+
         async def start() -> tuple[Any, int]:
             if make == "ours":
                 ours = dubbo_mesh.aio.Server(servicer, **own)
                 await ours.start()
                 return ours, ours.ports[0]
-            plain: Any = grpc.aio.server(ThreadPoolExecutor(8), interceptors=interceptors)
+            plain: Any = grpc.aio.server(workers, interceptors=interceptors)
             (add_as_protoc_does if make == "protoc on grpc" else add_as_we_do)(servicer, plain)
             port = plain.add_insecure_port("127.0.0.1:0")
             await plain.start()
@@ -113,6 +115,7 @@ def served(
 
         loop = LoopThread()
         stack.callback(loop.close)
+        stack.callback(workers.shutdown)  # its threads hand the ends of streams to the loop
         server, port = loop.run(start())
         stack.callback(lambda: loop.run(server.stop(None)))
         yield Served(server, port, loop)
