@@ -12,6 +12,7 @@ import grpc.aio
 
 import dubbo_mesh
 import dubbo_mesh.aio
+from tests.calling.chain import ended
 from tests.calling.echo import ECHO, EchoStub
 from tests.serving.conftest import LoopThread
 
@@ -115,7 +116,7 @@ def served(
 
         loop = LoopThread()
         stack.callback(loop.close)
-        stack.callback(workers.shutdown)  # its threads hand the ends of streams to the loop
+        stack.callback(lambda: loop.run(ended(workers)))
         server, port = loop.run(start())
         stack.callback(lambda: loop.run(server.stop(None)))
         yield Served(server, port, loop)
