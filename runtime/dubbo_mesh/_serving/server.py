@@ -5,21 +5,21 @@ from __future__ import annotations
 import inspect
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import grpc
 
-from .._health.board import WHOLE_SERVER
 from .._health.checks import HealthCheck
 from .._health.registration import board_of
 from .._health.workers import Workers
 from .._sidecar.admin import Sidecar
 from .handlers import Handlers, own
+from .hosted import Hosted
 from .lifecycle import Lifecycle
 from .listening import Listening, channel_arguments
-from .options import DEFAULT_GRACE, ServerOptions, meant_by, plan_of
+from .options import DEFAULT_GRACE, ServerOptions, plan_of
 from .parts import Parts, Stoppable
 from .process import process
 from .registration import add_servicer, services_of
@@ -37,7 +37,7 @@ class SyncServerOptions(ServerOptions, total=False):
     on_drain: Callable[[Server], object] | None
 
 
-class Server(grpc.Server):
+class Server(Hosted, grpc.Server):
     """A gRPC server with the life of a service in a mesh.
 
     It is a `grpc.Server` too: generated `add_..._to_server` functions of any origin take it, before it is
@@ -165,21 +165,6 @@ class Server(grpc.Server):
         for servicer, service in services:
             add_servicer(servicer, self, service)
 
-    @property
-    def ports(self) -> tuple[int, ...]:
-        """The ports listened on, in the order of the addresses."""
-        return tuple(self._listening.ports)
-
-    @property
-    def probes_port(self) -> int | None:
-        """The port the probes are answered on; None while they are not."""
-        return self._life.probes_port
-
-    @property
-    def draining(self) -> bool:
-        """Whether the server has begun to go down. Handlers of long streams should end when it has."""
-        return self._life.leaving
-
     def start(self) -> None:
         """Comes up, and returns when the server serves.
 
@@ -247,49 +232,6 @@ class Server(grpc.Server):
                 awake.wait()
                 awake.clear()
 
-    def is_serving(self, service: object = WHOLE_SERVER) -> bool | None:
-        """Whether `service` takes calls, as health checks are told.
-
-        Args:
-            service: a `dubbo_mesh.Service`, a generated class or a Dubbo service key, for one version and
-                group of a service; its full name for all of them, of which one has to serve; or "" for the
-                whole server.
-
-        Returns:
-            None if there is no such service on this server.
-        """
-        return self._life.parts.board.is_serving(meant_by(service))
-
-    def set_serving(self, service: object, serving: bool) -> None:
-        """Takes a service out while others serve, or back in.
-
-        Args:
-            service: as `is_serving` has it; "" takes the whole server out.
-            serving: whether it takes calls. Nothing serves before the server has started, or while it drains.
-
-        Raises:
-            KeyError: there is no such service on this server.
-        """
-        self._life.parts.board.set_serving(meant_by(service), serving)
-
-    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
-        """The same as in `grpc.Server`."""
-        self._handlers.extend(generic_rpc_handlers)
-
-    def add_registered_method_handlers(
-        self, service_name: str, method_handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
-    ) -> None:
-        """The same as in `grpc.Server`."""
-        self._handlers.register(service_name, method_handlers)
-
-    def add_insecure_port(self, address: str) -> int:
-        """The same as in `grpc.Server`; the ports of the services are then not listened on unasked."""
-        return self._listening.add(address, None)
-
-    def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
-        """The same as in `grpc.Server`; the ports of the services are then not listened on unasked."""
-        return self._listening.add(address, server_credentials)
-
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -298,12 +240,6 @@ class Server(grpc.Server):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.drain()
-
-    def __del__(self) -> None:
-        # As grpc's own servers do when nothing refers to them any more.
-        life: Lifecycle | None = self.__dict__.get("_life")
-        if life is not None:
-            life.abandon()
 
 
 def serve(*servicers: object, **options: Unpack[SyncServerOptions]) -> None:
