@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable
 
-from .._contract.errors import ConfigurationError
 from .._health.checks import Checker
 from .._sidecar.endpoint import SidecarError
 from .parts import Parts
@@ -101,11 +100,6 @@ class ComingUp:
             _log.warning("sidecar at %s is not ready after %.3f s: starting without it", admin, waited)
 
     def _check_health(self) -> None:
-        for check in self._parts.plan.health_checks:
-            if not self._parts.board.has(check.service):
-                raise ConfigurationError(
-                    f"health check {check.name}: no service {check.service!r} on this server"
-                )
         self._parts.checker = Checker(
             self._parts.plan.health_checks, self._parts.board, self._parts.core.loop
         )
