@@ -109,7 +109,6 @@ class GoingDown:
     def _leave(self) -> None:
         with self._life.changed:
             self._parts.board.serve(False)
-            self._parts.traffic.leaving = True
             self._parts.traffic.release(refused=True)
         if not self._life.has_served:
             return
