@@ -17,7 +17,7 @@ def main() -> int:
         The exit status. It is 0 if a response was written, even one that holds an error: protoc reports it.
     """
     if len(sys.argv) > 1:
-        from .command_line import answer
+        from .cli import answer
 
         return answer(sys.argv[1:])
     if sys.stdin.isatty():
@@ -26,7 +26,7 @@ def main() -> int:
     # A short run makes hardly any garbage, and collecting it would take a tenth of the time.
     gc.disable()
     from .plugin import run
-    from .request import MalformedRequestError
+    from .protoc.request import MalformedRequestError
 
     try:
         with open(sys.stdin.fileno(), "rb", _READ_AT_ONCE, closefd=False) as stdin:

@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from . import modules, options, request
-from .build import build
+from . import parameters as options
 from .errors import GenerationError, printable
-from .render import Renderer
-from .resolve import Resolver
-from .response import Response, refusal
+from .policy.precedence import Resolver
+from .protoc import request
+from .protoc.response import Response, refusal
+from .python import modules
+from .python.build import build
+from .python.render import Renderer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
-    from .config import Config
-    from .options import Options
-    from .request import Request
-    from .service_config import ServiceConfig
+    from .parameters import Options
+    from .policy.config import Config
+    from .policy.service_config import ServiceConfig
+    from .protoc.request import Request
 
 
 class Result(NamedTuple):
@@ -73,12 +75,12 @@ def _resolver(asked: Request, chosen: Options, warnings: list[str]) -> Resolver:
     config: Config | None = None
     service_config: ServiceConfig | None = None
     if chosen.config is not None:
-        from . import config_file
+        from .policy import config_file
 
         config = config_file.read(chosen.config)
         config.check_names(_services(asked))
     if chosen.service_config is not None:
-        from . import service_config as service_config_file
+        from .policy import service_config as service_config_file
 
         service_config = service_config_file.read(chosen.service_config)
         warnings += service_config.warnings

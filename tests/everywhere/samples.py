@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from protoc_gen_dubbo_mesh.generate.sources import proto_path
+from protoc_gen_dubbo_mesh.project.sources import proto_path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

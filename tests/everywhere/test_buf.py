@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from protoc_gen_dubbo_mesh.generate.sources import proto_path
+from protoc_gen_dubbo_mesh.project.sources import proto_path
 from tests.everywhere.samples import PLUGIN, PROTOS, generate, run, written
 
 BUF = Path(sys.executable).with_name("buf")

@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from protoc_gen_dubbo_mesh.generate.sources import proto_path
+from protoc_gen_dubbo_mesh.project.sources import proto_path
 from tests.everywhere.samples import (
     FILES,
     GRPC_TOOLS,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-from protoc_gen_dubbo_mesh.comments import METHOD, SERVICE, clean
+from protoc_gen_dubbo_mesh.protoc.source_info import METHOD, SERVICE, clean
 
 _STATEMENTS = (
     ast.AnnAssign,

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest, CodeGeneratorResponse
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from protoc_gen_dubbo_mesh.generate.sources import proto_path
 from protoc_gen_dubbo_mesh.plugin import run
+from protoc_gen_dubbo_mesh.project.sources import proto_path
 
 GRPC_TOOLS_PROTOS = str(importlib.resources.files("grpc_tools") / "_proto")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from protoc_gen_dubbo_mesh import aliases
 from protoc_gen_dubbo_mesh.errors import GenerationError
+from protoc_gen_dubbo_mesh.policy import aliases
 from tests.generator.compiling import generate_proto
 
 CALLS = """

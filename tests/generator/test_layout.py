@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protoc_gen_dubbo_mesh import layout
-from protoc_gen_dubbo_mesh.layout import UnsureError
-from protoc_gen_dubbo_mesh.sinks import Code
-from protoc_gen_dubbo_mesh.template_compiler import compile_templates
-from protoc_gen_dubbo_mesh.template_runtime import Context
+from protoc_gen_dubbo_mesh.python import layout
+from protoc_gen_dubbo_mesh.python.escaping import Code
+from protoc_gen_dubbo_mesh.python.layout import UnsureError
+from protoc_gen_dubbo_mesh.python.template_compiler import compile_templates
+from protoc_gen_dubbo_mesh.python.template_runtime import Context
 
 # Statements as in templates, with numbers in place of names.
 SOURCES = """\

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from protoc_gen_dubbo_mesh import modules
 from protoc_gen_dubbo_mesh.errors import GenerationError
-from protoc_gen_dubbo_mesh.imports import Imports
-from protoc_gen_dubbo_mesh.names import Symbols
-from protoc_gen_dubbo_mesh.options import Options
+from protoc_gen_dubbo_mesh.parameters import Options
+from protoc_gen_dubbo_mesh.python import modules
+from protoc_gen_dubbo_mesh.python.imports import Imports
+from protoc_gen_dubbo_mesh.python.names import Symbols
 from tests.generator.compiling import protoc
 
 PROTOS = [

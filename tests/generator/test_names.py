@@ -11,9 +11,9 @@ from google.protobuf.empty_pb2 import Empty
 
 import dubbo_mesh
 import dubbo_mesh.aio
-from protoc_gen_dubbo_mesh import names
-from protoc_gen_dubbo_mesh.comments import Path as Place
 from protoc_gen_dubbo_mesh.errors import GenerationError
+from protoc_gen_dubbo_mesh.protoc.source_info import Path as Place
+from protoc_gen_dubbo_mesh.python import names
 from tests.generator.compiling import generate_proto
 
 

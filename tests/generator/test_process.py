@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from protoc_gen_dubbo_mesh import __version__, options
-from protoc_gen_dubbo_mesh.generate.sources import proto_path
+from protoc_gen_dubbo_mesh import __version__
+from protoc_gen_dubbo_mesh import parameters as options
+from protoc_gen_dubbo_mesh.project.sources import proto_path
 from tests.generator.compiling import GRPC_TOOLS_PROTOS, request
 from tests.generator.goldens import GOLDEN, Case
 

@@ -11,13 +11,13 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import DESCRIPTOR as DESCRIPTOR_PROTO
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-from protoc_gen_dubbo_mesh import request_pb2
 from protoc_gen_dubbo_mesh.plugin import run
-from protoc_gen_dubbo_mesh.request import MalformedRequestError
+from protoc_gen_dubbo_mesh.protoc import descriptors_pb2
+from protoc_gen_dubbo_mesh.protoc.request import MalformedRequestError
 from tests.generator.compiling import generate_proto
 from tests.generator.test_process import protoc, tree
 
-OURS = request_pb2.DESCRIPTOR.message_types_by_name
+OURS = descriptors_pb2.DESCRIPTOR.message_types_by_name
 
 
 def _theirs(name: str) -> Descriptor:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from protoc_gen_dubbo_mesh.plugin import run
-from protoc_gen_dubbo_mesh.request import MalformedRequestError
+from protoc_gen_dubbo_mesh.protoc.request import MalformedRequestError
 from tests.generator.accounting import account_for, check_comments
 from tests.generator.goldens import CASES
 

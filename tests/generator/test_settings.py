@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from protoc_gen_dubbo_mesh import config_file, options, service_config
-from protoc_gen_dubbo_mesh.config import Config
+from protoc_gen_dubbo_mesh import parameters as options
 from protoc_gen_dubbo_mesh.errors import GenerationError
-from protoc_gen_dubbo_mesh.settings import NO_POLICY, CallPolicy, Identity, Retry
+from protoc_gen_dubbo_mesh.policy import config_file, service_config
+from protoc_gen_dubbo_mesh.policy.config import Config
+from protoc_gen_dubbo_mesh.policy.model import NO_POLICY, CallPolicy, Identity, Retry
 from tests.generator.compiling import generate_proto
 
 

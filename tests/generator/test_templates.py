@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import protoc_gen_dubbo_mesh
-from protoc_gen_dubbo_mesh import compiled_templates, layout, render, sinks
-from protoc_gen_dubbo_mesh.template_compiler import compile_templates
-from protoc_gen_dubbo_mesh.template_runtime import Context
+from protoc_gen_dubbo_mesh.python import compiled_templates, escaping, layout, render
+from protoc_gen_dubbo_mesh.python.template_compiler import compile_templates
+from protoc_gen_dubbo_mesh.python.template_runtime import Context
 from tests.generator.compiling import descriptors, generate
 
 PACKAGE = Path(protoc_gen_dubbo_mesh.__file__).parent
@@ -20,7 +20,7 @@ PACKAGE = Path(protoc_gen_dubbo_mesh.__file__).parent
 def test_compiled_templates_are_current() -> None:
     current = compile_templates(render.read_templates())
     kept = Path(compiled_templates.__file__).read_text(encoding="utf-8")
-    assert kept == current, "run: python -m protoc_gen_dubbo_mesh.template_compiler"
+    assert kept == current, "run: python -m protoc_gen_dubbo_mesh.python.template_compiler"
 
 
 def test_a_changed_template_takes_effect_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +36,7 @@ def test_templates_are_found_in_a_wheel_too(tmp_path: Path, monkeypatch: pytest.
     in_source_tree = render.read_templates()
     installed = tmp_path / "protoc_gen_dubbo_mesh"
     shutil.copytree(PACKAGE.parent / "templates", installed / "templates")
-    monkeypatch.setattr(render, "__file__", str(installed / "render.py"))
+    monkeypatch.setattr(render, "__file__", str(installed / "python" / "render.py"))
     assert render.read_templates() == in_source_tree
 
 
@@ -49,7 +49,7 @@ def rendered(template: str, **variables: object) -> str:
 
 def test_values_other_than_code_are_rendered_as_literals() -> None:
     assert rendered("x = {{ value }}", value='"); import os; ("') == 'x = "\\x22); import os; (\\x22"'
-    assert rendered("x = {{ value }}", value=sinks.Code("name")) == "x = name"
+    assert rendered("x = {{ value }}", value=escaping.Code("name")) == "x = name"
 
 
 def test_jinja_in_a_value_stays_text() -> None:
@@ -63,7 +63,7 @@ def test_an_undefined_name_is_an_error() -> None:
 
 def test_an_undefined_attribute_is_an_error() -> None:
     with pytest.raises(AttributeError):
-        rendered("{{ value.missing }}", value=sinks.Code("x"))
+        rendered("{{ value.missing }}", value=escaping.Code("x"))
 
 
 @pytest.mark.parametrize("line", ["a {% if b %}", "{% if b %} a", "{% if b %}{% endif %}"])

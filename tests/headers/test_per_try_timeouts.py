@@ -9,7 +9,7 @@ import pytest
 
 from dubbo_mesh import EnvoyHeaders
 from dubbo_mesh._contract.envoy_headers import RETRY_GRPC_ON, RETRY_ON
-from protoc_gen_dubbo_mesh.settings import CallPolicy, Retry
+from protoc_gen_dubbo_mesh.policy.model import CallPolicy, Retry
 from tests.generator.compiling import generate_proto
 from tests.headers.bench import INTERNAL, Attempt, Bench
 from tests.headers.cases import CUT

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from protoc_gen_dubbo_mesh.generate import command, run, stamp
+from protoc_gen_dubbo_mesh.project import command, run, stamp
 from tests.hooks.samples import MODULES, ORDERS, TYPES, below, output_of, place_an_order, write
 
 PROGRAM = Path(sys.executable).with_name("protoc-gen-dubbo-mesh")
@@ -421,7 +421,7 @@ def test_protoc_starts_the_plugin_without_loading_any_of_this() -> None:
     said = output_of(
         *(sys.executable, "-c"),
         "import sys, protoc_gen_dubbo_mesh.__main__, protoc_gen_dubbo_mesh.plugin;"
-        "print([name for name in sys.modules if name.startswith('protoc_gen_dubbo_mesh.generate')])",
+        "print([name for name in sys.modules if name.startswith('protoc_gen_dubbo_mesh.project')])",
     )
     assert said == "[]\n"
 

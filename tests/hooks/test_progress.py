@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from protoc_gen_dubbo_mesh.generate import progress
+from protoc_gen_dubbo_mesh.project import progress
 
 
 class Stream(io.StringIO):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from protoc_gen_dubbo_mesh.generate.sources import proto_path
+from protoc_gen_dubbo_mesh.project.sources import proto_path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

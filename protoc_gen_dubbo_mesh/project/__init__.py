@@ -1,0 +1,10 @@
+"""Runs protoc and the plugin over a project's protos: the command `generate` and the build hooks.
+
+Nothing here is imported when protoc starts the plugin. From the outside in:
+
+    command, hooks                         the entry points, which report the result
+    run                                    updates the output directory, or lists how it is stale
+    settings, sources                      the configuration; the protos
+    production, protoc, message_imports    generates all files, in a temporary directory
+    stamp, tree                            whether anything has changed since the last run; which files differ
+"""

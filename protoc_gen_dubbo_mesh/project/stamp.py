@@ -1,0 +1,132 @@
+"""The inputs and outputs of the last run, by which a run knows whether there is anything to do.
+
+Stored in `.dubbo_mesh_cache/` in the project. As the caches of other tools do, it contains a .gitignore for
+itself. It is part of sdists, so that a build from one finds the output up to date.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from .. import __version__
+from ..python import render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .settings import Settings
+    from .sources import Sources
+
+DIRECTORY = ".dubbo_mesh_cache"
+
+_FORMAT = 1
+_TOOLS = ("black", "dubbo-mesh", "grpcio-tools", "protobuf")
+
+
+class Stamp(NamedTuple):
+    """A finished run.
+
+    Attributes:
+        tools: a digest of the programs, the options and the list of protos.
+        inputs: the hash of each proto that was read, by name.
+        outputs: the hash of each file that was written, by its path below the output directory.
+    """
+
+    tools: str
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+
+def path_of(settings: Settings) -> Path:
+    """The stamp's file; there is one for each combination of roots and output directory."""
+    identity = [os.path.relpath(path, settings.project) for path in (settings.out, *settings.roots)]
+    return settings.project / DIRECTORY / f"{_hash(json.dumps(identity).encode())[:16]}.json"
+
+
+def read(settings: Settings) -> Stamp | None:
+    """The stamp of the last run; None if it is missing or cannot be read."""
+    try:
+        stamp = cast("dict[str, Any]", json.loads(path_of(settings).read_bytes()))
+        if stamp.pop("format") == _FORMAT:
+            return Stamp(**stamp)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # missing or damaged: everything is generated again
+    return None
+
+
+def write(settings: Settings, stamp: Stamp) -> None:
+    """Stores the stamp for the next run."""
+    path = path_of(settings)
+    path.parent.mkdir(exist_ok=True)
+    ignore = path.parent / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    path.write_text(json.dumps({"format": _FORMAT, **stamp._asdict()}, indent=1) + "\n", encoding="utf-8")
+
+
+def is_current(settings: Settings, sources: Sources, stamp: Stamp) -> bool:
+    """Whether a run would change nothing."""
+    return (
+        stamp.tools == tools(settings, sources)
+        and stamp.inputs == hash_inputs(sources, stamp.inputs)
+        and has_its_outputs(settings, stamp)
+    )
+
+
+def has_its_outputs(settings: Settings, stamp: Stamp) -> bool:
+    """Whether the output exists as the last run wrote it."""
+    return stamp.outputs == hash_files(settings.out, stamp.outputs)
+
+
+def tools(settings: Settings, sources: Sources) -> str:
+    """A digest of everything except the content of protos that determines the output."""
+    package = Path(__file__).parents[1]
+    return _hash(
+        json.dumps(
+            [
+                __version__,
+                *map(_version, _TOOLS),
+                sys.version_info[:2],  # its keywords are renamed
+                [_hash(file.read_bytes()) for file in sorted(package.rglob("*.py"))],
+                render.digest(render.read_templates()),
+                dict(settings.options),
+                [_hash_file(file) for file in settings.option_files],
+                list(sources.files),
+            ]
+        ).encode()
+    )
+
+
+def hash_inputs(sources: Sources, names: Iterable[str]) -> dict[str, str | None]:
+    """The current hash of each proto; None for those that are not found."""
+    found = ((name, sources.locate(name)) for name in names)
+    return {name: _hash_file(file) if file else None for name, file in found}
+
+
+def hash_files(directory: Path, names: Iterable[str]) -> dict[str, str | None]:
+    """The hash of each file below `directory`; None for those that do not exist."""
+    return {name: _hash_file(directory / name) for name in names}
+
+
+def _hash_file(path: Path) -> str | None:
+    try:
+        return _hash(path.read_bytes())
+    except OSError:
+        return None
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,166 @@
+"""The comments of a proto, and the line of each declaration."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from .descriptors_pb2 import Location, SourceCodeInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .descriptors_pb2 import FileDescriptorProto
+
+# Numbers of the fields that make up a path in source_code_info, from descriptor.proto.
+PACKAGE = 2  # FileDescriptorProto.package
+MESSAGE = 4  # FileDescriptorProto.message_type
+SERVICE = 6  # FileDescriptorProto.service
+SYNTAX = 12  # FileDescriptorProto.syntax
+EDITION = 14  # FileDescriptorProto.edition
+METHOD = 2  # ServiceDescriptorProto.method
+
+Path = tuple[int, ...]
+
+
+class Comments:
+    """The comments of a file's head, services and rpcs, as the text of docstrings."""
+
+    def __init__(self, file: FileDescriptorProto) -> None:
+        self._locations = _locations(file)
+
+    def of_file(self) -> str:
+        """The comments above `syntax` (or `edition`) and `package`."""
+        blocks: list[str] = []
+        for path in _HEAD:
+            location = self._locations.get(path)
+            if location is not None:
+                blocks += map(_head_text, location.leading_detached_comments)
+                blocks.append(_head_text(location.leading_comments))
+        return "\n\n".join(filter(None, blocks))
+
+    def at(self, path: Path) -> str:
+        """The comment above the service or rpc at this path, or else the one after it."""
+        location = self._locations.get(path)
+        if location is None:
+            return ""
+        return _text(location.leading_comments) or _text(location.trailing_comments)
+
+
+def _packed(path: Sequence[int]) -> bytes:
+    """A path as it is serialized in a location: as varints."""
+    if max(path) < 0x80:
+        return bytes(path)
+    packed = bytearray()
+    for number in path:
+        while number >= 0x80:
+            packed.append(number & 0x7F | 0x80)
+            number >>= 7
+        packed.append(number)
+    return bytes(packed)
+
+
+def _beginning(path: Path) -> bytes:
+    """The first bytes of the serialized location of a path; compilers write the path first, as field 1."""
+    packed = _packed(path)
+    return b"\x0a%c%b" % (len(packed), packed)
+
+
+_HEAD = ((SYNTAX,), (EDITION,), (PACKAGE,))
+_HEAD_BEGINNINGS = {_beginning(path): path for path in _HEAD}
+
+
+def _locations(file: FileDescriptorProto) -> dict[Path, Location]:
+    """The locations of the file's head, services and rpcs.
+
+    Those of messages make up most of a large request. They are skipped in blocks before and after the
+    services; if that does not find all that are wanted, each location is examined.
+    """
+    declared = {
+        _beginning(path): path
+        for index, service in enumerate(file.service)
+        for path in ((SERVICE, index), *((SERVICE, index, METHOD, rpc) for rpc in range(len(service.method))))
+    }
+    wanted: dict[bytes, Path] = {**declared, **_HEAD_BEGINNINGS}
+    missing = {*declared.values(), (PACKAGE,)} if file.package else {*declared.values()}
+    locations = SourceCodeInfo.FromString(file.source_code_info).location
+    found: dict[Path, Location] = {}
+    for location in _outside_messages(locations):
+        if len(location) > 1 and (path := wanted.get(location[: 2 + location[1]])):
+            found.setdefault(path, Location.FromString(location))
+            missing.discard(path)
+    if missing:
+        paths = {_packed(path): path for path in wanted.values()}
+        for parsed in map(Location.FromString, locations):
+            if path := paths.get(parsed.path):
+                found.setdefault(path, parsed)
+    return found
+
+
+def _outside_messages(locations: Sequence[bytes]) -> list[bytes]:
+    """All locations except those of messages and what lies within blocks of such."""
+    outside: list[bytes] = []
+    index = 0
+    while index < len(locations):
+        end = _end_of_row(locations, index)
+        if not _is_in_message(locations[index]):
+            outside += locations[index:end]
+        index = end
+    return outside
+
+
+def _is_in_message(location: bytes) -> bool:
+    return location[2:3] == _MESSAGE_PATH
+
+
+_MESSAGE_PATH = _packed((MESSAGE,))
+
+
+def _end_of_row(locations: Sequence[bytes], start: int) -> int:
+    """The end of the block at `start` of locations that are all in messages, or all not.
+
+    Searched for in steps that double, which may step over shorter blocks.
+    """
+    kind = _is_in_message(locations[start])
+    last, step = start, 1
+    while last + step < len(locations) and _is_in_message(locations[last + step]) == kind:
+        last += step
+        step *= 2
+    end = min(last + step, len(locations))
+    while end - last > 1:
+        middle = (last + end) // 2
+        if _is_in_message(locations[middle]) == kind:
+            last = middle
+        else:
+            end = middle
+    return end
+
+
+def _text(comment: bytes) -> str:
+    return clean(comment.decode(errors="replace"))
+
+
+_head_text = lru_cache(2**8)(_text)  # many files have the same licence at their head
+
+
+def clean(comment: str) -> str:
+    """A comment without indentation, trailing white space and surrounding blank lines.
+
+    `inspect.cleandoc` returns exactly this text from the docstring.
+    """
+    text = comment.expandtabs().strip()
+    if "\n" not in text:
+        return text
+    first, *rest = [line.rstrip() for line in text.split("\n")]
+    margin = min([len(line) - len(line.lstrip()) for line in rest if line])
+    return "\n".join([first, *[line[margin:] for line in rest]])
+
+
+def where(file: FileDescriptorProto, *paths: Sequence[int]) -> str:
+    """`file:line` of the first of `paths` that the compiler recorded; if there is none, the file's name."""
+    locations = SourceCodeInfo.FromString(file.source_code_info).location
+    for path in map(_packed, paths):
+        for location in map(Location.FromString, locations):
+            if location.path == path and location.span:
+                return f"{file.name}:{location.span[0] + 1}"
+    return file.name

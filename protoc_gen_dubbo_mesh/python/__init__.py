@@ -1,0 +1,1 @@
+"""Writes Python: a module of stubs and servicers for each file with services."""
