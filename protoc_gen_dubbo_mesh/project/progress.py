@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ _IN_A_LOG = 15.0  # seconds between lines
 
 
 class Progress:
-    """Writes what is being done and for how long, unless it is done at once.
+    """Writes what is being done and for how long, unless it is done at once; in ASCII, for any terminal.
 
     Args:
         stream: where to write, such as standard error.
@@ -26,7 +26,7 @@ class Progress:
         self._rewrites = stream.isatty()
         self._interval = _AT_A_TERMINAL if self._rewrites else _IN_A_LOG
 
-    @contextmanager
+    @contextlib.contextmanager
     def stage(self, what: str) -> Generator[None]:
         """Reports on the body of the `with` block, which `what` describes."""
         done = threading.Event()
@@ -40,12 +40,14 @@ class Progress:
 
     def _tell(self, what: str, done: threading.Event) -> None:
         began = time.monotonic()
-        told = False
-        while not done.wait(self._interval):
-            line = f"{what} … {time.monotonic() - began:.0f} s"
-            self._stream.write(f"\r{line}" if self._rewrites else f"{line}\n")
-            self._stream.flush()
-            told = True
-        if told and self._rewrites:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+        line = ""
+        with contextlib.suppress(OSError):  # nobody reads it any more; the work goes on
+            while not done.wait(self._interval):
+                line = f"{what} ... {time.monotonic() - began:.0f} s"
+                self._write(f"\r{line}" if self._rewrites else f"{line}\n")
+            if line and self._rewrites:
+                self._write(f"\r{' ' * len(line)}\r")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()

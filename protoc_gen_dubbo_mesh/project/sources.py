@@ -79,6 +79,11 @@ def find(settings: Settings) -> Sources:
             raise GenerationError(
                 f"protoc cannot handle the path {str(directory)!r}: it splits paths at {os.pathsep!r}"
             )
+        if not _is_text(str(directory)):
+            raise GenerationError(
+                f"protoc cannot handle the path {str(directory)!r}: it is not valid in Python's encoding of "
+                f"paths, {sys.getfilesystemencoding()}; PYTHONUTF8=1 in the environment makes that UTF-8"
+            )
     return Sources(dict(sorted(files.items())), search)
 
 
@@ -99,6 +104,15 @@ def _below(root: Path, roots: tuple[Path, ...]) -> Iterator[str]:
                 if not proto.isprintable() or proto.startswith("-"):
                     raise GenerationError(f"protoc cannot handle the file name {proto!r}")
                 yield proto
+
+
+def _is_text(path: str) -> bool:
+    """Whether all bytes of the path could be decoded: Python escapes the others, to lone surrogates."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _installed() -> list[Path]:

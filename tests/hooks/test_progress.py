@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import threading
 
@@ -28,7 +29,7 @@ class Stream(io.StringIO):
 
 @pytest.mark.parametrize(
     ("terminal", "shown"),
-    [(True, r"(\rmessages … \d+ s)+\r\x1b\[K"), (False, r"(messages … \d+ s\n)+")],
+    [(True, r"(\rmessages \.\.\. \d+ s)+\r +\r"), (False, r"(messages \.\.\. \d+ s\n)+")],
     ids=["terminal", "log"],
 )
 def test_a_long_stage_is_reported(*, terminal: bool, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,3 +46,22 @@ def test_a_short_stage_is_not() -> None:
     with progress.Progress(stream).stage("messages"):
         pass
     assert stream.getvalue() == ""
+
+
+def test_a_reader_that_left_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_IN_A_LOG", 0.01)
+    read, written = os.pipe()
+    os.close(read)
+    failed = threading.Event()
+
+    class Pipe(Stream):
+        def write(self, text: str) -> int:
+            try:
+                return os.write(written, text.encode())
+            except BrokenPipeError:
+                failed.set()
+                raise
+
+    with progress.Progress(Pipe(terminal=False)).stage("messages"):
+        assert failed.wait(10)
+    os.close(written)
