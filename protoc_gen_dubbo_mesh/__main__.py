@@ -16,11 +16,14 @@ def main() -> int:
     Returns:
         The exit status. It is 0 if a response was written, even one that holds an error: protoc reports it.
     """
+    if sys.getfilesystemencoding() != "utf-8":
+        _restart_in_utf8_mode()
     if len(sys.argv) > 1:
-        from .cli import answer
+        from .console import run_for_people
 
-        return answer(sys.argv[1:])
-    if sys.stdin.isatty():
+        return run_for_people(sys.argv[1:])
+    # Each is None if it is closed.
+    if not sys.stdin or not sys.stdout or sys.stdin.isatty():
         print(f"{PROGRAM}: protoc and buf start this program and write to it: see --help", file=sys.stderr)  # noqa: T201
         return 2
     # A short run makes hardly any garbage, and collecting it would take a tenth of the time.
@@ -35,11 +38,24 @@ def main() -> int:
         print(f"{PROGRAM}: {error}; protoc and buf start this program: see --help", file=sys.stderr)  # noqa: T201
         return 1
     for warning in result.warnings:
-        print(f"{PROGRAM}: warning: {warning}", file=sys.stderr)  # noqa: T201
+        # Python always escapes what standard error cannot encode.
+        print(f"{PROGRAM}: warning: {warning}", file=sys.stderr, flush=True)  # noqa: T201
     sys.stdout.buffer.writelines(result.response)
     sys.stdout.buffer.flush()
-    sys.stderr.flush()
     os._exit(0)  # everything is written; finalizing the interpreter would only cost time
+
+
+def _restart_in_utf8_mode() -> None:
+    """Replaces this process by one that takes paths for UTF-8, as protoc and pyproject.toml do.
+
+    Python does so by itself, except in locales such as de_DE.ISO-8859-1, and if PYTHONUTF8=0 asks for ASCII.
+    What is printed stays in the encoding of the locale.
+    """
+    if os.environ.get("PYTHONUTF8") == "1":
+        return  # nothing changed: Python was told to ignore its environment variables
+    encoding = getattr(sys.stdout, "encoding", "ascii")
+    environment = {"PYTHONIOENCODING": f"{encoding}:backslashreplace", **os.environ, "PYTHONUTF8": "1"}
+    os.execve(sys.executable, sys.orig_argv, environment)  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -188,7 +188,7 @@ def test_proto_path_holds_the_options() -> None:
 def test_unknown_arguments_are_refused() -> None:
     done = execute([PLUGIN, "greeter.proto"])
     assert (done.returncode, done.stdout) == (2, b"")
-    assert b"unknown arguments 'greeter.proto'" in done.stderr
+    assert b"unknown command 'greeter.proto'" in done.stderr
 
 
 @pytest.mark.parametrize("module", ["black", "jinja2", "grpc", "dataclasses", "argparse", "tomllib", "json"])

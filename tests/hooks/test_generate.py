@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from protoc_gen_dubbo_mesh.project import command, run, stamp
+from protoc_gen_dubbo_mesh.cli import answer
+from protoc_gen_dubbo_mesh.project import run, stamp
 from tests.hooks.samples import MODULES, ORDERS, TYPES, below, output_of, place_an_order, write
 
 PROGRAM = Path(sys.executable).with_name("protoc-gen-dubbo-mesh")
@@ -34,7 +35,7 @@ class Generating:
 
     def __call__(self, *arguments: str) -> int:
         try:
-            status = command.generate(list(arguments))
+            status = answer(["generate", *arguments])
         except SystemExit as stop:
             status = int(str(stop.code))
         self.out, self.err = self._capsys.readouterr()

@@ -1,0 +1,91 @@
+"""The arguments with which commands for whole projects set or override settings."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .settings import PATH_OPTIONS, read
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+
+def add_project(parser: argparse.ArgumentParser) -> None:
+    """Declares the argument that says which project it is."""
+    parser.add_argument(
+        "--project",
+        metavar="DIR",
+        default=".",
+        help="the directory of pyproject.toml; default: the current one",
+    )
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments that `settings` reads."""
+    parser.add_argument(
+        "--root", action="append", metavar="DIR", help="generate from the protos below it; can be repeated"
+    )
+    parser.add_argument("--out", metavar="DIR", help="the output directory, as protoc's --python_out")
+    parser.add_argument("--import-path", action="append", metavar="DIR", help="search it for imports too")
+    parser.add_argument(
+        "--exclude",
+        action="append",
+        metavar="GLOB",
+        help="exclude protos: a glob of their names below a root",
+    )
+    parser.add_argument(
+        "--option",
+        action=_AddOption,
+        metavar="NAME=VALUE",
+        default={},
+        help="a parameter of the plugin, such as app=demo",
+    )
+    add_project(parser)
+
+
+def settings(arguments: argparse.Namespace) -> Settings:
+    """The settings of the project; those among the arguments win.
+
+    Raises:
+        GenerationError: a key is unknown, missing or malformed.
+    """
+    return read(Path(arguments.project), _given(arguments))
+
+
+def _given(arguments: argparse.Namespace) -> dict[str, object]:
+    """The settings on the command line, whose paths are relative to the working directory."""
+    options = {
+        name: str(Path(value).absolute()) if name in PATH_OPTIONS else value
+        for name, value in arguments.option.items()
+    }
+    given: dict[str, object] = {"options": options}
+    if arguments.root:
+        given["roots"] = [str(Path(root).absolute()) for root in arguments.root]
+    if arguments.import_path:
+        given["import-path"] = [str(Path(path).absolute()) for path in arguments.import_path]
+    if arguments.out:
+        given["out"] = str(Path(arguments.out).absolute())
+    if arguments.exclude:
+        given["exclude"] = arguments.exclude
+    return given
+
+
+class _AddOption(argparse.Action):
+    """Collects `NAME=VALUE` in a dict."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        name, equals, value = values.partition("=")
+        if not equals:
+            raise argparse.ArgumentError(self, f"{values!r} is not NAME=VALUE")
+        options = getattr(namespace, self.dest)
+        if name in options:
+            raise argparse.ArgumentError(self, f"{name} is given twice")
+        setattr(namespace, self.dest, {**options, name: value})

@@ -1,0 +1,73 @@
+"""`protoc-gen-dubbo-mesh generate`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ..console import say, show
+from ..errors import GenerationError
+from . import arguments as project_arguments
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from .settings import Settings
+
+SUMMARY = "run protoc and the plugin over all protos of a project"
+
+DESCRIPTION = """\
+Generates messages (_pb2.py, .pyi) and mesh stubs and servicers (_mesh.py) from all protos of a project.
+Settings come from [tool.dubbo-mesh] in pyproject.toml; arguments win over them.
+"""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declares the arguments."""
+    project_arguments.add_settings(parser)
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; if a run would, print a diff and exit with 1"
+    )
+    parser.add_argument(
+        "--fail-on-change", action="store_true", help="exit with 1 if anything was written or removed"
+    )
+
+
+def run(arguments: Namespace) -> int:
+    """Runs the command; returns its exit status: 0, or 1 if output was stale and on errors."""
+    try:
+        settings = project_arguments.settings(arguments)
+        if arguments.check:
+            return _check(settings)
+        return _update(settings, fail_on_change=arguments.fail_on_change)
+    except GenerationError as error:
+        for line in str(error).split("\n"):
+            say(line)
+        return 1
+
+
+def _update(settings: Settings, *, fail_on_change: bool) -> int:
+    from .progress import Progress
+    from .run import update
+
+    outcome = update(settings, Progress(sys.stderr))
+    for line in (*outcome.warnings, outcome.summary):
+        say(line)
+    return int(fail_on_change and outcome.changed)
+
+
+def _check(settings: Settings) -> int:
+    from .progress import Progress
+    from .run import check
+    from .tree import diff
+
+    stale = check(settings, Progress(sys.stderr))
+    for warning in stale.warnings:
+        say(warning)
+    show(diff(stale.differences))
+    sys.stdout.flush()
+    for stray in stale.strays:
+        say(stray)
+    if stale.differences:
+        say(f"{len(stale.differences)} files are stale: run protoc-gen-dubbo-mesh generate")
+    return int(bool(stale.differences or stale.strays))
