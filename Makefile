@@ -42,8 +42,9 @@ lint: $(VENV)/.dev ## Checks style, format and types
 	$(BIN)/mypy $(TYPED)
 	$(BIN)/pyright $(TYPED)
 
-generate: $(VENV)/.dev ## Writes anew what is generated in this repository: compiled templates, goldens
+generate: $(VENV)/.dev ## Writes anew what is generated in this repository: compiled templates, completion, goldens
 	$(BIN)/python -m protoc_gen_dubbo_mesh.python.template_compiler
+	$(BIN)/python -m protoc_gen_dubbo_mesh.completion
 	$(BIN)/python -m pytest -q tests/generator/test_golden.py --update-goldens
 
 clean: ## Removes .venv and what tools left behind

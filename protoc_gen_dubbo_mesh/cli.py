@@ -1,6 +1,6 @@
 """The command line, for people rather than for protoc.
 
-Help and what is accepted come from `parser`.
+Help, shell completion (`completion.py`) and what is accepted all come from `parser`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from . import __version__
+from . import __version__, completion
 from .console import say
 from .errors import printable
 from .parameters import HELP
@@ -45,6 +45,7 @@ class Command(Protocol):
 
 COMMANDS: Mapping[str, Command] = {
     "generate": generate,
+    "completion": completion,
 }
 """The commands, in the order of the help. Their modules import what takes long when they run."""
 
