@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import GenerationError
-from .model import NO_POLICY, CallPolicy, Identity
+from .model import CALL_FIELDS, CallPolicy, Identity
+from .provenance import Layer, Origin, field_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from .config_file import Key, Source
+    from .toml_lines import Key, TomlFile
 
 T = TypeVar("T")
 
@@ -21,58 +23,79 @@ class Entry(NamedTuple):
 
     Attributes:
         identity: where they are found.
-        aliases: the kinds of aliases of their rpcs; None means unset.
         defaults: for all of their methods.
         methods: for methods, by name or glob.
     """
 
     identity: Identity
-    aliases: tuple[str, ...] | None
     defaults: CallPolicy
     methods: Mapping[str, CallPolicy]
 
 
+class Table(NamedTuple):
+    """A table of the file, as a `Place`.
+
+    Attributes:
+        file: the file.
+        key: the table's.
+    """
+
+    file: TomlFile
+    key: Key
+
+    def origin(self, field: str) -> Origin:
+        """The line that sets `field`."""
+        return Origin("config", self.file.where((*self.key, *field.split("."))))
+
+
 class Config(NamedTuple):
-    """A config, checked as far as that goes without knowing the services."""
+    """A config, checked as far as that goes without knowing the services.
+
+    Attributes:
+        entries: by name or glob of services.
+        partial: whether a run may see only a part of the services that the file names.
+        strict: whether a service without an app is an error.
+        file: the file.
+    """
 
     entries: Mapping[str, Entry]
     partial: bool
-    source: Source
+    strict: bool
+    file: TomlFile
 
-    def identity(self, service: str) -> Identity:
-        """Where the provider of `service` (its full name) is found."""
-        identity = Identity()
-        for _, entry in matching(self.entries, service):
-            identity = identity.with_defaults(entry.identity)
-        return identity
+    def identity(self, service: str) -> tuple[Layer[Identity], ...]:
+        """What sets where the provider of `service` (its full name) is found, in order of precedence.
 
-    def aliases(self, service: str) -> tuple[str, ...] | None:
-        """The kinds of aliases that the rpcs of `service` have; None means unset."""
-        entries = (entry for _, entry in matching(self.entries, service))
-        return next((entry.aliases for entry in entries if entry.aliases is not None), None)
+        Raises:
+            GenerationError: two globs that are equally specific disagree.
+        """
+        ranked = [
+            (rank, Layer(entry.identity, Table(self.file, ("services", pattern))))
+            for rank, pattern, entry in _matching(self.entries, service)
+        ]
+        self._check_agreement(f"service {service}", ranked, Identity._fields)
+        return tuple(layer for _, layer in ranked)
 
-    def call_policy(self, service: str, method: str) -> CallPolicy:
-        """How a method is called, with its service's `defaults`."""
-        merged = NO_POLICY
-        for _, policy in self._call_policies(service, method):
-            merged = merged.with_defaults(policy)
-        return merged
+    def call_policy(self, service: str, method: str) -> tuple[Layer[CallPolicy], ...]:
+        """What sets how a method is called, in order of precedence: its own entries, then `defaults`.
 
-    def where(self, service: str, method: str, field: str) -> str:
-        """`file:line` of what sets `field` of the method's `call_policy`."""
-        for key, policy in self._call_policies(service, method):
-            if getattr(policy, field) is not None:
-                return self.source.where((*key, field))
-        return self.source.path
-
-    def _call_policies(self, service: str, method: str) -> Iterator[tuple[Key, CallPolicy]]:
-        """What applies to a method, by precedence, each with its key in the file."""
-        entries = matching(self.entries, service)
-        for pattern, entry in entries:
-            for method_pattern, policy in matching(entry.methods, method):
-                yield ("services", pattern, "methods", method_pattern), policy
-        for pattern, entry in entries:
-            yield ("services", pattern, "defaults"), entry.defaults
+        Raises:
+            GenerationError: two globs that are equally specific disagree.
+        """
+        entries = _matching(self.entries, service)
+        ranked = [
+            ((*rank, *method_rank), Layer(policy, Table(self.file, (*key, method_pattern))))
+            for rank, pattern, entry in entries
+            for key in [("services", pattern, "methods")]
+            for method_rank, method_pattern, policy in _matching(entry.methods, method)
+        ]
+        ranked.sort(key=lambda each: each[0])  # methods of globs of one rank belong together; stable
+        ranked += [
+            (rank, Layer(entry.defaults, Table(self.file, ("services", pattern, "defaults"))))
+            for rank, pattern, entry in entries
+        ]
+        self._check_agreement(f"rpc {service}.{method}", ranked, CALL_FIELDS)
+        return tuple(layer for _, layer in ranked)
 
     def check_names(self, services: Mapping[str, Iterable[str]]) -> None:
         """Checks that each name in the file matches something.
@@ -86,12 +109,12 @@ class Config(NamedTuple):
         if self.partial:
             return
         for pattern, entry in self.entries.items():
-            found = [name for name in services if matches(pattern, name)]
+            found = [name for name in services if _matches(pattern, name)]
             if not found:
                 raise self._unmatched(f"no service {pattern!r} is", ("services", pattern))
             methods = {method for name in found for method in services[name]}
             for method in entry.methods:
-                if not any(matches(method, name) for name in methods):
+                if not any(_matches(method, name) for name in methods):
                     raise self._unmatched(
                         f"no method {method!r} of {pattern!r} is", ("services", pattern, "methods", method)
                     )
@@ -100,17 +123,51 @@ class Config(NamedTuple):
         return GenerationError(
             f"{what} in the files of this run; correct the name, or set `partial = true` at the top "
             "of the config if one run sees only a part of the files (as with buf's strategy: directory)",
-            self.source.where(key),
+            self.file.where(key),
+        )
+
+    def _check_agreement(
+        self, subject: str, ranked: Sequence[tuple[_Rank, Layer[Any]]], fields: Iterable[str]
+    ) -> None:
+        """Checks that among equally specific tables none sets a field that another one sets otherwise."""
+        if len({rank for rank, _ in ranked}) == len(ranked):
+            return
+        decided: set[str] = set()
+        for _, group in groupby(ranked, key=lambda each: each[0]):
+            layers = [layer for _, layer in group]
+            for field in fields:
+                if field in decided:
+                    continue
+                setting = [layer for layer in layers if field_of(layer.values, field) is not None]
+                for other in setting[1:]:
+                    if field_of(other.values, field) != field_of(setting[0].values, field):
+                        raise self._disagreement(subject, field, setting[0], other)
+                if setting:
+                    decided.add(field)
+
+    def _disagreement(self, subject: str, field: str, one: Layer[Any], other: Layer[Any]) -> GenerationError:
+        first, second = field_of(one.values, field), field_of(other.values, field)
+        line = one.place.origin(field).where.rpartition(":")[2]
+        return GenerationError(
+            f"{subject}: {field} is {second!r} here and {first!r} on line {line}, by globs that match it "
+            "equally well (they have the same length): set it under the exact name, or under one glob only",
+            other.place.origin(field).where,
         )
 
 
-def matches(pattern: str, name: str) -> bool:
+_Rank = tuple[bool | int, ...]
+
+
+def _matches(pattern: str, name: str) -> bool:
     """Whether `pattern`, an exact name or a glob, matches `name`."""
     return pattern == name or fnmatchcase(name, pattern)
 
 
-def matching(entries: Mapping[str, T], name: str) -> list[tuple[str, T]]:
-    """The entries that match `name`, by precedence: an exact one, then globs, the longest first."""
-    patterns = [pattern for pattern in entries if matches(pattern, name)]
-    patterns.sort(key=lambda pattern: (pattern != name, -len(pattern), pattern))
-    return [(pattern, entries[pattern]) for pattern in patterns]
+def _matching(entries: Mapping[str, T], name: str) -> list[tuple[_Rank, str, T]]:
+    """The entries that match `name`, each with its rank: an exact one comes first, then the longest glob."""
+    found = [
+        ((pattern != name, -len(pattern)), pattern, entry)
+        for pattern, entry in entries.items()
+        if _matches(pattern, name)
+    ]
+    return sorted(found, key=lambda each: each[:2])

@@ -3,6 +3,7 @@
     [services."org.apache.dubbo.demo.*"]       # an exact name or a glob (fnmatch, case-sensitive)
     app = "demo"
     port = 50051
+    labels = { version = "v1" }                 # of the app's pods; {} removes what is set elsewhere
     aliases = ["lower-first"]                   # [] removes what the proto or a parameter asks for
     defaults = { timeout = "3s" }               # for every method
 
@@ -11,30 +12,42 @@
     retry = { attempts = 3, grpc_on = ["unavailable"] }
 
 Field by field, an exact name wins over a glob, a longer glob over a shorter one, and a method's own entry
-over any `defaults`. A name that nothing matches is an error, unless `partial = true` is set at the top.
+over any `defaults`. Globs of the same length must not set one field differently for one service or method.
+A name that nothing matches is an error, unless `partial = true` is set at the top. With `strict = true`
+there, so is a service without an app.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from ..errors import GenerationError
-from . import aliases
+from . import aliases, envoy_headers, labels
 from .config import Config, Entry
 from .model import CallPolicy, Identity, Retry
+from .toml_lines import TomlFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .model import Labels
+    from .toml_lines import Key
+
 T = TypeVar("T")
-Key = tuple[str, ...]
-"""Where in the file a value is set: the keys of the tables around it, and its own."""
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
-_IDENTITY = {"app": "text", "namespace": "text", "port": "whole", "version": "text", "group": "text"}
+_IDENTITY = {
+    "app": "text",
+    "namespace": "text",
+    "port": "whole",
+    "version": "text",
+    "group": "text",
+    "labels": "labels",
+    "aliases": "aliases",
+}
 _CALL_POLICY = {
     "timeout": "duration",
     "per_try_timeout": "duration",
@@ -75,73 +88,27 @@ def read(path: str) -> Config:
         message, _, position = str(error).partition(" (at line ")
         line = f":{position.split(',')[0]}" if position else ""
         raise GenerationError(f"not TOML: {message}", f"{path}{line.removesuffix(')')}") from error
-    return _Reader(Source(path, text)).config(content)
-
-
-class Source(NamedTuple):
-    """The config file's text, to find the line of a key."""
-
-    path: str
-    text: str
-
-    def where(self, key: Key) -> str:
-        """`file:line` of a key, or of the table around it."""
-        import tomllib
-
-        header: Key = ()
-        best, best_line = 0, 0
-        for number, line in enumerate(self.text.splitlines(), 1):
-            statement = line.strip()
-            is_header = statement.startswith("[")
-            if not is_header:
-                statement = statement.partition("=")[0] + "= 0"
-            try:
-                here = _only_path(tomllib.loads(statement))
-            except tomllib.TOMLDecodeError:
-                continue  # a part of a value over several lines
-            if is_header:
-                header = here
-            else:
-                here = header + here
-            common = _common_length(here, key)
-            if common > best:
-                best, best_line = common, number
-        return f"{self.path}:{best_line}" if best else self.path
-
-
-def _only_path(content: dict[str, Any]) -> Key:
-    path: list[str] = []
-    value: Any = content
-    while _is_table(value) and len(value) == 1:
-        [(key, value)] = value.items()
-        path.append(key)
-    return tuple(path)
-
-
-def _common_length(one: Key, other: Key) -> int:
-    length = 0
-    for mine, yours in zip(one, other, strict=False):
-        if mine != yours:
-            break
-        length += 1
-    return length
+    return _Reader(TomlFile(path, text)).config(content)
 
 
 class _Reader:
     """Turns the content of the file into a `Config`; whatever has no meaning is an error."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, file: TomlFile) -> None:
+        self._file = file
 
     def config(self, content: dict[str, Any]) -> Config:
-        table = self._table((), content, {"services", "partial"})
+        table = self._table((), content, {"services", "partial", "strict"})
         services = self._table(("services",), table.get("services", {}))
-        partial = self._value(("partial",), "flag", table.get("partial", False))
-        entries = {name: self._entry(("services", name), entry) for name, entry in services.items()}
-        return Config(entries, partial, self._source)
+        return Config(
+            entries={name: self._entry(("services", name), entry) for name, entry in services.items()},
+            partial=self._value(("partial",), "flag", table.get("partial", False)),
+            strict=self._value(("strict",), "flag", table.get("strict", False)),
+            file=self._file,
+        )
 
     def _entry(self, key: Key, content: object) -> Entry:
-        table = self._table(key, content, {*_IDENTITY, "aliases", "defaults", "methods"})
+        table = self._table(key, content, {*_IDENTITY, "defaults", "methods"})
         identity = Identity(
             **{
                 name: self._value((*key, name), kind, table[name])
@@ -155,7 +122,6 @@ class _Reader:
         methods = self._table((*key, "methods"), table.get("methods", {}))
         return Entry(
             identity,
-            self._aliases((*key, "aliases"), table["aliases"]) if "aliases" in table else None,
             self._call_policy((*key, "defaults"), table.get("defaults", {})),
             {name: self._call_policy((*key, "methods", name), value) for name, value in methods.items()},
         )
@@ -165,12 +131,17 @@ class _Reader:
             raise self._wrong(key, f"must be a list of strings, not {value!r}")
         return self._check(key, lambda: aliases.checked(value, _dotted(key)))
 
+    def _labels(self, key: Key, value: object) -> Labels:
+        if not _is_table(value) or not all(isinstance(each, str) for each in value.values()):
+            raise self._wrong(key, f"must be a table of strings, not {value!r}")
+        return self._check(key, lambda: labels.checked(value, _dotted(key)))
+
     def _call_policy(self, key: Key, content: object) -> CallPolicy:
         table = self._table(key, content, set(_CALL_POLICY))
         policy = CallPolicy(
             **{name: self._value((*key, name), _CALL_POLICY[name], value) for name, value in table.items()}
         )
-        self._check(key, lambda: policy.envoy_headers(idempotent=False))
+        self._check(key, lambda: envoy_headers.check(policy))
         return policy
 
     def _retry(self, key: Key, content: object) -> Retry:
@@ -180,10 +151,9 @@ class _Reader:
         )
 
     def _value(self, key: Key, kind: str, value: Any) -> Any:
-        if kind == "retry":
-            return self._retry(key, value)
-        if kind == "duration":
-            return self._duration(key, value)
+        if kind in {"retry", "duration", "labels", "aliases"}:
+            read: Callable[[Key, object], Any] = getattr(self, f"_{kind}")
+            return read(key, value)
         if kind == "text" and isinstance(value, str):
             return value
         if kind == "flag" and isinstance(value, bool):
@@ -213,7 +183,7 @@ class _Reader:
             if known is not None and name not in known:
                 raise GenerationError(
                     f"unknown key {_dotted((*key, name))}; known here: {', '.join(sorted(known))}",
-                    self._source.where((*key, name)),
+                    self._file.where((*key, name)),
                 )
         return content
 
@@ -221,10 +191,10 @@ class _Reader:
         try:
             return check()
         except ValueError as error:
-            raise GenerationError(str(error), self._source.where(key)) from error
+            raise GenerationError(str(error), self._file.where(key)) from error
 
     def _wrong(self, key: Key, what: str) -> GenerationError:
-        return GenerationError(f"{_dotted(key)} {what}", self._source.where(key))
+        return GenerationError(f"{_dotted(key)} {what}", self._file.where(key))
 
 
 _KINDS = {

@@ -1,14 +1,24 @@
-"""What can be configured for services and rpcs, whichever source configures it.
+"""What can be configured for services and rpcs, and what is in force for those of one run.
 
-The sources are the config file, options in the proto, a gRPC service config and the plugin's parameters.
-In all of these types, None means unset.
+`Identity` and `CallPolicy` are what any source can set: the config file, options in the proto, a gRPC service
+config, the plugin's parameters. In both, None means unset. `ServicePolicy` and `RpcPolicy` are the result for
+one service and rpc. They know where each value was set, and nothing about what is written from them.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .provenance import origin_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .provenance import Declaration, Layer, Origin
 
 Duration = float  # seconds
+Labels = tuple[tuple[str, str], ...]
+"""Kubernetes labels, sorted by key."""
 
 # What Envoy may retry for any rpc: the request certainly did not reach the provider.
 SAFE_RETRY_ON = ("connect-failure", "refused-stream")
@@ -18,13 +28,23 @@ IDEMPOTENT_RETRY_GRPC_ON = ("unavailable",)
 
 
 class Identity(NamedTuple):
-    """Where the provider of a service is found."""
+    """Where the provider of a service is found, and the names that it answers to.
+
+    Attributes:
+        app: its Kubernetes Service.
+        namespace, port: of that Service.
+        version, group: Dubbo's.
+        labels: of the app's pods.
+        aliases: the kinds of aliases that the rpcs of the service have, keys of `aliases.KINDS`.
+    """
 
     app: str | None = None
     namespace: str | None = None
     port: int | None = None
     version: str | None = None
     group: str | None = None
+    labels: Labels | None = None
+    aliases: tuple[str, ...] | None = None
 
     def with_defaults(self, other: Identity) -> Identity:
         """This, with the fields of `other` where they are unset."""
@@ -100,59 +120,69 @@ class CallPolicy(NamedTuple):
             return merged._replace(retry=Retry(*map(_first_set, self.retry, other.retry)))
         return merged
 
-    def envoy_headers(self, idempotent: bool) -> dict[str, Any]:
-        """The arguments of the `dubbo_mesh.EnvoyHeaders` that ask for this, in its order.
-
-        Args:
-            idempotent: whether the rpc's `idempotency_level` allows running it twice.
-
-        Raises:
-            ValueError: Envoy would ignore a value; the message names the field.
-        """
-        arguments: dict[str, Any] = {
-            "timeout": self.timeout,
-            "inherit_timeout": self.inherit_timeout,
-            "per_try_timeout": self.per_try_timeout,
-            **_retry_headers(self.retry, idempotent),
-            "hedge_on_per_try_timeout": self.hedge_on_per_try_timeout,
-            "upstream_alt_stat_name": self.upstream_alt_stat_name,
-            "timeout_alt_response": self.timeout_alt_response,
-            "stream_duration": self.stream_duration,
-            "decorator_operation": self.decorator_operation,
-        }
-        given = {name: value for name, value in arguments.items() if value is not None}
-        if given:
-            from dubbo_mesh._contract.envoy_headers import EnvoyHeaders, suppress_warnings_in
-
-            suppress_warnings_in(__name__)  # the plugin has its own, with the place in the proto
-            EnvoyHeaders(**given)
-        return given
-
 
 NO_POLICY = CallPolicy()
 
+CALL_FIELDS = (
+    *(name for name in CallPolicy._fields if name != "retry"),
+    *(f"retry.{name}" for name in Retry._fields),
+)
+"""The fields of a call policy, those of `retry` one by one: what has an origin."""
 
-def _retry_headers(retry: Retry | None, idempotent: bool) -> dict[str, Any]:
-    """The arguments for Envoy's retries; without conditions, those that are safe for the rpc."""
-    if retry is None:
-        retry = Retry()
-        if not idempotent:
-            return {}
-    if retry.attempts == 0:
-        raise ValueError("retry.attempts must be at least 1: it includes the first attempt")
-    if retry.attempts == 1:
-        return {"max_retries": 0}
-    headers: dict[str, Any] = {
-        "max_retries": None if retry.attempts is None else retry.attempts - 1,
-        "retry_on": retry.on or None,
-        "retry_grpc_on": retry.grpc_on or None,
-        "retriable_status_codes": retry.status_codes or None,
-        "retriable_header_names": retry.header_names or None,
-    }
-    if not retry.has_conditions:
-        headers["retry_on"] = IDEMPOTENT_RETRY_ON if idempotent else SAFE_RETRY_ON
-        headers["retry_grpc_on"] = IDEMPOTENT_RETRY_GRPC_ON if idempotent else None
-    return headers
+
+class RpcPolicy(NamedTuple):
+    """What is in force for one rpc.
+
+    Attributes:
+        name: its name in the proto.
+        path: its HTTP/2 path, `/package.Service/rpc`.
+        client_streaming, server_streaming: its shape.
+        idempotent: whether its `idempotency_level` allows running it twice.
+        aliases: further names that it is served under.
+        call: how it is called. The conditions of `retry` are complete: without any, and with further attempts
+            allowed, they are those that are safe for the rpc.
+        headers: the arguments of the `dubbo_mesh.EnvoyHeaders` that ask for `call`, in its order.
+        declaration: where it is declared.
+        layers: what its sources set, in order of precedence.
+    """
+
+    name: str
+    path: str
+    client_streaming: bool
+    server_streaming: bool
+    idempotent: bool
+    aliases: tuple[str, ...]
+    call: CallPolicy
+    headers: Mapping[str, Any]
+    declaration: Declaration
+    layers: tuple[Layer[CallPolicy], ...]
+
+    def origin(self, field: str) -> Origin:
+        """Where one of `CALL_FIELDS` was set."""
+        return origin_of(field, self.layers)
+
+
+class ServicePolicy(NamedTuple):
+    """What is in force for one service.
+
+    Attributes:
+        name: its full name, `package.Service`.
+        identity: where its provider is found. A namespace or port that is unset is left to the runtime: the
+            caller's own namespace, port 80.
+        rpcs: its rpcs, in the order of the proto.
+        declaration: where it is declared.
+        layers: what its sources set, in order of precedence.
+    """
+
+    name: str
+    identity: Identity
+    rpcs: tuple[RpcPolicy, ...]
+    declaration: Declaration
+    layers: tuple[Layer[Identity], ...]
+
+    def origin(self, field: str) -> Origin:
+        """Where a field of its identity was set."""
+        return origin_of(field, self.layers)
 
 
 def _first_set(first: Any, second: Any) -> Any:

@@ -1,185 +1,270 @@
-"""Precedence of configuration sources: config file, options in the proto, gRPC service config, parameters."""
+"""Precedence of configuration sources.
+
+For a service: the config file, its option in the proto, the parameters. For an rpc: the config file, its
+option, its service's `defaults`, the gRPC service config, and then what is safe to retry.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import GenerationError
 from ..protoc.descriptors_pb2 import MethodOptions
-from ..protoc.source_info import SERVICE, where
-from .model import NO_POLICY
+from ..protoc.source_info import (
+    IDEMPOTENCY_LEVEL,
+    METHOD,
+    METHOD_OPTIONS,
+    SERVICE,
+    described,
+    where,
+)
+from . import aliases
+from .model import NO_IDENTITY, NO_POLICY, CallPolicy, RpcPolicy, ServicePolicy
+from .provenance import DEFAULT, Declaration, Known, Layer, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
-    from ..parameters import Options
-    from ..protoc.descriptors_pb2 import FileDescriptorProto, MethodDescriptorProto
-    from ..protoc.source_info import Path
+    from ..protoc.descriptors_pb2 import FileDescriptorProto
+    from ..protoc.request import Request
     from .config import Config
-    from .model import CallPolicy, Identity
+    from .model import Identity
+    from .parameters import PolicyParameters
     from .service_config import ServiceConfig
 
-_EXTENSION = 53110  # of dubbo_mesh/v1/options.proto
-_SERVICE_OPTIONS = 3  # ServiceDescriptorProto.options
-_METHOD_OPTIONS = 4  # MethodDescriptorProto.options
 _IDEMPOTENT = frozenset({MethodOptions.NO_SIDE_EFFECTS, MethodOptions.IDEMPOTENT})
+_NO_HEADERS: Mapping[str, Any] = {}
 
 
 class Resolver:
-    """What is configured for the services and rpcs of one run, from all sources.
+    """Resolves what is in force for the services and rpcs of one run, from all sources.
+
+    Reads the files that the parameters name.
+
+    Args:
+        parameters: those that configure services.
+        request: the run's.
+
+    Raises:
+        GenerationError: a file cannot be read, is malformed, or names what is not in this run; or a service
+            has no app although the config is strict.
 
     Attributes:
-        config: the config file, if there is one.
-        has_mesh_options: whether any proto may use our options.
-        is_empty: whether no source can configure how rpcs are called.
+        warnings: what is configured but hardly intended, or cannot be expressed, a line each.
     """
 
-    def __init__(
-        self,
-        options: Options,
-        config: Config | None = None,
-        service_config: ServiceConfig | None = None,
-        *,
-        has_mesh_options: bool = True,
-    ) -> None:
-        self.config = config
-        self.has_mesh_options = has_mesh_options
-        self.is_empty = not (has_mesh_options or config or service_config)
-        self._identity = options.identity
-        self._aliases = options.aliases
-        self._service_config = service_config
+    def __init__(self, parameters: PolicyParameters, request: Request) -> None:
+        self._parameters = parameters.layer
+        self._has_options = request.has_mesh_options
+        self._config: Config | None = None
+        self._service_config: ServiceConfig | None = None
+        self._warnings: list[str] = []
         self._ending_calls: dict[tuple[str, str], list[str]] = {}
+        if parameters.config is not None:
+            from . import config_file
 
-    def service(self, file: FileDescriptorProto, index: int, full_name: str) -> ResolvedService:
-        """Resolves what is configured for a service.
+            self._config = config_file.read(parameters.config)
+            self._config.check_names(_services(request))
+        if parameters.service_config is not None:
+            from . import service_config
 
-        Raises:
-            GenerationError: a value in its option is not allowed.
-        """
-        service = file.service[index]
-        identity, aliases = self._identity, self._aliases
-        defaults = NO_POLICY
-        if self.has_mesh_options:
-            from . import proto_options
-
-            try:
-                option = proto_options.of_service(service)
-            except ValueError as error:
-                at = _option(file, (SERVICE, index), _SERVICE_OPTIONS)
-                raise GenerationError(f"service {full_name}: {error}", at) from error
-            identity = option.identity.with_defaults(identity)
-            aliases = aliases if option.aliases is None else option.aliases
-            defaults = option.defaults
-        if self.config is not None:
-            identity = self.config.identity(full_name).with_defaults(identity)
-            configured = self.config.aliases(full_name)
-            aliases = aliases if configured is None else configured
-        return ResolvedService(self, file, full_name, identity, aliases or (), defaults)
-
-    def external_policy(self, service: str, method: str) -> tuple[CallPolicy, CallPolicy]:
-        """What the config file and the gRPC service config configure for an rpc."""
-        return (
-            self.config.call_policy(service, method) if self.config else NO_POLICY,
-            self._service_config.call_policy(service, method) if self._service_config else NO_POLICY,
-        )
-
-    def warn_of_per_try_timeout(self, at: str, rpc: str, reason: str) -> None:
-        """Adds a warning that a per-try timeout, which is set at `at`, ends calls of an rpc."""
-        self._ending_calls.setdefault((at, reason), []).append(rpc)
+            self._service_config = service_config.read(parameters.service_config)
+            self._warnings += self._service_config.warnings
+            self._warnings += self._service_config.unmatched(_services(request))
+        self._is_empty = not (self._has_options or self._config or self._service_config)
+        if self._config is not None and self._config.strict:
+            self._check_apps(request.generate, self._config)
 
     @property
     def warnings(self) -> list[str]:
-        """What was resolved as configured and is hardly intended: one line for each place that causes it."""
-        return [
+        """What is configured but hardly intended, or cannot be expressed, a line each."""
+        return self._warnings + [
             f"{at}: per_try_timeout ends calls of rpc {rpcs[0]}{_and_more(rpcs)} "
             f"at the first slow attempt: {reason}"
             for (at, reason), rpcs in self._ending_calls.items()
         ]
 
-
-class ResolvedService:
-    """One service with everything that is configured for it.
-
-    Attributes:
-        full_name: `package.Service`.
-        identity: where its provider is found.
-        aliases: the kinds of aliases that its rpcs have.
-    """
-
-    def __init__(
-        self,
-        resolver: Resolver,
-        file: FileDescriptorProto,
-        full_name: str,
-        identity: Identity,
-        aliases: tuple[str, ...],
-        defaults: CallPolicy,
-    ) -> None:
-        self.full_name = full_name
-        self.identity = identity
-        self.aliases = aliases
-        self._resolver = resolver
-        self._file = file
-        self._defaults = defaults
-
-    def envoy_headers(self, method: MethodDescriptorProto, path: Path) -> Mapping[str, Any]:
-        """The arguments of `EnvoyHeaders` for the rpc at `path`.
+    def resolve(self, file: FileDescriptorProto) -> tuple[ServicePolicy, ...]:
+        """What is in force for the services of a file.
 
         Raises:
             GenerationError: a value is not allowed, by itself or together with the others.
         """
-        resolver = self._resolver
+        return tuple([self._service(file, index) for index in range(len(file.service))])
+
+    def _service(self, file: FileDescriptorProto, index: int) -> ServicePolicy:
+        service = file.service[index]
+        path = (SERVICE, index)
+        name = _full_name(file, service.name)
+        layers, defaults = self._service_layers(file, index, name)
+        identity = _merged_identity(layers)
+        rpcs = [
+            (method.name, Declaration(file, (*path, METHOD, number)))
+            for number, method in enumerate(service.method)
+        ]
+        all_aliases: Sequence[tuple[str, ...]] = [()] * len(rpcs)
+        if identity.aliases:
+            named = [(rpc, declaration.path) for rpc, declaration in rpcs]
+            all_aliases = aliases.assign(named, identity.aliases, lambda path: described(file, path))
+        return ServicePolicy(
+            name=name,
+            identity=identity,
+            rpcs=tuple(
+                [
+                    self._rpc(name, declaration, own, defaults)
+                    for (_, declaration), own in zip(rpcs, all_aliases, strict=True)
+                ]
+            ),
+            declaration=Declaration(file, path),
+            layers=layers,
+        )
+
+    def _service_layers(
+        self, file: FileDescriptorProto, index: int, name: str
+    ) -> tuple[tuple[Layer[Identity], ...], Layer[CallPolicy] | None]:
+        """What sets where the provider of a service is found; and the defaults in its option."""
+        configured = () if self._config is None else self._config.identity(name)
+        option = None
+        if self._has_options:
+            from . import proto_options
+
+            option = proto_options.of_service(Declaration(file, (SERVICE, index)), name)
+        if option is None:
+            return (*configured, self._parameters), None
+        identity, defaults = option
+        return (*configured, identity, self._parameters), defaults
+
+    def _rpc(
+        self,
+        service: str,
+        declaration: Declaration,
+        own_aliases: tuple[str, ...],
+        defaults: Layer[CallPolicy] | None,
+    ) -> RpcPolicy:
+        file, path = declaration
+        method = file.service[path[1]].method[path[3]]
+        name = method.name
         idempotent = method.options.idempotency_level in _IDEMPOTENT
-        if resolver.is_empty and not idempotent:
-            return {}
-        config, grpc_config = resolver.external_policy(self.full_name, method.name)
-        option = NO_POLICY
-        try:
-            if resolver.has_mesh_options:
-                from . import proto_options
+        call, headers = NO_POLICY, _NO_HEADERS
+        layers: tuple[Layer[CallPolicy], ...] = ()
+        if idempotent or not self._is_empty:
+            layers = self._call_layers(service, name, declaration, defaults)
+            call, headers, layers = _in_force(f"{service}.{name}", declaration, layers, idempotent)
+        policy = RpcPolicy(
+            name=name,
+            path=f"/{service}/{name}",
+            client_streaming=method.client_streaming,
+            server_streaming=method.server_streaming,
+            idempotent=idempotent,
+            aliases=own_aliases,
+            call=call,
+            headers=headers,
+            declaration=declaration,
+            layers=layers,
+        )
+        if "per_try_timeout" in headers:
+            self._look_at_per_try_timeout(f"{service}.{name}", policy)
+        return policy
 
-                option = proto_options.of_method(method)
-            policy = config.with_defaults(option).with_defaults(self._defaults).with_defaults(grpc_config)
-            headers = policy.envoy_headers(idempotent)
-        except ValueError as error:
-            message = f"rpc {self.full_name}.{method.name}: {error}"
-            raise GenerationError(message, _option(self._file, path, _METHOD_OPTIONS)) from error
-        if "per_try_timeout" in headers and (reason := _why_slow_attempts_are_not_retried(headers)):
-            at = self._origin_of_per_try_timeout(method, path, config, option)
-            resolver.warn_of_per_try_timeout(at, f"{self.full_name}.{method.name}", reason)
-        return headers
+    def _call_layers(
+        self, service: str, method: str, declaration: Declaration, defaults: Layer[CallPolicy] | None
+    ) -> tuple[Layer[CallPolicy], ...]:
+        layers: list[Layer[CallPolicy]] = []
+        if self._config is not None:
+            layers += self._config.call_policy(service, method)
+        if self._has_options:
+            from . import proto_options
 
-    def _origin_of_per_try_timeout(
-        self, method: MethodDescriptorProto, path: Path, config: CallPolicy, option: CallPolicy
-    ) -> str:
-        """`file:line` of where it is set."""
-        if config.per_try_timeout is not None and self._resolver.config is not None:
-            return self._resolver.config.where(self.full_name, method.name, "per_try_timeout")
-        if option.per_try_timeout is not None:
-            return _option(self._file, path, _METHOD_OPTIONS)
-        return _option(self._file, path[:2], _SERVICE_OPTIONS)
+            option = proto_options.of_method(declaration, f"{service}.{method}")
+            layers += [layer for layer in (option, defaults) if layer is not None]
+        if self._service_config is not None:
+            entry = self._service_config.call_policy(service, method)
+            layers += [] if entry is None else [entry]
+        return tuple(layers)
+
+    def _look_at_per_try_timeout(self, rpc: str, policy: RpcPolicy) -> None:
+        """Notes a per-try timeout after which Envoy does not retry: it ends calls, which is hardly meant."""
+        from .envoy_headers import why_slow_attempts_are_not_retried
+
+        reason = why_slow_attempts_are_not_retried(policy.headers)
+        if reason:
+            at = policy.origin("per_try_timeout").where
+            self._ending_calls.setdefault((at, reason), []).append(rpc)
+
+    def _check_apps(self, files: Iterable[FileDescriptorProto], config: Config) -> None:
+        """Checks that each service has an app, as a strict config demands.
+
+        Raises:
+            GenerationError: services have none; the message names them.
+        """
+        missing: list[tuple[str, Declaration]] = []
+        for file in files:
+            for index, service in enumerate(file.service):
+                name = _full_name(file, service.name)
+                if _merged_identity(self._service_layers(file, index, name)[0]).app is None:
+                    missing.append((name, Declaration(file, (SERVICE, index))))
+        if missing:
+            names = [name for name, _ in missing]
+            raise GenerationError(
+                f"service {names[0]}{_and_more(names)} {'has' if len(names) == 1 else 'have'} no app, which "
+                f"`strict = true` in {config.file.path} demands: set app in the config or in its option",
+                missing[0][1].where,
+            )
 
 
-def _why_slow_attempts_are_not_retried(headers: Mapping[str, Any]) -> str:
-    """Why Envoy makes no further attempt when one exceeds the per-try timeout; empty if it does."""
-    if headers.get("max_retries") == 0:
-        return "retry.attempts is 1"
-    if headers.get("hedge_on_per_try_timeout") and any(map(headers.get, _CONDITIONS)):
-        return ""  # whatever the conditions are, hedging retries a slow attempt
-    from dubbo_mesh._contract.envoy_headers import RETRIES_SLOW_ATTEMPTS
+def _in_force(
+    rpc: str, declaration: Declaration, layers: tuple[Layer[CallPolicy], ...], idempotent: bool
+) -> tuple[CallPolicy, Mapping[str, Any], tuple[Layer[CallPolicy], ...]]:
+    """The policy that results from `layers`, what it asks of Envoy, and the layers with that of retries."""
+    from . import envoy_headers
 
-    if not RETRIES_SLOW_ATTEMPTS.isdisjoint(headers.get("retry_on", ())):
-        return ""
-    return "Envoy retries slow attempts only if retry.on holds reset, 5xx or gateway-error"
+    call = NO_POLICY
+    for layer in layers:
+        call = call.with_defaults(layer.values)
+    retry = envoy_headers.default_retry(call, idempotent)
+    if retry is not None:
+        place = _IdempotencyLevel(declaration) if idempotent else Known(DEFAULT)
+        default = Layer(CallPolicy(retry=retry), place)
+        layers = (*layers, default)
+        call = call.with_defaults(default.values)
+    try:
+        return call, envoy_headers.arguments(call), layers
+    except ValueError as error:
+        from .proto_options import Option
+
+        raise GenerationError(f"rpc {rpc}: {error}", Option(*declaration).where) from error
 
 
-_CONDITIONS = ("retry_on", "retry_grpc_on", "retriable_status_codes", "retriable_header_names")
+class _IdempotencyLevel(NamedTuple):
+    """The `idempotency_level` of an rpc, as a `Place`: it decides what is safe to retry."""
+
+    declaration: Declaration
+
+    def origin(self, field: str) -> Origin:
+        file, path = self.declaration
+        return Origin("idempotency_level", where(file, (*path, METHOD_OPTIONS, IDEMPOTENCY_LEVEL), path))
 
 
-def _and_more(rpcs: list[str]) -> str:
-    return f" and {len(rpcs) - 1} more" if len(rpcs) > 1 else ""
+def _merged_identity(layers: Iterable[Layer[Identity]]) -> Identity:
+    identity = NO_IDENTITY
+    for layer in layers:
+        identity = identity.with_defaults(layer.values)
+    return identity
 
 
-def _option(file: FileDescriptorProto, path: Path, options: int) -> str:
-    """`file:line` of our option of the service or rpc at `path`, or of that itself."""
-    return where(file, (*path, options, _EXTENSION), path)
+def _services(request: Request) -> dict[str, list[str]]:
+    """The services of this run by their full names, each with the names of its methods."""
+    return {
+        _full_name(file, service.name): [method.name for method in service.method]
+        for file in request.generate
+        for service in file.service
+    }
+
+
+def _full_name(file: FileDescriptorProto, service: str) -> str:
+    return f"{file.package}.{service}" if file.package else service
+
+
+def _and_more(names: Sequence[str]) -> str:
+    return f" and {len(names) - 1} more" if len(names) > 1 else ""

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError
 
+from ..errors import GenerationError
 from ..protoc.request import OPTIONS_FILE
-from . import aliases
-from .model import NO_POLICY, CallPolicy, Identity, Retry
+from ..protoc.source_info import METHOD_OPTIONS, SERVICE_OPTIONS, where
+from . import aliases, envoy_headers, labels
+from .model import CallPolicy, Identity, Retry
+from .provenance import Layer, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,55 +21,120 @@ if TYPE_CHECKING:
 
     from dubbo_mesh.v1 import options_pb2
 
-    from ..protoc.descriptors_pb2 import MethodDescriptorProto, ServiceDescriptorProto
+    from ..protoc.descriptors_pb2 import FileDescriptorProto
+    from ..protoc.source_info import Path
+    from .provenance import Declaration
 
 _Option = TypeVar("_Option", bound="Message")
 
+_EXTENSION = 53110  # of dubbo_mesh/v1/options.proto, for services and methods
+_DEFAULTS = ("defaults",)
 
-class ServiceOption(NamedTuple):
-    """The option of a service, checked.
+
+class Option(NamedTuple):
+    """One of our options, as a `Place`.
 
     Attributes:
-        identity: where its provider is found.
-        defaults: for its rpcs.
-        aliases: kinds of aliases; None means unset.
+        file: the proto.
+        path: of the service or rpc that has the option.
+        within: the fields in it that lead to a message of its own, such as `defaults`.
     """
 
-    identity: Identity = Identity()
-    defaults: CallPolicy = NO_POLICY
-    aliases: tuple[str, ...] | None = None
+    file: FileDescriptorProto
+    path: Path
+    within: tuple[str, ...] = ()
+
+    def origin(self, field: str) -> Origin:
+        """The line that sets `field`, or else the one where the option begins.
+
+        protoc records a line for each statement. A value in braces is one statement.
+        """
+        path = self._path
+        numbers = _numbers((*self.within, *field.split(".")), is_method=len(self.path) > 2)
+        inner = [(*path, *numbers[:end]) for end in range(len(numbers), 0, -1)]
+        return Origin("option", where(self.file, *inner, path, self.path))
+
+    @property
+    def where(self) -> str:
+        """`file:line` of the option, or of the service or rpc."""
+        return where(self.file, self._path, self.path)
+
+    @property
+    def _path(self) -> Path:
+        return (*self.path, METHOD_OPTIONS if len(self.path) > 2 else SERVICE_OPTIONS, _EXTENSION)
 
 
-def of_service(service: ServiceDescriptorProto) -> ServiceOption:
-    """Reads the option of a service.
+def of_service(declaration: Declaration, name: str) -> tuple[Layer[Identity], Layer[CallPolicy]] | None:
+    """Reads the option of a service: where its provider is found, and `defaults` for its rpcs.
+
+    Args:
+        declaration: of the service.
+        name: its full name.
+
+    Returns:
+        None if it has no such option.
 
     Raises:
-        ValueError: a value is not allowed.
+        GenerationError: a value is not allowed.
     """
-    pieces = service.options.mesh
+    file, path = declaration
+    pieces = file.service[path[1]].options.mesh
     if not pieces:
-        return ServiceOption()
+        return None
     from dubbo_mesh.v1 import options_pb2
 
-    option = _parsed(options_pb2.ServiceOptions, pieces)
-    identity = Identity(*(_scalar(option, name) for name in Identity._fields))
-    defaults = _call_policy(option.defaults)
-    defaults.envoy_headers(idempotent=False)
-    return ServiceOption(identity.checked(), defaults, aliases.checked(option.aliases) or None)
+    place = Option(file, path)
+    try:
+        option = _parsed(options_pb2.ServiceOptions, pieces)
+        identity = Identity(
+            **{field: _scalar(option, field) for field in ("app", "namespace", "port", "version", "group")},
+            labels=labels.checked(option.labels) or None,
+            aliases=aliases.checked(option.aliases) or None,
+        ).checked()
+        defaults = _call_policy(option.defaults)
+        envoy_headers.check(defaults)
+    except ValueError as error:
+        raise GenerationError(f"service {name}: {error}", place.where) from error
+    return Layer(identity, place), Layer(defaults, place._replace(within=_DEFAULTS))
 
 
-def of_method(method: MethodDescriptorProto) -> CallPolicy:
-    """Reads the option of a method.
+def of_method(declaration: Declaration, name: str) -> Layer[CallPolicy] | None:
+    """Reads the option of an rpc.
+
+    Args:
+        declaration: of the rpc.
+        name: its full name, with a dot before its own.
+
+    Returns:
+        None if it has no such option.
 
     Raises:
-        ValueError: a value is not allowed.
+        GenerationError: a value is not allowed.
     """
-    pieces = method.options.mesh
+    file, path = declaration
+    pieces = file.service[path[1]].method[path[3]].options.mesh
     if not pieces:
-        return NO_POLICY
+        return None
     from dubbo_mesh.v1 import options_pb2
 
-    return _call_policy(_parsed(options_pb2.MethodOptions, pieces))
+    place = Option(file, path)
+    try:
+        return Layer(_call_policy(_parsed(options_pb2.MethodOptions, pieces)), place)
+    except ValueError as error:
+        raise GenerationError(f"rpc {name}: {error}", place.where) from error
+
+
+def _numbers(fields: tuple[str, ...], *, is_method: bool) -> Path:
+    """The numbers of fields within each other, the outermost of which is one of the option's."""
+    from dubbo_mesh.v1 import options_pb2
+
+    message: Any = (options_pb2.MethodOptions if is_method else options_pb2.ServiceOptions).DESCRIPTOR
+    numbers: list[int] = []
+    for name in fields:
+        field = message.fields_by_name[name]
+        numbers.append(field.number)
+        message = field.message_type
+    return tuple(numbers)
 
 
 def _parsed(kind: type[_Option], pieces: Iterable[bytes]) -> _Option:

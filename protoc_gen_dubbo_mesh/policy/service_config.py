@@ -12,10 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from ..errors import GenerationError
-from .model import NO_POLICY, CallPolicy, Retry
+from . import envoy_headers
+from .json_lines import line_of
+from .model import CallPolicy, Retry
+from .provenance import Layer, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from .json_lines import Key
 
 # The codes that Envoy retries on (x-envoy-retry-grpc-on), by gRPC's numbers and names.
 _RETRIABLE = {
@@ -50,6 +55,34 @@ _SECONDS = re.compile(r"([0-9]+(?:\.[0-9]{1,9})?)s")
 Name = tuple[str, str]  # service and method; "" for all
 
 
+class Entry(NamedTuple):
+    """One of `methodConfig`, as a `Place`.
+
+    Attributes:
+        path: the file's path.
+        text: its content.
+        number: of the entry, counted from 0.
+    """
+
+    path: str
+    text: str
+    number: int
+
+    def origin(self, field: str) -> Origin:
+        """The line that sets `field`."""
+        return Origin("service config", f"{self.path}:{line_of(self.text, self._key(field))}")
+
+    def _key(self, field: str) -> Key:
+        return ("methodConfig", self.number, *_NAMES.get(field, (field,)))
+
+
+_NAMES = {
+    "retry.attempts": ("retryPolicy", "maxAttempts"),
+    "retry.grpc_on": ("retryPolicy", "retryableStatusCodes"),
+}
+"""What a gRPC service config calls the fields of a call policy, where that differs."""
+
+
 class ServiceConfig(NamedTuple):
     """A gRPC service config.
 
@@ -59,22 +92,23 @@ class ServiceConfig(NamedTuple):
         path: the file's path.
     """
 
-    methods: Mapping[Name, CallPolicy]
+    methods: Mapping[Name, Layer[CallPolicy]]
     warnings: tuple[str, ...]
     path: str
 
-    def call_policy(self, service: str, method: str) -> CallPolicy:
+    def call_policy(self, service: str, method: str) -> Layer[CallPolicy] | None:
         """How a method is called: by the most specific entry alone, which is gRPC's rule."""
         for name in ((service, method), (service, ""), ("", "")):
             if name in self.methods:
                 return self.methods[name]
-        return NO_POLICY
+        return None
 
     def unmatched(self, services: Mapping[str, Iterable[str]]) -> list[str]:
         """A warning for each name that matches nothing in `services` (full names, with their methods)."""
         return [
-            f"{self.path}: no {service}{'/' if method else ''}{method} in the files of this run"
-            for service, method in self.methods
+            f"{layer.place.origin('name').where}: no {service}{'/' if method else ''}{method} "
+            "in the files of this run"
+            for (service, method), layer in self.methods.items()
             if service and (service not in services or (method and method not in services[service]))
         ]
 
@@ -86,115 +120,130 @@ def read(path: str) -> ServiceConfig:
         GenerationError: it cannot be read, is not JSON, or is not a service config.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        content = json.loads(text)
     except json.JSONDecodeError as error:
         raise GenerationError(f"not JSON: {error.msg}", f"{path}:{error.lineno}") from error
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise GenerationError(f"parameter service_config={path!r} cannot be read: {reason}") from error
-    return _Reader(path).config(content)
+    return _Reader(path, text).config(content)
 
 
 class _Reader:
     """Turns the JSON into a `ServiceConfig`."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, text: str) -> None:
         self._path = path
-        self._lost: dict[str, int] = {}
+        self._text = text
+        self._lost: dict[str, list[Key]] = {}
 
     def config(self, content: object) -> ServiceConfig:
-        top = self._object("the service config", content)
-        methods: dict[Name, CallPolicy] = {}
-        for index, entry in enumerate(self._list("methodConfig", top.pop("methodConfig", []))):
-            at = f"methodConfig[{index}]"
+        top = self._object((), content)
+        methods: dict[Name, Layer[CallPolicy]] = {}
+        for index, entry in enumerate(self._list(("methodConfig",), top.pop("methodConfig", []))):
+            at = ("methodConfig", index)
             method_config = self._object(at, entry)
-            names = self._list(f"{at}.name", method_config.pop("name", []))
+            names = self._list((*at, "name"), method_config.pop("name", []))
             policy = self._call_policy(at, method_config)
-            for name in names:
-                key = self._name(f"{at}.name", name)
-                if key in methods:
-                    raise self._wrong(f"{at}.name", f"repeats {'/'.join(key) or 'the default'}")
-                methods[key] = policy
+            for number, value in enumerate(names):
+                name = self._name((*at, "name", number), value)
+                if name in methods:
+                    raise self._wrong((*at, "name", number), f"repeats {'/'.join(name) or 'the default'}")
+                methods[name] = Layer(policy, Entry(self._path, self._text, index))
         for field in top:
-            self._lose(field)
+            self._lose(field, (field,))
         return ServiceConfig(methods, self._warnings(), self._path)
 
-    def _call_policy(self, at: str, entry: dict[str, Any]) -> CallPolicy:
+    def _call_policy(self, at: Key, entry: dict[str, Any]) -> CallPolicy:
         timeout = entry.pop("timeout", None)
         retry = entry.pop("retryPolicy", None)
-        for key in entry:
-            self._lose(f"methodConfig.{key}")
+        for field in entry:
+            self._lose(f"methodConfig.{field}", (*at, field))
         policy = CallPolicy(
-            timeout=None if timeout is None else self._seconds(f"{at}.timeout", timeout),
-            retry=None if retry is None else self._retry(f"{at}.retryPolicy", retry),
+            timeout=None if timeout is None else self._seconds((*at, "timeout"), timeout),
+            retry=None if retry is None else self._retry((*at, "retryPolicy"), retry),
         )
         try:
-            policy.envoy_headers(idempotent=False)
+            envoy_headers.check(policy)
         except ValueError as error:
             raise self._wrong(at, str(error)) from error
         return policy
 
-    def _retry(self, at: str, value: object) -> Retry | None:
+    def _retry(self, at: Key, value: object) -> Retry | None:
         policy = self._object(at, value)
         attempts = policy.pop("maxAttempts", None)
         if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 2:
-            raise self._wrong(f"{at}.maxAttempts", f"must be an integer of at least 2, not {attempts!r}")
-        codes = self._list(f"{at}.retryableStatusCodes", policy.pop("retryableStatusCodes", []))
-        numbers = [self._code(f"{at}.retryableStatusCodes", code) for code in codes]
-        if not numbers:
-            raise self._wrong(f"{at}.retryableStatusCodes", "must not be empty")
-        for number in numbers:
+            raise self._wrong((*at, "maxAttempts"), f"must be an integer of at least 2, not {attempts!r}")
+        codes_at = (*at, "retryableStatusCodes")
+        codes = self._list(codes_at, policy.pop("retryableStatusCodes", []))
+        if not codes:
+            raise self._wrong(codes_at, "must not be empty")
+        numbers = [self._code((*codes_at, index), code) for index, code in enumerate(codes)]
+        for index, number in enumerate(numbers):
             if number not in _RETRIABLE:
-                self._lose(f"methodConfig.retryPolicy.retryableStatusCodes {_CODES[number]}")
-        for key in policy:
-            self._lose(f"methodConfig.retryPolicy.{key}")
+                what = f"methodConfig.retryPolicy.retryableStatusCodes {_CODES[number]}"
+                self._lose(what, (*codes_at, index))
+        for field in policy:
+            self._lose(f"methodConfig.retryPolicy.{field}", (*at, field))
         grpc_on = tuple(_RETRIABLE[number] for number in numbers if number in _RETRIABLE)
         # If Envoy knows none of the codes there is nothing to retry on: no other condition was asked for.
         return Retry(attempts=attempts, grpc_on=grpc_on) if grpc_on else None
 
-    def _code(self, at: str, code: object) -> int:
-        if isinstance(code, str) and code in _CODES:
-            return _CODES.index(code)
+    def _code(self, at: Key, code: object) -> int:
+        """A status code's number. It is written as such or by name, in any case (gRFC A6)."""
+        if isinstance(code, str) and code.upper() in _CODES:
+            return _CODES.index(code.upper())
         if isinstance(code, int) and not isinstance(code, bool) and 0 <= code < len(_CODES):
             return code
-        raise self._wrong(at, f"holds {code!r}, which is not a gRPC status code")
+        raise self._wrong(at, f"must be a gRPC status code, not {code!r}")
 
-    def _name(self, at: str, value: object) -> Name:
+    def _name(self, at: Key, value: object) -> Name:
         name = self._object(at, value)
         service, method = name.get("service", ""), name.get("method", "")
         if not isinstance(service, str) or not isinstance(method, str):
-            raise self._wrong(at, "holds a service or method that is not a string")
+            raise self._wrong(at, "has a service or method that is not a string")
         if method and not service:
             raise self._wrong(at, f"has the method {method!r} without a service")
         return service, method
 
-    def _seconds(self, at: str, value: object) -> float:
+    def _seconds(self, at: Key, value: object) -> float:
         match = _SECONDS.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             raise self._wrong(at, f'must be a duration like "1.5s", not {value!r}')
         return float(match[1])
 
-    def _object(self, at: str, value: object) -> dict[str, Any]:
+    def _object(self, at: Key, value: object) -> dict[str, Any]:
         if not _is_object(value):
             raise self._wrong(at, "must be a JSON object")
         return dict(value)
 
-    def _list(self, at: str, value: object) -> list[Any]:
+    def _list(self, at: Key, value: object) -> list[Any]:
         if not _is_list(value):
             raise self._wrong(at, "must be a JSON array")
         return value
 
-    def _lose(self, what: str) -> None:
-        self._lost[what] = self._lost.get(what, 0) + 1
+    def _lose(self, what: str, at: Key) -> None:
+        self._lost.setdefault(what, []).append(at)
 
     def _warnings(self) -> tuple[str, ...]:
         return tuple(
-            f"{self._path}: {what} ({times}x) cannot be expressed in Envoy's headers: not applied"
-            for what, times in self._lost.items()
+            f"{self._where(places[0])}: {what} ({len(places)}x) cannot be expressed in Envoy's headers: "
+            "not applied"
+            for what, places in self._lost.items()
         )
 
-    def _wrong(self, at: str, what: str) -> GenerationError:
-        return GenerationError(f"{at} {what}", self._path)
+    def _wrong(self, at: Key, what: str) -> GenerationError:
+        return GenerationError(f"{_shown(at)} {what}", self._where(at))
+
+    def _where(self, at: Key) -> str:
+        return f"{self._path}:{line_of(self._text, at)}"
+
+
+def _shown(key: Key) -> str:
+    """A key for messages: `methodConfig[0].retryPolicy`."""
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in key]
+    return "".join(steps).removeprefix(".") or "the service config"
 
 
 def _is_object(value: object) -> TypeGuard[dict[str, Any]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorResponse
 
+from ..errors import GenerationError
+
 EDITION_PROTO2 = 998  # google.protobuf.Edition, which is incomplete in protobuf 5.27
 EDITION_2024 = 1001
 
@@ -16,9 +18,22 @@ class Response:
 
     def __init__(self) -> None:
         self._files: list[bytes] = []
+        self._sources: dict[str, str] = {}
 
-    def add(self, name: str, content: str) -> None:
-        """Adds a file to write."""
+    def add(self, name: str, content: str, source: str) -> None:
+        """Adds a file to write.
+
+        Args:
+            name: its path, relative to the output directory.
+            content: its text.
+            source: the proto that it comes from.
+
+        Raises:
+            GenerationError: a file of this path comes from another proto.
+        """
+        other = self._sources.setdefault(name, source)
+        if other != source:
+            raise GenerationError(f"{other!r} and {source!r} would both be written to {name!r}: rename one")
         response = CodeGeneratorResponse()
         response.file.add(name=name, content=content)
         self._files.append(response.SerializeToString())

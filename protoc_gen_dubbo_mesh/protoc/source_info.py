@@ -19,6 +19,9 @@ SERVICE = 6  # FileDescriptorProto.service
 SYNTAX = 12  # FileDescriptorProto.syntax
 EDITION = 14  # FileDescriptorProto.edition
 METHOD = 2  # ServiceDescriptorProto.method
+SERVICE_OPTIONS = 3  # ServiceDescriptorProto.options
+METHOD_OPTIONS = 4  # MethodDescriptorProto.options
+IDEMPOTENCY_LEVEL = 34  # MethodOptions.idempotency_level
 
 Path = tuple[int, ...]
 
@@ -154,6 +157,16 @@ def clean(comment: str) -> str:
     first, *rest = [line.rstrip() for line in text.split("\n")]
     margin = min([len(line) - len(line.lstrip()) for line in rest if line])
     return "\n".join([first, *[line[margin:] for line in rest]])
+
+
+def described(file: FileDescriptorProto, path: Path) -> str:
+    """Names the service or rpc at `path`, with its line, for messages."""
+    service = file.service[path[1]]
+    name = f"{file.package}.{service.name}" if file.package else service.name
+    at = where(file, path)
+    if len(path) == 2:
+        return f"service {name} ({at})"
+    return f"rpc {name}.{service.method[path[3]].name} ({at})"
 
 
 def where(file: FileDescriptorProto, *paths: Sequence[int]) -> str:

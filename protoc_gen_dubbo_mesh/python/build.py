@@ -7,23 +7,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
-from ..policy import aliases
-from ..protoc.source_info import METHOD, SERVICE, Comments, where
+from ..protoc.source_info import METHOD, SERVICE, Comments, described, where
 from . import modules, names
 from .escaping import Code, literal
 from .imports import Imports
 from .model import Handler, Message, Module, Names, Rpc, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from ..parameters import Options
-    from ..policy.precedence import ResolvedService, Resolver
+    from ..policy.model import RpcPolicy, ServicePolicy
     from ..protoc.descriptors_pb2 import FileDescriptorProto, MethodDescriptorProto
     from ..protoc.message_index import MessageIndex
-    from ..protoc.request import Request
     from ..protoc.source_info import Path
     from .imports import Bound
+    from .parameters import PythonParameters
 
 OwnNames = tuple[Code, Code, Code]
 PB2 = "_pb2"
@@ -35,44 +33,51 @@ _SHAPES = {
     (True, True): Code("StreamStream"),
 }
 _KEYWORDS = frozenset(keyword.kwlist)
+_IDENTITY = ("app", "namespace", "port", "version", "group")  # what a dubbo_mesh.Service knows of it
 
 
-def build(request: Request, options: Options, resolver: Resolver) -> Iterator[Module]:
-    """Builds the module of each file, one at a time to save memory; removes the files from `request`.
+def build(
+    file: FileDescriptorProto,
+    services: Sequence[ServicePolicy],
+    messages: MessageIndex,
+    parameters: PythonParameters,
+) -> Module:
+    """Builds the module of a file.
+
+    Args:
+        file: the file.
+        services: what is in force for its services.
+        messages: those of all files.
+        parameters: of generated Python.
 
     Raises:
-        GenerationError: a module cannot be generated, or two would be written to the same path.
+        GenerationError: the module cannot be generated.
     """
-    sources: dict[str, str] = {}
-    while request.generate:
-        file = request.generate.popleft()
-        module = _ModuleBuilder(file, request.messages, options, resolver).build()
-        other = sources.setdefault(module.path, file.name)
-        if other != file.name:
-            raise GenerationError(
-                f"{other!r} and {file.name!r} would both be written to {module.path!r}: rename one"
-            )
-        yield module
+    return _ModuleBuilder(file, services, messages, parameters).build()
 
 
 class _ModuleBuilder:
     """Builds the module of one file."""
 
     def __init__(
-        self, file: FileDescriptorProto, messages: MessageIndex, options: Options, resolver: Resolver
+        self,
+        file: FileDescriptorProto,
+        services: Sequence[ServicePolicy],
+        messages: MessageIndex,
+        parameters: PythonParameters,
     ) -> None:
         self._file = file
+        self._services = services
         self._rpcs = [
             [((SERVICE, index, METHOD, number), method) for number, method in enumerate(service.method)]
             for index, service in enumerate(file.service)
         ]
         self._package = f"{file.package}." if file.package else ""
         self._messages = messages
-        self._options = options
-        self._resolver = resolver
+        self._parameters = parameters
         self._comments = Comments(file)
         # Not a bound method: that would be a reference cycle, which is never freed (see __main__).
-        self._describe = partial(_described, file, self._package)
+        self._describe = partial(described, file)
         self._symbols = names.Symbols(self._describe)
         self._deprecated = file.options.deprecated
         self._module = modules.module_of(file.name, MESH)
@@ -84,7 +89,7 @@ class _ModuleBuilder:
         shadowed = {attribute for service in attributes for attribute in service}
         self._claim_known_names()
         own = [self._own_names(service.name, shadowed) for service in file.service]
-        self._imports = Imports(self._symbols, shadowed, self._module.rpartition(".")[0], self._options)
+        self._imports = Imports(self._symbols, shadowed, self._module.rpartition(".")[0], self._parameters)
         imported = self._import_libraries()
         messages, self._message_of = self._import_messages()
         if self._imports.loads:
@@ -100,8 +105,8 @@ class _ModuleBuilder:
             messages=messages,
             names=imported,
             services=services,
-            sync=self._options.api != "async",
-            aio=self._options.api != "sync",
+            sync=self._parameters.api != "async",
+            aio=self._parameters.api != "sync",
         )
 
     def _attributes(self, index: int) -> list[Code]:
@@ -133,7 +138,7 @@ class _ModuleBuilder:
     def _import_libraries(self) -> Names:
         """Imports the libraries that the classes need, under their usual names unless those are taken."""
         imports = self._imports
-        api = self._options.api
+        api = self._parameters.api
         rpcs = [method for service in self._rpcs for _, method in service]
         streams = any(rpc.client_streaming or rpc.server_streaming for rpc in rpcs)
         deprecated_rpcs = any(rpc.options.deprecated for rpc in rpcs)
@@ -202,17 +207,11 @@ class _ModuleBuilder:
 
     def _service(self, index: int, attributes: list[Code], own: OwnNames) -> Service:
         service = self._file.service[index]
-        full_name = self._package + service.name
-        resolved = self._resolver.service(self._file, index, full_name)
-        rpcs = self._rpcs[index]
-        all_aliases: Sequence[tuple[str, ...]] = [()] * len(rpcs)
-        if resolved.aliases:
-            named = [(method.name, path) for path, method in rpcs]
-            all_aliases = aliases.assign(named, resolved.aliases, self._describe)
+        policy = self._services[index]
         stub, servicer, register = map(Code, _known_names(service.name))
         constant, async_stub, async_servicer = own
         return Service(
-            full_name=full_name,
+            full_name=policy.name,
             constant=constant,
             stub=stub,
             async_stub=async_stub,
@@ -220,37 +219,34 @@ class _ModuleBuilder:
             async_servicer=async_servicer,
             register=register,
             identity=tuple(
-                (Code(field), value)
-                for field, value in resolved.identity._asdict().items()
-                if value is not None
+                [
+                    (Code(field), value)
+                    for field in _IDENTITY
+                    if (value := getattr(policy.identity, field)) is not None
+                ]
             ),
             rpcs=tuple(
-                self._rpc(method, path, attribute, own_aliases, resolved)
-                for (path, method), attribute, own_aliases in zip(rpcs, attributes, all_aliases, strict=True)
+                [
+                    self._rpc(method, path, attribute, rpc)
+                    for (path, method), attribute, rpc in zip(
+                        self._rpcs[index], attributes, policy.rpcs, strict=True
+                    )
+                ]
             ),
             comment=self._comments.at((SERVICE, index)),
-            deprecated=f"service {full_name} is deprecated"
+            deprecated=f"service {policy.name} is deprecated"
             if self._deprecated or service.options.deprecated
             else "",
         )
 
-    def _rpc(
-        self,
-        method: MethodDescriptorProto,
-        path: Path,
-        attribute: Code,
-        own_aliases: tuple[str, ...],
-        resolved: ResolvedService,
-    ) -> Rpc:
-        name = method.name
-        options = method.options
+    def _rpc(self, method: MethodDescriptorProto, path: Path, attribute: Code, policy: RpcPolicy) -> Rpc:
         request, response = self._message_of[method.input_type], self._message_of[method.output_type]
-        streams = method.client_streaming, method.server_streaming
+        streams = policy.client_streaming, policy.server_streaming
         handler = _handler(request, response, streams, self._names.iterator)
         return Rpc(
-            path=literal(f"/{resolved.full_name}/{name}"),
+            path=literal(policy.path),
             attribute=attribute,
-            renamed=attribute != name,
+            renamed=attribute != policy.name,
             request=request,
             response=response,
             client_streaming=streams[0],
@@ -260,23 +256,13 @@ class _ModuleBuilder:
             async_handler=_handler(request, response, streams, self._names.async_iterator)
             if any(streams)
             else handler,
-            envoy=tuple(
-                [(Code(field), value) for field, value in resolved.envoy_headers(method, path).items()]
-            ),
-            aliases=own_aliases,
+            envoy=tuple([(Code(field), value) for field, value in policy.headers.items()]),
+            aliases=policy.aliases,
             comment=self._comments.at(path),
-            deprecated=f"rpc {resolved.full_name}.{name} is deprecated" if options.deprecated else "",
+            deprecated=f"rpc {policy.path[1:].replace('/', '.')} is deprecated"
+            if method.options.deprecated
+            else "",
         )
-
-
-def _described(file: FileDescriptorProto, package: str, path: Path) -> str:
-    """Names the service or rpc at `path` in an error."""
-    service = file.service[path[1]]
-    name = f"{package}{service.name}"
-    at = where(file, path)
-    if len(path) == 2:
-        return f"service {name} ({at})"
-    return f"rpc {name}.{service.method[path[3]].name} ({at})"
 
 
 def _handler(request: Message, response: Message, streams: tuple[bool, bool], iterator: Code) -> Handler:

@@ -10,8 +10,8 @@ from .escaping import Code, literal
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from ..parameters import Options
     from .names import Symbols
+    from .parameters import PythonParameters
 
 
 class Bound(NamedTuple):
@@ -36,10 +36,12 @@ class Imports:
         package: the module's package, as a dotted path.
     """
 
-    def __init__(self, symbols: Symbols, shadowed: Iterable[str], package: str, options: Options) -> None:
+    def __init__(
+        self, symbols: Symbols, shadowed: Iterable[str], package: str, parameters: PythonParameters
+    ) -> None:
         self._symbols = symbols
         self._package = package
-        self._options = options
+        self._parameters = parameters
         self._shadowed = frozenset(shadowed)
         self._statements: list[tuple[int, str, str, str]] = []  # block, package, name, alias
         self._members: dict[str, Code] = {}
@@ -112,11 +114,11 @@ class Imports:
     def _locate(self, module: str) -> tuple[str, str]:
         """The package to import a generated module from, and the module's name in it."""
         package, _, last = module.rpartition(".")
-        if modules.is_fixed(module) or module in self._options.installed:
+        if modules.is_fixed(module) or module in self._parameters.installed:
             return package, last
-        if self._options.imports == "relative":
+        if self._parameters.imports == "relative":
             return _relative(package, self._package), last
-        prefix = self._options.import_prefix
+        prefix = self._parameters.import_prefix
         return (f"{prefix}.{package}" if package else prefix) if prefix else package, last
 
     def _derive(self, name: str) -> Code:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from protoc_gen_dubbo_mesh.errors import GenerationError
-from protoc_gen_dubbo_mesh.parameters import Options
 from protoc_gen_dubbo_mesh.python import modules
 from protoc_gen_dubbo_mesh.python.imports import Imports
 from protoc_gen_dubbo_mesh.python.names import Symbols
+from protoc_gen_dubbo_mesh.python.parameters import PythonParameters
 from tests.generator.compiling import protoc
 
 PROTOS = [
@@ -83,20 +83,20 @@ def test_hiding_package(proto: str, package: str | None) -> None:
     assert modules.hiding_package(proto) == package
 
 
-def statements(options: Options, package: str, *needed: str) -> list[str]:
-    imports = Imports(Symbols(str), set(), package, options)
+def statements(parameters: PythonParameters, package: str, *needed: str) -> list[str]:
+    imports = Imports(Symbols(str), set(), package, parameters)
     imports.generated(needed)
     loads = [f"{name} = {arguments}" for name, arguments in imports.loads]
     return [statement for block in imports.blocks() for statement in block] + loads
 
 
-ABSOLUTE = Options()
-RELATIVE = Options(imports="relative")
-PREFIX = Options(import_prefix="gen.api")
+ABSOLUTE = PythonParameters()
+RELATIVE = PythonParameters(imports="relative")
+PREFIX = PythonParameters(import_prefix="gen.api")
 
 
 @pytest.mark.parametrize(
-    ("options", "package", "needed", "expected"),
+    ("parameters", "package", "needed", "expected"),
     [
         (ABSOLUTE, "", "x_pb2", "import x_pb2"),
         (ABSOLUTE, "a.b", "a.b.x_pb2", "from a.b import x_pb2"),
@@ -118,8 +118,8 @@ PREFIX = Options(import_prefix="gen.api")
         (PREFIX, "a", "dubbo_mesh.v1.options_pb2", "from dubbo_mesh.v1 import options_pb2"),
     ],
 )
-def test_imports(options: Options, package: str, needed: str, expected: str) -> None:
-    assert statements(options, package, needed) == [expected]
+def test_imports(parameters: PythonParameters, package: str, needed: str, expected: str) -> None:
+    assert statements(parameters, package, needed) == [expected]
 
 
 def test_modules_of_the_same_name_are_distinguished_in_any_order() -> None:

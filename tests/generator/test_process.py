@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from protoc_gen_dubbo_mesh import __version__
-from protoc_gen_dubbo_mesh import parameters as options
+from protoc_gen_dubbo_mesh import __version__, parameters
 from protoc_gen_dubbo_mesh.project.sources import proto_path
 from tests.generator.compiling import GRPC_TOOLS_PROTOS, request
 from tests.generator.goldens import GOLDEN, Case
@@ -170,7 +169,7 @@ def test_every_start_gives_the_same_bytes() -> None:
 def test_help_documents_each_parameter() -> None:
     done = execute([PLUGIN, "--help"])
     assert (done.returncode, done.stderr) == (0, b"")
-    for parameter in options.PARAMETERS:
+    for parameter in parameters.NAMES:
         assert f"\n  {parameter}=" in done.stdout.decode()
     assert max(map(len, done.stdout.decode().splitlines())) <= 110
 

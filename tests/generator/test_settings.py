@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from protoc_gen_dubbo_mesh import parameters as options
+from protoc_gen_dubbo_mesh import parameters
 from protoc_gen_dubbo_mesh.errors import GenerationError
 from protoc_gen_dubbo_mesh.policy import config_file, service_config
 from protoc_gen_dubbo_mesh.policy.config import Config
-from protoc_gen_dubbo_mesh.policy.model import NO_POLICY, CallPolicy, Identity, Retry
+from protoc_gen_dubbo_mesh.policy.envoy_headers import arguments
+from protoc_gen_dubbo_mesh.policy.model import NO_IDENTITY, NO_POLICY, CallPolicy, Identity, Retry
+from protoc_gen_dubbo_mesh.policy.provenance import Layer
+from protoc_gen_dubbo_mesh.policy.service_config import ServiceConfig
+from protoc_gen_dubbo_mesh.policy.toml_lines import TomlFile
 from tests.generator.compiling import generate_proto
 
 
@@ -18,6 +22,21 @@ def parse(text: str, tmp_path: Path) -> Config:
     path = tmp_path / "mesh.toml"
     path.write_text(text, encoding="utf-8")
     return config_file.read(str(path))
+
+
+def identity(config: Config, service: str) -> Identity:
+    merged = NO_IDENTITY
+    for layer in config.identity(service):
+        merged = merged.with_defaults(layer.values)
+    return merged
+
+
+def call_policy(config: Config | ServiceConfig, service: str, method: str) -> CallPolicy:
+    found = config.call_policy(service, method)
+    merged = NO_POLICY
+    for layer in (found,) if isinstance(found, Layer) else found or ():
+        merged = merged.with_defaults(layer.values)
+    return merged
 
 
 @pytest.mark.parametrize(
@@ -34,7 +53,7 @@ def parse(text: str, tmp_path: Path) -> Config:
 )
 def test_durations(given: str, seconds: float, tmp_path: Path) -> None:
     read = parse(f"[services.S.defaults]\ntimeout = {given}\n", tmp_path)
-    assert read.call_policy("S", "m").timeout == seconds
+    assert call_policy(read, "S", "m").timeout == seconds
 
 
 @pytest.mark.parametrize("given", ["-1", '"-1s"', '"1"', '"1 s"', '"s"', "true", "[]", "nan", "inf"])
@@ -58,15 +77,15 @@ def test_exact_names_win_over_globs_and_longer_globs_over_shorter_ones(tmp_path:
         """,
         tmp_path,
     )
-    assert read.identity("a.B") == Identity("exact", "glob", 1)
-    assert read.identity("a.C") == Identity("glob", "glob", 1)
-    assert read.identity("b.B") == Identity("star", "star", 1)
+    assert identity(read, "a.B") == Identity("exact", "glob", 1)
+    assert identity(read, "a.C") == Identity("glob", "glob", 1)
+    assert identity(read, "b.B") == Identity("star", "star", 1)
 
 
 def test_a_name_with_brackets_is_exact_before_it_is_a_glob(tmp_path: Path) -> None:
     read = parse('[services."a.[BC]"]\napp = "either"\n', tmp_path)
-    assert read.identity("a.C").app == "either"
-    assert read.identity("a.[BC]").app == "either"
+    assert identity(read, "a.C").app == "either"
+    assert identity(read, "a.[BC]").app == "either"
 
 
 def test_methods_win_over_defaults_of_more_exact_services(tmp_path: Path) -> None:
@@ -83,16 +102,16 @@ def test_methods_win_over_defaults_of_more_exact_services(tmp_path: Path) -> Non
         """,
         tmp_path,
     )
-    assert read.call_policy("a.B", "getOne") == CallPolicy(timeout=1.0, decorator_operation="b")
-    assert read.call_policy("a.B", "getAll") == CallPolicy(
+    assert call_policy(read, "a.B", "getOne") == CallPolicy(timeout=1.0, decorator_operation="b")
+    assert call_policy(read, "a.B", "getAll") == CallPolicy(
         timeout=2.0, per_try_timeout=0.5, decorator_operation="b"
     )
-    assert read.call_policy("a.B", "put") == CallPolicy(timeout=9.0, decorator_operation="b")
-    assert read.call_policy("b.B", "put") is NO_POLICY
+    assert call_policy(read, "a.B", "put") == CallPolicy(timeout=9.0, decorator_operation="b")
+    assert call_policy(read, "b.B", "put") is NO_POLICY
 
 
 def test_globs_are_case_sensitive(tmp_path: Path) -> None:
-    assert parse('[services."A.*"]\napp = "a"\n', tmp_path).identity("a.B") == Identity()
+    assert identity(parse('[services."A.*"]\napp = "a"\n', tmp_path), "a.B") == Identity()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +127,7 @@ def test_globs_are_case_sensitive(tmp_path: Path) -> None:
     ],
 )
 def test_where(text: str, key: tuple[str, ...], line: int) -> None:
-    assert config_file.Source("c.toml", text).where(key) == (f"c.toml:{line}" if line else "c.toml")
+    assert TomlFile("c.toml", text).where(key) == (f"c.toml:{line}" if line else "c.toml")
 
 
 def test_defaults_are_merged_field_by_field_and_within_retry() -> None:
@@ -153,11 +172,11 @@ def test_the_most_specific_entry_of_a_grpc_config_counts_alone(tmp_path: Path) -
         encoding="utf-8",
     )
     read = service_config.read(str(path))
-    assert read.call_policy("S", "m") == NO_POLICY
-    assert read.call_policy("S", "n") == CallPolicy(timeout=2.5)
-    assert read.call_policy("T", "m") == CallPolicy(timeout=1.0)
+    assert call_policy(read, "S", "m") == NO_POLICY
+    assert call_policy(read, "S", "n") == CallPolicy(timeout=2.5)
+    assert call_policy(read, "T", "m") == CallPolicy(timeout=1.0)
     assert read.warnings == ()
-    assert read.unmatched({"S": ["n"]}) == [f"{path}: no S/m in the files of this run"]
+    assert read.unmatched({"S": ["n"]}) == [f"{path}:1: no S/m in the files of this run"]
 
 
 @pytest.mark.parametrize(
@@ -181,14 +200,14 @@ def test_malformed_configs(content: str, tmp_path: Path) -> None:
 
 
 def test_no_parameters() -> None:
-    assert options.parse("") == options.Options()
+    assert parameters.parse("") == parameters.Parameters()
 
 
 def test_parameters() -> None:
-    parsed = options.parse("app=demo,namespace=prod,port=50051,version=1.0,group=a=b,api=sync,emit=python")
-    assert parsed.identity == Identity("demo", "prod", 50051, "1.0", "a=b")
-    assert (parsed.api, parsed.emit) == ("sync", ("python",))
+    parsed = parameters.parse("app=demo,namespace=prod,port=50051,version=1.0,group=a=b,api=sync,emit=python")
+    assert parsed.policy.identity == Identity("demo", "prod", 50051, "1.0", "a=b")
+    assert (parsed.python.api, parsed.emit) == ("sync", ("python",))
 
 
 def test_one_attempt_means_no_retry() -> None:
-    assert CallPolicy(retry=Retry(attempts=1)).envoy_headers(idempotent=True) == {"max_retries": 0}
+    assert arguments(CallPolicy(retry=Retry(attempts=1))) == {"max_retries": 0}

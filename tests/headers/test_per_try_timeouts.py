@@ -9,6 +9,7 @@ import pytest
 
 from dubbo_mesh import EnvoyHeaders
 from dubbo_mesh._contract.envoy_headers import RETRY_GRPC_ON, RETRY_ON
+from protoc_gen_dubbo_mesh.policy.envoy_headers import arguments, with_default_retry
 from protoc_gen_dubbo_mesh.policy.model import CallPolicy, Retry
 from tests.generator.compiling import generate_proto
 from tests.headers.bench import INTERNAL, Attempt, Bench
@@ -86,7 +87,7 @@ def test_generator_and_runtime_warn_exactly_if_envoy_does_not_retry(
 ) -> None:
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        headers = EnvoyHeaders(**policy.envoy_headers(idempotent=False))
+        headers = EnvoyHeaders(**arguments(with_default_retry(policy, idempotent=False)))
     outcome = bench.run(INTERNAL, headers, behaviour=stuck_at_first)
     retried = len(outcome.attempts) > 1
     assert retried == (outcome.answer == "answered")

@@ -13,7 +13,14 @@ METHOD_FIELD_NUMBER: _ClassVar[int]
 method: _descriptor.FieldDescriptor
 
 class ServiceOptions(_message.Message):
-    __slots__ = ("app", "namespace", "port", "version", "group", "defaults", "aliases")
+    __slots__ = ("app", "namespace", "port", "version", "group", "defaults", "aliases", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     APP_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     PORT_FIELD_NUMBER: _ClassVar[int]
@@ -21,6 +28,7 @@ class ServiceOptions(_message.Message):
     GROUP_FIELD_NUMBER: _ClassVar[int]
     DEFAULTS_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     app: str
     namespace: str
     port: int
@@ -28,7 +36,8 @@ class ServiceOptions(_message.Message):
     group: str
     defaults: MethodOptions
     aliases: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, app: _Optional[str] = ..., namespace: _Optional[str] = ..., port: _Optional[int] = ..., version: _Optional[str] = ..., group: _Optional[str] = ..., defaults: _Optional[_Union[MethodOptions, _Mapping]] = ..., aliases: _Optional[_Iterable[str]] = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, app: _Optional[str] = ..., namespace: _Optional[str] = ..., port: _Optional[int] = ..., version: _Optional[str] = ..., group: _Optional[str] = ..., defaults: _Optional[_Union[MethodOptions, _Mapping]] = ..., aliases: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class MethodOptions(_message.Message):
     __slots__ = ("timeout", "per_try_timeout", "retry", "inherit_timeout", "hedge_on_per_try_timeout", "upstream_alt_stat_name", "timeout_alt_response", "stream_duration", "decorator_operation")

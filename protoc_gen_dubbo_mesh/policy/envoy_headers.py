@@ -1,0 +1,111 @@
+"""What a call policy asks of Envoy: the arguments of `dubbo_mesh.EnvoyHeaders`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .model import IDEMPOTENT_RETRY_GRPC_ON, IDEMPOTENT_RETRY_ON, SAFE_RETRY_ON, CallPolicy, Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def default_retry(policy: CallPolicy, idempotent: bool) -> Retry | None:
+    """The conditions under which Envoy retries, where the policy sets none; None if it needs none.
+
+    Args:
+        policy: what is configured.
+        idempotent: whether the rpc's `idempotency_level` allows running it twice.
+    """
+    retry = policy.retry
+    if retry is None:
+        if not idempotent:
+            return None
+    elif retry.has_conditions or retry.attempts == 1:
+        return None
+    if idempotent:
+        return Retry(on=IDEMPOTENT_RETRY_ON, grpc_on=IDEMPOTENT_RETRY_GRPC_ON)
+    return Retry(on=SAFE_RETRY_ON)
+
+
+def with_default_retry(policy: CallPolicy, idempotent: bool) -> CallPolicy:
+    """`policy`, with `default_retry` where it sets no conditions."""
+    retry = default_retry(policy, idempotent)
+    return policy if retry is None else policy.with_defaults(CallPolicy(retry=retry))
+
+
+def arguments(policy: CallPolicy) -> dict[str, Any]:
+    """The arguments of the `EnvoyHeaders` that ask for `policy`, in its order.
+
+    Args:
+        policy: with complete conditions of retries.
+
+    Raises:
+        ValueError: Envoy would ignore a value; the message names the field.
+    """
+    given = {name: value for name, value in _arguments(policy).items() if value is not None}
+    if given:
+        from dubbo_mesh._contract.envoy_headers import EnvoyHeaders, suppress_warnings_in
+
+        suppress_warnings_in(__name__)  # the plugin has its own, with the place in the proto
+        EnvoyHeaders(**given)
+    return given
+
+
+def check(policy: CallPolicy) -> None:
+    """Checks what one source sets, by itself.
+
+    Raises:
+        ValueError: as `arguments`.
+    """
+    arguments(with_default_retry(policy, idempotent=False))
+
+
+def why_slow_attempts_are_not_retried(headers: Mapping[str, Any]) -> str:
+    """Why Envoy makes no further attempt when one exceeds the per-try timeout; empty if it does.
+
+    Args:
+        headers: what `arguments` returns, with a per-try timeout.
+    """
+    if headers.get("max_retries") == 0:
+        return "retry.attempts is 1"
+    if headers.get("hedge_on_per_try_timeout") and any(map(headers.get, _CONDITIONS)):
+        return ""  # whatever the conditions are, hedging retries a slow attempt
+    from dubbo_mesh._contract.envoy_headers import RETRIES_SLOW_ATTEMPTS
+
+    if not RETRIES_SLOW_ATTEMPTS.isdisjoint(headers.get("retry_on", ())):
+        return ""
+    return "Envoy retries slow attempts only if retry.on holds reset, 5xx or gateway-error"
+
+
+_CONDITIONS = ("retry_on", "retry_grpc_on", "retriable_status_codes", "retriable_header_names")
+
+
+def _arguments(policy: CallPolicy) -> dict[str, Any]:
+    return {
+        "timeout": policy.timeout,
+        "inherit_timeout": policy.inherit_timeout,
+        "per_try_timeout": policy.per_try_timeout,
+        **_retries(policy.retry),
+        "hedge_on_per_try_timeout": policy.hedge_on_per_try_timeout,
+        "upstream_alt_stat_name": policy.upstream_alt_stat_name,
+        "timeout_alt_response": policy.timeout_alt_response,
+        "stream_duration": policy.stream_duration,
+        "decorator_operation": policy.decorator_operation,
+    }
+
+
+def _retries(retry: Retry | None) -> dict[str, Any]:
+    if retry is None:
+        return {}
+    if retry.attempts == 0:
+        raise ValueError("retry.attempts must be at least 1: it includes the first attempt")
+    if retry.attempts == 1:
+        return {"max_retries": 0}
+    return {
+        "max_retries": None if retry.attempts is None else retry.attempts - 1,
+        "retry_on": retry.on or None,
+        "retry_grpc_on": retry.grpc_on or None,
+        "retriable_status_codes": retry.status_codes or None,
+        "retriable_header_names": retry.header_names or None,
+    }

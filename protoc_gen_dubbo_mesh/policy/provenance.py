@@ -1,0 +1,100 @@
+"""Where values were set.
+
+Nothing here is worked out before somebody asks: a run that only writes Python never searches for a line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from ..protoc.source_info import where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Protocol
+
+    from ..protoc.descriptors_pb2 import FileDescriptorProto
+    from ..protoc.source_info import Path
+
+    class Place(Protocol):
+        """Something that sets fields: a table of a config, an option in a proto, the parameters."""
+
+        def origin(self, field: str) -> Origin:
+            """Where it sets `field`."""
+            ...
+
+
+T = TypeVar("T")
+
+
+class Origin(NamedTuple):
+    """Where one value was set.
+
+    Attributes:
+        source: the kind of source: `config`, `option`, `service config`, `parameter`, `idempotency_level` or
+            `default`.
+        where: `file:line`; empty for parameters and defaults, which are in no file that the plugin sees.
+    """
+
+    source: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where} ({self.source})" if self.where else self.source
+
+
+DEFAULT = Origin("default")
+
+
+class Layer(NamedTuple, Generic[T]):
+    """What one place sets.
+
+    Attributes:
+        values: an `Identity` or a `CallPolicy`.
+        place: the place.
+    """
+
+    values: T
+    place: Place
+
+
+class Known(NamedTuple):
+    """A place all of whose fields have one origin."""
+
+    known: Origin
+
+    def origin(self, field: str) -> Origin:
+        """That origin."""
+        return self.known
+
+
+class Declaration(NamedTuple):
+    """Where a service or an rpc is declared.
+
+    Attributes:
+        file: the file.
+        path: its path there, as in `SourceCodeInfo`.
+    """
+
+    file: FileDescriptorProto
+    path: Path
+
+    @property
+    def where(self) -> str:
+        """`file:line`."""
+        return where(self.file, self.path)
+
+
+def field_of(values: Any, field: str) -> Any:
+    """A field of an `Identity` or `CallPolicy`; one within `retry` has its name after a dot."""
+    for name in field.split("."):
+        values = None if values is None else getattr(values, name)
+    return values
+
+
+def origin_of(field: str, layers: Iterable[Layer[Any]]) -> Origin:
+    """Where a field was set: by the first of `layers` that sets it; a default if none does."""
+    for values, place in layers:
+        if field_of(values, field) is not None:
+            return place.origin(field)
+    return DEFAULT
