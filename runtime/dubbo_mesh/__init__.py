@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from ._calling.callables import UnaryStream as UnaryStream
     from ._calling.callables import UnaryUnary as UnaryUnary
     from ._calling.channels import channel as channel
+    from ._calling.rpcs import rpc as rpc
     from ._calling.stub import Stub as Stub
     from ._calling.stub import SyncStub as SyncStub
-    from ._calling.stub import rpc as rpc
     from ._context.attachments import Attachments as Attachments
     from ._context.attachments import attachments as attachments
     from ._context.attachments import read_attachments as read_attachments
@@ -83,7 +83,7 @@ _HOMES = {
     "ignore_deadline": "._context.request",
     "read_attachments": "._context.attachments",
     "require_api": "._contract.service",
-    "rpc": "._calling.stub",
+    "rpc": "._calling.rpcs",
     "serve": "._serving.server",
     "unimplemented": "._serving.servicer",
 }

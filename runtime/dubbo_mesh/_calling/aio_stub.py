@@ -17,6 +17,7 @@ from .._contract.target import Target
 from .aio_callables import SHAPES
 from .aio_channels import open_channel
 from .binding import bind, check_channel, services_of, target_of
+from .rpcs import declare, put
 from .stub import Stub as SyncTwin
 
 
@@ -48,6 +49,7 @@ class Stub:
 
     def __init_subclass__(cls, *, twin: type[SyncTwin[Any]] | None = None, **more: Any) -> None:
         super().__init_subclass__(**more)
+        declare(cls, SHAPES)
         if twin is not None:
             twin.__async_stub__ = cls
 
@@ -83,8 +85,7 @@ class Stub:
             check_channel(channel, opening=bool(opening or options or interceptors))
         self.__owned = owned
         for rpc in bind(services, channel, envoy, environment):
-            # Past __setattr__, since a deprecated rpc is a property of the class.
-            self.__dict__[rpc.method.attribute] = SHAPES[rpc.shape](rpc.inner, rpc.plan, owned)
+            put(self, rpc.method.attribute, SHAPES[rpc.shape](rpc.inner, rpc.plan, owned))
 
     async def __aenter__(self) -> Self:
         return self

@@ -17,9 +17,9 @@ from .binding import bind, check_channel, defining_classes, services_of, target_
 from .callables import SHAPES, KeepingUnaryStream
 from .channels import open_channel
 from .interceptor import ClientInterceptor
+from .rpcs import declare, put
 
 AsyncTwin = TypeVar("AsyncTwin")
-Attribute = TypeVar("Attribute")
 
 
 class SyncStub:
@@ -47,6 +47,10 @@ class SyncStub:
     """
 
     __mesh__: ClassVar[Service]
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        declare(cls, SHAPES)
 
     def __init__(
         self,
@@ -88,8 +92,7 @@ class SyncStub:
                 call: Any = KeepingUnaryStream(rpc.inner, rpc.plan, owned)
             else:
                 call = SHAPES[rpc.shape](rpc.inner, rpc.plan)
-            # Past __setattr__, since a deprecated rpc is a property of the class.
-            self.__dict__[rpc.method.attribute] = call
+            put(self, rpc.method.attribute, call)
 
     def __enter__(self) -> Self:
         return self
@@ -149,12 +152,3 @@ class Stub(SyncStub, Generic[AsyncTwin]):
             if isinstance(channel, grpc.aio.Channel):
                 return cls.__async_stub__(*args, **kwargs)
         return super().__new__(cls)
-
-
-def rpc(stub: object, attribute: str) -> Attribute:  # type: ignore[type-var]  # pyright: ignore[reportInvalidTypeVarUse]
-    """The callable of one rpc of `stub`, of the type that the caller says it has.
-
-    The generated properties of deprecated rpcs end here.
-    """
-    call: Attribute = stub.__dict__[attribute]
-    return call
