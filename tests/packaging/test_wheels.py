@@ -133,4 +133,5 @@ def test_the_sdists_hold_what_they_build_from(dist: Path) -> None:
     assert "/LICENSE" in plugin
     assert "/dubbo_mesh/v1/options.proto" in runtime
     assert "/dubbo_mesh/py.typed" in runtime
+    assert "/buf.yaml" in runtime
     assert "/LICENSE" in runtime
