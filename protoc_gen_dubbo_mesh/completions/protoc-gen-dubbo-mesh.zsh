@@ -40,9 +40,12 @@ _shtab_protoc_gen_dubbo_mesh_generate_options=(
   "*--import-path[search it for imports too]:DIR:_files -/"
   "*--exclude[exclude protos\: a glob of their names below a root]:GLOB:"
   "--option[a parameter of the plugin, such as app\=demo]:NAME=VALUE:"
+  "*--plugin[run a further protoc plugin, by the NAME of protoc\'s --NAME_out\; can be repeated]:NAME[=OPT,...]:"
+  "--pyi[whether protoc writes .pyi files\; default\: unless the plugin mypy does]:pyi:(protoc none)"
   "--project[the directory of pyproject.toml\; default\: the current one]:DIR:_files -/"
   "--check[write nothing\; if a run would, print a diff and exit with 1]"
   "--fail-on-change[exit with 1 if anything was written or removed]"
+  "--overwrite[also replace files that are not the output of a run]"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -2,9 +2,11 @@
 
 Nothing here is imported when protoc starts the plugin. From the outside in:
 
-    command, hooks                         the entry points, which report the result
+    generate, arguments, hooks             the entry points, which report the result
     run                                    updates the output directory, or lists how it is stale
-    settings, sources                      the configuration; the protos
+    settings, sources, plugins             the configuration; the protos; further plugins
     production, protoc, message_imports    generates all files, in a temporary directory
-    stamp, tree                            whether anything has changed since the last run; which files differ
+    stamp, tree, ownership                 whether anything has changed since the last run; which files differ,
+                                           and which of them may be replaced
+    paths                                  paths and their text, in any locale
 """

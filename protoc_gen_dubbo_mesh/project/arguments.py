@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .settings import PATH_OPTIONS, read
+from .plugins import from_argument
+from .settings import PATH_OPTIONS, PYI, read
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -42,6 +43,15 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         default={},
         help="a parameter of the plugin, such as app=demo",
     )
+    parser.add_argument(
+        "--plugin",
+        action="append",
+        metavar="NAME[=OPT,...]",
+        help="run a further protoc plugin, by the NAME of protoc's --NAME_out; can be repeated",
+    )
+    parser.add_argument(
+        "--pyi", choices=PYI, help="whether protoc writes .pyi files; default: unless the plugin mypy does"
+    )
     add_project(parser)
 
 
@@ -69,6 +79,10 @@ def _given(arguments: argparse.Namespace) -> dict[str, object]:
         given["out"] = str(Path(arguments.out).absolute())
     if arguments.exclude:
         given["exclude"] = arguments.exclude
+    if arguments.plugin:
+        given["plugins"] = [from_argument(plugin) for plugin in arguments.plugin]
+    if arguments.pyi:
+        given["pyi"] = arguments.pyi
     return given
 
 

@@ -31,6 +31,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--fail-on-change", action="store_true", help="exit with 1 if anything was written or removed"
     )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="also replace files that are not the output of a run"
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -38,30 +41,30 @@ def run(arguments: Namespace) -> int:
     try:
         settings = project_arguments.settings(arguments)
         if arguments.check:
-            return _check(settings)
-        return _update(settings, fail_on_change=arguments.fail_on_change)
+            return _check(settings, overwrite=arguments.overwrite)
+        return _update(settings, fail_on_change=arguments.fail_on_change, overwrite=arguments.overwrite)
     except GenerationError as error:
         for line in str(error).split("\n"):
             say(line)
         return 1
 
 
-def _update(settings: Settings, *, fail_on_change: bool) -> int:
+def _update(settings: Settings, *, fail_on_change: bool, overwrite: bool) -> int:
     from .progress import Progress
     from .run import update
 
-    outcome = update(settings, Progress(sys.stderr))
+    outcome = update(settings, Progress(sys.stderr), overwrite=overwrite)
     for line in (*outcome.warnings, outcome.summary):
         say(line)
     return int(fail_on_change and outcome.changed)
 
 
-def _check(settings: Settings) -> int:
+def _check(settings: Settings, *, overwrite: bool) -> int:
     from .progress import Progress
     from .run import check
     from .tree import diff
 
-    stale = check(settings, Progress(sys.stderr))
+    stale = check(settings, Progress(sys.stderr), overwrite=overwrite)
     for warning in stale.warnings:
         say(warning)
     show(diff(stale.differences))

@@ -1,7 +1,7 @@
-"""Rewrites the imports in protoc's modules by `imports=` and `import_prefix=`, as in ours.
+"""Rewrites the imports in the modules of protoc and further plugins by `imports=` and `import_prefix=`.
 
 protoc's Python generator only writes absolute imports (protobuf#1491), which fail if its output is in a
-package. It writes each import on a line of its own, in one of few forms.
+package. So do gRPC's and mypy-protobuf. They write each import on a line of its own, in one of few forms.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def message_modules(protos: Iterable[str]) -> frozenset[str]:
 
 
 def redirected(text: str, module: str, generated: frozenset[str], options: Mapping[str, str]) -> str:
-    """The text of a module of protoc (or its .pyi) with rewritten imports of the `generated` modules.
+    """The text of a module (or its .pyi) with rewritten imports of the `generated` modules.
 
     Args:
-        text: the text that protoc wrote.
+        text: the text that protoc or a plugin wrote.
         module: the module's dotted path.
         generated: the modules of this run. Imports of others are kept.
         options: the plugin's parameters.
@@ -62,6 +62,18 @@ def redirected(text: str, module: str, generated: frozenset[str], options: Mappi
         return f"from {package.removesuffix('.') if package.strip('.') else package} import {item}"
 
     return _IMPORT.sub(redirect, text)
+
+
+_OTHER_IMPORT = re.compile(r"^(?:import|from)[ ]+(?P<module>[\w.]+).*", re.MULTILINE)
+
+
+def kept_import(text: str, generated: frozenset[str]) -> str | None:
+    """An import of a `generated` module that `redirected` left as it was; None if there is none.
+
+    Before version 5, mypy-protobuf wrote `import a.b_pb2` and used that name everywhere.
+    """
+    found = (match for match in _OTHER_IMPORT.finditer(text) if match["module"] in generated)
+    return next((match[0] for match in found), None)
 
 
 def _relative(module: str, target: str) -> str:

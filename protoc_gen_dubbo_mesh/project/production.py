@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,10 +13,14 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from .. import plugin
 from ..errors import GenerationError
 from ..protoc.request import MalformedRequestError
-from .message_imports import are_redirected, message_modules, redirected
-from .protoc import compile_messages, with_path
+from .message_imports import are_redirected, kept_import, message_modules, redirected
+from .paths import from_text, to_text
+from .plugins import Program
+from .protoc import Protoc, conflict, with_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .progress import Progress
     from .settings import Settings
     from .sources import Sources
@@ -33,8 +38,15 @@ class Made(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def produce(settings: Settings, sources: Sources, into: Path, work: Path, progress: Progress) -> Made:
-    """Runs protoc, then the plugin.
+def produce(
+    settings: Settings,
+    sources: Sources,
+    programs: Sequence[Program],
+    into: Path,
+    work: Path,
+    progress: Progress,
+) -> Made:
+    """Runs protoc with all further plugins, then ours.
 
     The plugin runs in this process, on the descriptors that protoc would pass to it. So it need not be on the
     PATH, and its messages can be distinguished from protoc's.
@@ -42,6 +54,7 @@ def produce(settings: Settings, sources: Sources, into: Path, work: Path, progre
     Args:
         settings: the settings of the run.
         sources: the protos.
+        programs: the further plugins.
         into: an empty directory for the output.
         work: a directory for temporary files.
         progress: reports on stages that take long.
@@ -51,7 +64,8 @@ def produce(settings: Settings, sources: Sources, into: Path, work: Path, progre
     """
     count = f"{len(sources.files)} proto{'s' if len(sources.files) > 1 else ''}"
     with progress.stage(f"messages of {count}"):
-        descriptors, warnings = compile_messages(sources, into, work)
+        protoc = Protoc(sources, (*_protocs_own(settings), *programs), work)
+        descriptors, warnings = protoc.generate(into)
         if are_redirected(settings.options):
             _redirect_imports(settings, sources, into)
     with progress.stage(f"stubs and servicers of {count}"):
@@ -69,17 +83,41 @@ def produce(settings: Settings, sources: Sources, into: Path, work: Path, progre
     if response.error:
         raise GenerationError(with_path(response.error, sources))
     for file in response.file:
-        path = into / file.name
+        path = into / from_text(file.name)
+        if path.exists():
+            raise GenerationError(conflict(file.name, [*protoc.writers(file.name), "dubbo-mesh"]))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content.encode())
     warnings += [f"warning: {with_path(line, sources)}" for line in result.warnings]
     return Made(tuple(file.name for file in files), tuple(warnings))
 
 
+def _protocs_own(settings: Settings) -> list[Program]:
+    """Protoc's generators: its `.pyi` give way to those of mypy-protobuf, unless `pyi` is set."""
+    replaced = any(plugin.name == "mypy" for plugin in settings.plugins)
+    pyi = settings.pyi or ("none" if replaced else "protoc")
+    return [Program(name, (), None, "") for name in ("python", *(["pyi"] if pyi == "protoc" else []))]
+
+
 def _redirect_imports(settings: Settings, sources: Sources, into: Path) -> None:
-    generated = message_modules(sources.files)
-    for module in generated:
-        for suffix in (".py", ".pyi"):
-            path = into / (module.replace(".", "/") + suffix)
-            text = redirected(path.read_text(encoding="utf-8"), module, generated, settings.options)
-            path.write_bytes(text.encode())
+    """Rewrites the imports in all Python modules, those of further plugins included.
+
+    Raises:
+        GenerationError: a plugin writes imports in a form that cannot be rewritten.
+    """
+    modules = {
+        path: to_text(path.relative_to(into).with_suffix("")).replace(os.sep, ".")
+        for path in into.rglob("*")
+        if path.suffix in {".py", ".pyi"}
+    }
+    generated = message_modules(sources.files).union(modules.values())
+    for path, module in modules.items():
+        text = redirected(path.read_text(encoding="utf-8"), module, generated, settings.options)
+        kept = kept_import(text, generated)
+        if kept is not None:
+            name = to_text(path.relative_to(into))
+            raise GenerationError(
+                f"{name}: imports=relative and import_prefix cannot rewrite the import {kept!r}: "
+                "upgrade or remove the plugin that wrote it, or generate into a directory on sys.path"
+            )
+        path.write_bytes(text.encode())

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import GenerationError
+from . import plugins, tree
 from . import sources as protos
 from . import stamp as stamps
-from . import tree
+from .paths import from_text
 from .settings import shown
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from .plugins import Program
     from .production import Made
     from .progress import Progress
     from .settings import Settings
@@ -64,24 +66,33 @@ def _plain_errors() -> Generator[None]:
 
 
 @_plain_errors()
-def update(settings: Settings, progress: Progress) -> Outcome:
+def update(settings: Settings, progress: Progress, *, overwrite: bool = False) -> Outcome:
     """Generates what is missing or stale. After an error, nothing has been written.
 
+    Args:
+        settings: the settings of the run.
+        progress: reports on stages that take long.
+        overwrite: whether to replace files that are not the output of a run.
+
     Raises:
+        ForeignFilesError: a file that would be replaced is not the output of a run.
         GenerationError: the settings or protos have an error, or a file cannot be read or written.
     """
     last = stamps.read(settings)
     if _is_sdist_without_its_protos(settings) and last is not None:
         return _as_shipped(settings, last)
     sources = protos.find(settings)
-    if last is not None and stamps.is_current(settings, sources, last):
+    programs = plugins.find(settings.plugins)
+    if last is not None and stamps.is_current(settings, sources, programs, last):
         return _outcome(settings, sources, last)
     # Hashed first: a proto that is edited during the run must count as changed afterwards.
     read = stamps.hash_inputs(sources, sources.files)
-    with _produced(settings, sources, progress) as (made, run):
+    with _produced(settings, sources, programs, progress) as (made, run):
         found = tree.differences(settings, made, last)
+        if not overwrite:
+            tree.check_ownership(settings, found, last)
         stamp = stamps.Stamp(
-            stamps.tools(settings, sources),
+            stamps.tools(settings, sources, programs),
             _known({**stamps.hash_inputs(sources, run.inputs), **read}),
             _known(stamps.hash_files(made, tree.files_below(made))),
         )
@@ -91,34 +102,41 @@ def update(settings: Settings, progress: Progress) -> Outcome:
         stamps.write(settings, stamp)
     except OSError as error:
         warnings.append(
-            f"warning: the next run will generate everything again: cannot write {error.filename}: "
-            f"{error.strerror}"
+            "warning: the next run will generate everything again: cannot write "
+            f"{shown(Path(str(error.filename)))}: {error.strerror}"
         )
     return _outcome(settings, sources, stamp, found, warnings)
 
 
 @_plain_errors()
-def check(settings: Settings, progress: Progress) -> Staleness:
+def check(settings: Settings, progress: Progress, *, overwrite: bool = False) -> Staleness:
     """Reports what `update` would change, and writes nothing.
 
     Raises:
+        ForeignFilesError: see `update`.
         GenerationError: the settings or protos have an error, or a file cannot be read.
     """
     sources = protos.find(settings)
-    with _produced(settings, sources, progress) as (made, run):
-        found = tree.differences(settings, made, stamps.read(settings))
+    last = stamps.read(settings)
+    programs = plugins.find(settings.plugins)
+    with _produced(settings, sources, programs, progress) as (made, run):
+        found = tree.differences(settings, made, last)
+        if not overwrite:
+            tree.check_ownership(settings, found, last)
     return Staleness(found, tree.strays(settings, sources, found), run.warnings)
 
 
 @contextlib.contextmanager
-def _produced(settings: Settings, sources: Sources, progress: Progress) -> Generator[tuple[Path, Made]]:
+def _produced(
+    settings: Settings, sources: Sources, programs: Sequence[Program], progress: Progress
+) -> Generator[tuple[Path, Made]]:
     from .production import produce  # if all is up to date, neither protobuf nor the plugin is loaded
 
     with tempfile.TemporaryDirectory(prefix="dubbo-mesh-") as directory:
         work, made = Path(directory) / "work", Path(directory) / "made"
         work.mkdir()
         made.mkdir()
-        yield made, produce(settings, sources, made, work, progress)
+        yield made, produce(settings, sources, programs, made, work, progress)
 
 
 def _is_sdist_without_its_protos(settings: Settings) -> bool:
@@ -132,7 +150,7 @@ def _as_shipped(settings: Settings, last: stamps.Stamp) -> Outcome:
             f"{shown(protos.missing_directories(settings)[0])} is not part of this sdist, "
             "and what was generated from it has been changed or removed"
         )
-    outputs = tuple(settings.out / name for name in last.outputs)
+    outputs = tuple(settings.out / from_text(name) for name in last.outputs)
     return Outcome(outputs, (), f"{shown(settings.out)} is used as it is in this sdist")
 
 
@@ -145,7 +163,7 @@ def _outcome(
 ) -> Outcome:
     located = (sources.locate(name) for name in stamp.inputs)
     return Outcome(
-        outputs=tuple(settings.out / name for name in stamp.outputs),
+        outputs=tuple(settings.out / from_text(name) for name in stamp.outputs),
         inputs=(*(file for file in located if file), *settings.option_files),
         summary=_summary(settings, sources, found),
         changed=bool(found),

@@ -5,6 +5,8 @@ roots = ["protos"]              # generate from every .proto below these directo
 out = "src"                     # the output directory, as protoc's --python_out
 exclude = ["shop/internal/*"]   # globs of protos to exclude, by their names below a root
 import-path = ["third_party"]   # directories to search for imports, in addition to the roots
+plugins = ["mypy"]              # further protoc plugins, by the NAME of protoc's --NAME_out
+pyi = "none"                    # or "protoc", the default unless a plugin replaces protoc's .pyi
 
 [tool.dubbo-mesh.options]       # the plugin's parameters
 app = "shop"
@@ -19,11 +21,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, cast
 
 from ..errors import GenerationError
+from . import plugins as further
+from .paths import from_setting, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_KEYS = ("roots", "out", "exclude", "import-path", "options")
+_KEYS = ("roots", "out", "exclude", "import-path", "options", "plugins", "pyi")
+PYI = ("protoc", "none")
+"""The values of `pyi`."""
 PATH_OPTIONS = ("config", "service_config")
 """The plugin's parameters that name files."""
 
@@ -38,6 +44,8 @@ class Settings(NamedTuple):
         import_path: directories to search for imported protos, in addition to the roots.
         exclude: globs (fnmatch, case-sensitive; `*` also matches slashes) of protos to exclude.
         options: the plugin's parameters.
+        plugins: further protoc plugins.
+        pyi: who writes the `.pyi` of messages: `protoc`, or `none` (but plugins); None means unset.
     """
 
     project: Path
@@ -46,11 +54,15 @@ class Settings(NamedTuple):
     import_path: tuple[Path, ...] = ()
     exclude: tuple[str, ...] = ()
     options: Mapping[str, str] = {}
+    plugins: tuple[further.Plugin, ...] = ()
+    pyi: str | None = None
 
     @property
     def option_files(self) -> tuple[Path, ...]:
         """The files that the plugin's parameters name."""
-        return tuple(self.project / self.options[name] for name in PATH_OPTIONS if name in self.options)
+        return tuple(
+            self.project / from_setting(self.options[name]) for name in PATH_OPTIONS if name in self.options
+        )
 
     @property
     def parameter(self) -> str:
@@ -58,8 +70,8 @@ class Settings(NamedTuple):
         options = dict(self.options)
         for name in PATH_OPTIONS:
             if name in options:
-                options[name] = shown(self.project / options[name])
-        return ",".join(f"{name}={value}" for name, value in options.items())
+                options[name] = shown(self.project / from_setting(options[name]))
+        return to_text(from_setting(",".join(f"{name}={value}" for name, value in options.items())))
 
 
 def read(project: Path, given: Mapping[str, object] | None = None) -> Settings:
@@ -81,6 +93,10 @@ def read(project: Path, given: Mapping[str, object] | None = None) -> Settings:
                 raise GenerationError(f"{where}unknown key {key!r}; known: {', '.join(_KEYS)}")
             if key == "options":
                 options |= _options(where, value)
+            elif key == "plugins":
+                found[key] = further.parse(where, value)
+            elif key == "pyi":
+                found[key] = _pyi(where, value)
             else:
                 found[key] = _text(f"{where}{key}", value) if key == "out" else _texts(f"{where}{key}", value)
     for key, example in (("roots", '["protos"]'), ("out", '"src"')):
@@ -94,8 +110,10 @@ def read(project: Path, given: Mapping[str, object] | None = None) -> Settings:
         roots=_paths(project, found["roots"]),
         out=_paths(project, [found["out"]])[0],
         import_path=_paths(project, found.get("import-path", [])),
-        exclude=tuple(cast("list[str]", found.get("exclude", []))),
+        exclude=tuple(to_text(from_setting(glob)) for glob in cast("list[str]", found.get("exclude", []))),
         options=options,
+        plugins=cast("tuple[further.Plugin, ...]", found.get("plugins", ())),
+        pyi=cast("str | None", found.get("pyi")),
     )
 
 
@@ -111,9 +129,9 @@ def has_own_table(project: Path) -> bool:
 def shown(path: Path) -> str:
     """A path for messages: relative if it is below the working directory."""
     try:
-        return str(path.relative_to(Path.cwd()))
+        return to_text(path.relative_to(Path.cwd()))
     except ValueError:
-        return str(path)
+        return to_text(path)
 
 
 def _tool(project: Path) -> Mapping[str, Any]:
@@ -162,6 +180,13 @@ def _options(where: str, value: object) -> dict[str, str]:
     return options
 
 
+def _pyi(where: str, value: object) -> str:
+    if not isinstance(value, str) or value not in PYI:
+        hint = ': for mypy-protobuf\'s, set plugins = ["mypy"]' if value == "mypy" else ""
+        raise GenerationError(f"{where}pyi must be {' or '.join(map(repr, PYI))}{hint}")
+    return value
+
+
 def _text(what: str, value: object) -> str:
     if not isinstance(value, str):
         raise GenerationError(f"{what} must be a string")
@@ -179,4 +204,4 @@ def _is_texts(value: object) -> TypeGuard[list[str]]:
 
 
 def _paths(project: Path, values: object) -> tuple[Path, ...]:
-    return tuple(Path(os.path.normpath(project / value)) for value in cast("list[str]", values))
+    return tuple(Path(os.path.normpath(project / from_setting(value))) for value in cast("list[str]", values))

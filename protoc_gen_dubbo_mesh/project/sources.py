@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import GenerationError
+from .paths import from_text, to_text
 from .settings import shown
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ class Sources(NamedTuple):
 
     def locate(self, name: str) -> Path | None:
         """The file that protoc finds for the proto `name`."""
-        return next((file for directory in self.search if (file := directory / name).is_file()), None)
+        return next(
+            (file for directory in self.search if (file := directory / from_text(name)).is_file()), None
+        )
 
 
 def missing_directories(settings: Settings) -> list[Path]:
@@ -65,11 +68,12 @@ def find(settings: Settings) -> Sources:
             # The path that protoc's Python generator writes.
             module = name.removesuffix(".proto").replace("-", "_").replace(".", "/") + "_pb2.py"
             other = modules.setdefault(module, name)
+            file = root / from_text(name)
             if name in files or other != name:
                 raise GenerationError(
-                    f"{shown(files[other])} and {shown(root / name)} both become {module}: rename one"
+                    f"{shown(files[other])} and {shown(file)} both become {module}: rename one"
                 )
-            files[name] = root / name
+            files[name] = file
     if not files:
         raise GenerationError(f"there is no .proto file below {', '.join(map(shown, settings.roots))}")
     search = (*settings.roots, *settings.import_path, *_installed())
@@ -79,11 +83,8 @@ def find(settings: Settings) -> Sources:
             raise GenerationError(
                 f"protoc cannot handle the path {str(directory)!r}: it splits paths at {os.pathsep!r}"
             )
-        if not _is_text(str(directory)):
-            raise GenerationError(
-                f"protoc cannot handle the path {str(directory)!r}: it is not valid in Python's encoding of "
-                f"paths, {sys.getfilesystemencoding()}; PYTHONUTF8=1 in the environment makes that UTF-8"
-            )
+        if not _is_text(to_text(directory)):
+            raise GenerationError(f"protoc cannot handle the path {to_text(directory)!r}: it is not UTF-8")
     return Sources(dict(sorted(files.items())), search)
 
 
@@ -100,14 +101,14 @@ def _below(root: Path, roots: tuple[Path, ...]) -> Iterator[str]:
         ]
         for name in sorted(names):
             if name.endswith(".proto"):
-                proto = (here / name).relative_to(root).as_posix()
+                proto = to_text((here / name).relative_to(root).as_posix())
                 if not proto.isprintable() or proto.startswith("-"):
                     raise GenerationError(f"protoc cannot handle the file name {proto!r}")
                 yield proto
 
 
 def _is_text(path: str) -> bool:
-    """Whether all bytes of the path could be decoded: Python escapes the others, to lone surrogates."""
+    """Whether all bytes of the path are UTF-8: Python escapes the others, to lone surrogates."""
     try:
         path.encode()
     except UnicodeEncodeError:

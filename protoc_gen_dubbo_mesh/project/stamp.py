@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .. import __version__
 from ..python import render
+from .paths import from_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from .plugins import Program
     from .settings import Settings
     from .sources import Sources
 
@@ -45,7 +47,7 @@ class Stamp(NamedTuple):
 
 def path_of(settings: Settings) -> Path:
     """The stamp's file; there is one for each combination of roots and output directory."""
-    identity = [os.path.relpath(path, settings.project) for path in (settings.out, *settings.roots)]
+    identity = [to_text(os.path.relpath(path, settings.project)) for path in (settings.out, *settings.roots)]
     return settings.project / DIRECTORY / f"{_hash(json.dumps(identity).encode())[:16]}.json"
 
 
@@ -70,10 +72,10 @@ def write(settings: Settings, stamp: Stamp) -> None:
     path.write_text(json.dumps({"format": _FORMAT, **stamp._asdict()}, indent=1) + "\n", encoding="utf-8")
 
 
-def is_current(settings: Settings, sources: Sources, stamp: Stamp) -> bool:
+def is_current(settings: Settings, sources: Sources, programs: Iterable[Program], stamp: Stamp) -> bool:
     """Whether a run would change nothing."""
     return (
-        stamp.tools == tools(settings, sources)
+        stamp.tools == tools(settings, sources, programs)
         and stamp.inputs == hash_inputs(sources, stamp.inputs)
         and has_its_outputs(settings, stamp)
     )
@@ -84,7 +86,7 @@ def has_its_outputs(settings: Settings, stamp: Stamp) -> bool:
     return stamp.outputs == hash_files(settings.out, stamp.outputs)
 
 
-def tools(settings: Settings, sources: Sources) -> str:
+def tools(settings: Settings, sources: Sources, programs: Iterable[Program]) -> str:
     """A digest of everything except the content of protos that determines the output."""
     package = Path(__file__).parents[1]
     return _hash(
@@ -96,6 +98,8 @@ def tools(settings: Settings, sources: Sources) -> str:
                 [_hash(file.read_bytes()) for file in sorted(package.rglob("*.py"))],
                 render.digest(render.read_templates()),
                 dict(settings.options),
+                [[program.name, program.opt, program.version] for program in programs],
+                settings.pyi,
                 [_hash_file(file) for file in settings.option_files],
                 list(sources.files),
             ]
@@ -110,8 +114,8 @@ def hash_inputs(sources: Sources, names: Iterable[str]) -> dict[str, str | None]
 
 
 def hash_files(directory: Path, names: Iterable[str]) -> dict[str, str | None]:
-    """The hash of each file below `directory`; None for those that do not exist."""
-    return {name: _hash_file(directory / name) for name in names}
+    """The hash of each file below `directory`, by the text of its path; None for those that do not exist."""
+    return {name: _hash_file(directory / from_text(name)) for name in names}
 
 
 def _hash_file(path: Path) -> str | None:

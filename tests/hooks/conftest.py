@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hooks.samples import output_of
+from tests.hooks.generating import SETTINGS, Generating
+from tests.hooks.samples import ORDERS, TYPES, output_of, write
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,3 +47,20 @@ def builder(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def user(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment with what generated code needs, and nothing else."""
     return environment(tmp_path_factory.mktemp("user"), "--find-links", wheels, "dubbo-mesh")
+
+
+@pytest.fixture
+def generate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Generating:
+    project = tmp_path / "a project"
+    write(
+        project,
+        {
+            "pyproject.toml": SETTINGS,
+            "protos/shop/api/v1/orders.proto": ORDERS,
+            "shared protos/acme/types.proto": TYPES,
+        },
+    )
+    monkeypatch.chdir(project)
+    return Generating(project, capsys)

@@ -9,61 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from protoc_gen_dubbo_mesh.cli import answer
 from protoc_gen_dubbo_mesh.project import run, stamp
+from tests.hooks.generating import PROGRAM, SETTINGS, Generating
 from tests.hooks.samples import MODULES, ORDERS, TYPES, below, output_of, place_an_order, write
-
-PROGRAM = Path(sys.executable).with_name("protoc-gen-dubbo-mesh")
-
-SETTINGS = """\
-[tool.dubbo-mesh]
-roots = ["protos", "shared protos"]
-out = "src"
-"""
-
-
-class Generating:
-    """The command, in a project of two roots, with its standard output and error."""
-
-    def __init__(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.project = project
-        self.src = project / "src"
-        self.orders = project / "protos" / "shop" / "api" / "v1" / "orders.proto"
-        self.types = project / "shared protos" / "acme" / "types.proto"
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: str) -> int:
-        try:
-            status = answer(["generate", *arguments])
-        except SystemExit as stop:
-            status = int(str(stop.code))
-        self.out, self.err = self._capsys.readouterr()
-        return status
-
-    def stamp(self) -> Path:
-        (file,) = (self.project / stamp.DIRECTORY).glob("*.json")
-        return file
-
-    def times(self) -> dict[str, int]:
-        return {name: (self.src / name).stat().st_mtime_ns for name in below(self.src)}
-
-
-@pytest.fixture
-def generate(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Generating:
-    project = tmp_path / "a project"
-    write(
-        project,
-        {
-            "pyproject.toml": SETTINGS,
-            "protos/shop/api/v1/orders.proto": ORDERS,
-            "shared protos/acme/types.proto": TYPES,
-        },
-    )
-    monkeypatch.chdir(project)
-    return Generating(project, capsys)
 
 
 def test_modules_from_several_roots_import_and_run(generate: Generating) -> None:
@@ -211,9 +159,10 @@ def test_check_writes_nothing_and_shows_a_diff(generate: Generating) -> None:
     )
     assert '+    """Takes all orders."""\n' in generate.out
 
-    (generate.src / "acme" / "types_pb2.pyi").write_text("mine")
+    with (generate.src / "acme" / "types_pb2.pyi").open("a") as file:
+        file.write("mine: int")
     assert generate("--check") == 1
-    assert "\n-mine\n\\ No newline at end of file\n+from google" in generate.out
+    assert "\n-mine: int\n\\ No newline at end of file\n" in generate.out
 
 
 @pytest.mark.parametrize(
