@@ -6,7 +6,7 @@ Nothing here is imported when protoc starts the plugin. From the outside in:
     run                                    updates the output directory, or lists how it is stale
     settings, sources, plugins             the configuration; the protos; further plugins
     production, protoc, message_imports    generates all files, in a temporary directory
-    stamp, tree, ownership                 whether anything has changed since the last run; which files differ,
-                                           and which of them may be replaced
+    stamp, tree                            whether anything has changed since the last run; which files differ
+    ownership                              which of these files may be replaced
     paths                                  paths and their text, in any locale
 """
