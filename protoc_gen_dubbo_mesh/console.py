@@ -18,6 +18,8 @@ from .errors import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .errors import GenerationError
+
 _INTERRUPTED = 130  # the status of programs that Ctrl-C ended, for shells: 128 + SIGINT
 _BLANK = re.compile(r"([\t\n])")
 _NO_READER = 141  # likewise, 128 + SIGPIPE, as `git diff | head` has
@@ -47,6 +49,12 @@ def say(line: str) -> None:
     """Writes a line to standard error."""
     sys.stderr.write(f"{printable(line)}\n")
     sys.stderr.flush()
+
+
+def complain(error: GenerationError) -> None:
+    """Writes an error in the user's input to standard error: a line, or several of protoc's."""
+    for line in str(error).split("\n"):
+        say(line)
 
 
 def show(lines: Iterable[str]) -> None:

@@ -7,7 +7,7 @@
 
 _shtab_protoc_gen_dubbo_mesh_subparsers=(generate completion)
 
-_shtab_protoc_gen_dubbo_mesh_generate_option_strings=(-h --help --root --out --import-path --exclude --option --plugin --pyi --project --check --fail-on-change --overwrite)
+_shtab_protoc_gen_dubbo_mesh_generate_option_strings=(-h --help --root --out --import-path --exclude --option --plugin --pyi --project --check --fail-on-change --overwrite --watch)
 _shtab_protoc_gen_dubbo_mesh_completion_option_strings=(-h --help)
 _shtab_protoc_gen_dubbo_mesh_option_strings=(-h --help --version --proto-path)
 
@@ -25,6 +25,7 @@ _shtab_protoc_gen_dubbo_mesh_generate___help_nargs=0
 _shtab_protoc_gen_dubbo_mesh_generate___check_nargs=0
 _shtab_protoc_gen_dubbo_mesh_generate___fail_on_change_nargs=0
 _shtab_protoc_gen_dubbo_mesh_generate___overwrite_nargs=0
+_shtab_protoc_gen_dubbo_mesh_generate___watch_nargs=0
 _shtab_protoc_gen_dubbo_mesh_completion__h_nargs=0
 _shtab_protoc_gen_dubbo_mesh_completion___help_nargs=0
 _shtab_protoc_gen_dubbo_mesh_pos_0_nargs=A...

@@ -46,6 +46,7 @@ _shtab_protoc_gen_dubbo_mesh_generate_options=(
   "--check[write nothing\; if a run would, print a diff and exit with 1]"
   "--fail-on-change[exit with 1 if anything was written or removed]"
   "--overwrite[also replace files that are not the output of a run]"
+  "--watch[generate again whenever a proto, pyproject.toml or a config file changes\; Ctrl-C ends it]"
 )
 
 # guard to ensure default positional specs are added only once per session

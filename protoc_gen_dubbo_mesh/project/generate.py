@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ..console import say, show
+from ..console import complain, say, show
 from ..errors import GenerationError
 from . import arguments as project_arguments
 
@@ -34,19 +34,38 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="also replace files that are not the output of a run"
     )
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="generate again whenever a proto, pyproject.toml or a config file changes; Ctrl-C ends it",
+    )
 
 
 def run(arguments: Namespace) -> int:
-    """Runs the command; returns its exit status: 0, or 1 if output was stale and on errors."""
+    """Runs the command; returns its exit status: 1 for stale output and errors, 2 for wrong arguments."""
+    if arguments.watch:
+        return _watch(arguments)
     try:
         settings = project_arguments.settings(arguments)
         if arguments.check:
             return _check(settings, overwrite=arguments.overwrite)
         return _update(settings, fail_on_change=arguments.fail_on_change, overwrite=arguments.overwrite)
     except GenerationError as error:
-        for line in str(error).split("\n"):
-            say(line)
+        complain(error)
         return 1
+
+
+def _watch(arguments: Namespace) -> int:
+    if arguments.check or arguments.fail_on_change:
+        say("--watch cannot be combined with --check or --fail-on-change")
+        return 2
+    from functools import partial
+    from pathlib import Path
+
+    from .watch import watch
+
+    read = partial(project_arguments.settings, arguments)
+    return watch(Path(arguments.project), read, overwrite=arguments.overwrite)
 
 
 def _update(settings: Settings, *, fail_on_change: bool, overwrite: bool) -> int:

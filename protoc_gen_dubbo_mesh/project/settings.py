@@ -140,6 +140,8 @@ def _tool(project: Path) -> Mapping[str, Any]:
         return cast("Mapping[str, Any]", tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}))
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise GenerationError(f"cannot be read: {error.strerror}", shown(file)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GenerationError(f"not TOML: {error}", shown(file)) from error
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import GenerationError
 from .paths import from_text, to_text
 from .settings import shown
+from .walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,16 +91,8 @@ def find(settings: Settings) -> Sources:
 
 def _below(root: Path, roots: tuple[Path, ...]) -> Iterator[str]:
     """The names of the protos below `root`, except those below another root inside it."""
-    for at, directories, names in os.walk(root):
-        here = Path(at)
-        directories[:] = [
-            name
-            for name in sorted(directories)
-            if not name.startswith(".")
-            and here / name not in roots
-            and not (here / name / "pyvenv.cfg").exists()
-        ]
-        for name in sorted(names):
+    for here, names in walk(root, skip=roots.__contains__):
+        for name in names:
             if name.endswith(".proto"):
                 proto = to_text((here / name).relative_to(root).as_posix())
                 if not proto.isprintable() or proto.startswith("-"):

@@ -1,0 +1,218 @@
+"""`generate --watch`: a real process, whose lines say when it has done what."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import pytest
+
+from protoc_gen_dubbo_mesh.cli import answer
+from protoc_gen_dubbo_mesh.project import watch
+from tests.hooks.samples import ORDERS, TYPES, write
+
+SETTINGS = """\
+[tool.dubbo-mesh]
+roots = ["protos"]
+out = "src"
+import-path = ["shared"]
+options = { config = "mesh.toml" }
+"""
+
+WATCHING = "watching protos, shared, mesh.toml, pyproject.toml; Ctrl-C ends"
+WRITTEN = "1 written and 0 removed below src, from 1 .proto"
+
+
+class Watching:
+    """The process, in its project."""
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        self.orders = project / "protos" / "shop" / "orders.proto"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "protoc_gen_dubbo_mesh", "generate", "--watch"],
+            cwd=project,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._lines.put(line.removesuffix("\n"))
+        self._lines.put(None)
+
+    def said(self, *expected: str) -> None:
+        """Waits for the next lines, which must begin like this."""
+        for line in expected:
+            said = self._lines.get(timeout=60)
+            assert said is not None
+            assert said.startswith(line), said
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        status = self.process.wait(60)
+        self.said("stopped watching")
+        assert self._lines.get(timeout=60) is None
+        return status
+
+    def close(self) -> None:
+        self.process.kill()
+        self._reader.join()
+        self.process.communicate()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return write(
+        tmp_path,
+        {
+            "pyproject.toml": SETTINGS,
+            "mesh.toml": 'services."shop.*".port = 1\n',
+            "protos/shop/orders.proto": ORDERS.replace("port: 50051 ", ""),
+            "shared/acme/types.proto": TYPES,
+        },
+    )
+
+
+@pytest.fixture
+def watching(project: Path) -> Iterator[Watching]:
+    process = Watching(project)
+    try:
+        process.said("3 written and 0 removed below src, from 1 .proto", WATCHING)
+        yield process
+    finally:
+        process.close()
+
+
+def replace(path: Path, text: str) -> None:
+    """Saves as many editors do: to another file, which replaces the old one."""
+    draft = path.with_name(f".{path.name}.swp")
+    draft.write_text(text)
+    draft.replace(path)
+
+
+def test_all_that_determines_the_output_is_watched(watching: Watching) -> None:
+    project, orders = watching.project, watching.orders
+    text = orders.read_text()
+    module = project / "src" / "shop" / "orders_mesh.py"
+
+    replace(orders, text.replace("Takes orders.", "Takes all orders."))
+    watching.said("protos/shop/orders.proto changed", WRITTEN)
+    assert "Takes all orders." in module.read_text()
+
+    replace(project / "shared" / "acme" / "types.proto", TYPES.replace("acme", "acme.items"))
+    watching.said("shared/acme/types.proto changed", 'protos/shop/orders.proto:7:3: "acme.Item" is not')
+    watching.said("protos/shop/orders.proto:")
+    replace(project / "shared" / "acme" / "types.proto", TYPES)
+    watching.said("shared/acme/types.proto changed", "src is up to date")
+
+    replace(project / "mesh.toml", 'services."shop.*".port = 2\n')
+    watching.said("mesh.toml changed", WRITTEN)
+    assert "port=2" in module.read_text()
+
+    replace(project / "pyproject.toml", "[tool.dubbo-mesh]\nroot = 1\n")
+    watching.said("pyproject.toml changed", "pyproject.toml: [tool.dubbo-mesh] unknown key 'root'")
+    (project / "mesh.toml").unlink()
+    watching.said("mesh.toml changed", "pyproject.toml: [tool.dubbo-mesh] unknown key 'root'")
+    replace(
+        project / "pyproject.toml",
+        SETTINGS.replace("options =", "exclude =").replace('{ config = "mesh.toml" }', "[]"),
+    )
+    watching.said("pyproject.toml changed", WRITTEN)
+    watching.said("watching protos, shared, pyproject.toml; Ctrl-C ends")
+
+    assert watching.end(signal.SIGINT) == 0
+
+
+def test_files_and_roots_may_come_and_go(watching: Watching) -> None:
+    protos = watching.project / "protos"
+    proto = 'syntax = "proto3";'
+    # All at once: that files appear one by one within a burst cannot be relied on here.
+    more = write(
+        watching.project / "new", {"a.proto": proto, "c.proto": proto, ".hidden/d.proto": "", "e": ""}
+    )
+    more.rename(protos / "more")
+    watching.said(
+        "protos/more/a.proto and 1 more changed", "4 written and 0 removed below src, from 3 .proto"
+    )
+    (protos / "more" / "c.proto").unlink()
+    watching.said("protos/more/c.proto changed", "0 written and 2 removed below src, from 2 .proto")
+    protos.rename(watching.project / "elsewhere")
+    watching.said("protos/more/a.proto and 1 more changed", "protos is not a directory")
+    (watching.project / "elsewhere").rename(protos)
+    watching.said("protos/more/a.proto and 1 more changed", "src is up to date")
+    assert watching.end(signal.SIGTERM) == 0
+
+
+def test_a_missing_import_is_waited_for(project: Path) -> None:
+    types = project / "shared" / "acme" / "types.proto"
+    text = types.read_text()
+    types.unlink()
+    watching = Watching(project)
+    try:
+        watching.said("acme/types.proto: File not found", "protos/shop/orders.proto:3:1: Import")
+        for _ in range(2):
+            watching.said("protos/shop/orders.proto:")
+        watching.said(WATCHING)
+        replace(types, text)
+        watching.said("shared/acme/types.proto changed", "3 written")
+        assert watching.end(signal.SIGINT) == 0
+    finally:
+        watching.close()
+
+
+@pytest.mark.parametrize("other", ["--check", "--fail-on-change"])
+def test_watching_excludes_what_ends(other: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(["generate", "--watch", other]) == 2
+    assert capsys.readouterr().err == "--watch cannot be combined with --check or --fail-on-change\n"
+
+
+def test_ctrl_c_ends_any_command_without_a_traceback(project: Path) -> None:
+    """It waits for the content of a proto that nobody writes: a named pipe."""
+    fifo = project / "protos" / "endless.proto"
+    os.mkfifo(fifo)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "protoc_gen_dubbo_mesh", "generate"],
+        cwd=project,
+        stderr=subprocess.PIPE,
+    )
+    with fifo.open("wb"):  # until it is being read
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, b"")
+
+
+class Looks(NamedTuple):
+    """What successive looks find."""
+
+    states: Iterator[dict[Path, tuple[int, int, int]]]
+
+    def look(self) -> dict[Path, tuple[int, int, int]]:
+        return next(self.states)
+
+
+def test_a_burst_of_saves_is_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At first, a file is gone for a moment; then an editor rewrites it, and saves another."""
+    monkeypatch.setattr(time, "sleep", str)
+    one, other = Path("one.proto"), Path("other.proto")
+    before = {one: (1, 1, 1), other: (1, 1, 1)}
+    last = {one: (3, 3, 3), other: (2, 2, 2)}
+    looks = [
+        *(before, {other: (1, 1, 1)}, before, before),
+        *(before, {other: (1, 1, 1)}, {**before, one: (2, 0, 2)}, {**before, one: (3, 3, 3)}, last, last),
+    ]
+    watched = cast("Any", Looks(iter(looks)))
+    assert watch._wait_for_change(watched, before) == [one, other]  # pyright: ignore[reportPrivateUsage]
