@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import GenerationError
-from . import aliases, labels
-from .model import Identity, Labels
+from .model import Identity
 from .provenance import Known, Layer, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .model import Labels
 
 NAMES = ("app", "namespace", "port", "version", "group", "labels", "aliases", "config", "service_config")
 
@@ -98,6 +99,8 @@ def _port(value: str | None) -> int | None:
 def _labels(value: str | None) -> Labels | None:
     if value is None:
         return None
+    from . import labels
+
     found: dict[str, str] = {}
     for label in several("labels", value):
         key, equals, text = label.partition("=")
@@ -110,4 +113,8 @@ def _labels(value: str | None) -> Labels | None:
 
 
 def _aliases(value: str | None) -> tuple[str, ...] | None:
-    return None if value is None else aliases.checked(several("aliases", value), "parameter aliases")
+    if value is None:
+        return None
+    from . import aliases
+
+    return aliases.checked(several("aliases", value), "parameter aliases")

@@ -18,7 +18,6 @@ from ..protoc.source_info import (
     described,
     where,
 )
-from . import aliases
 from .model import NO_IDENTITY, NO_POLICY, CallPolicy, RpcPolicy, ServicePolicy
 from .provenance import DEFAULT, Declaration, Known, Layer, Origin
 
@@ -105,6 +104,8 @@ class Resolver:
         ]
         all_aliases: Sequence[tuple[str, ...]] = [()] * len(rpcs)
         if identity.aliases:
+            from . import aliases
+
             named = [(rpc, declaration.path) for rpc, declaration in rpcs]
             all_aliases = aliases.assign(named, identity.aliases, lambda path: described(file, path))
         return ServicePolicy(
