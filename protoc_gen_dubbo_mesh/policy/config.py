@@ -147,11 +147,11 @@ class Config(NamedTuple):
 
     def _disagreement(self, subject: str, field: str, one: Layer[Any], other: Layer[Any]) -> GenerationError:
         first, second = field_of(one.values, field), field_of(other.values, field)
-        line = one.place.origin(field).where.rpartition(":")[2]
+        at, also_at = one.place.origin(field).where, other.place.origin(field).where
         return GenerationError(
-            f"{subject}: {field} is {second!r} here and {first!r} on line {line}, by globs that match it "
-            "equally well (they have the same length): set it under the exact name, or under one glob only",
-            other.place.origin(field).where,
+            f"{field} of {subject} is {first!r} here and {second!r} in {also_at}: both globs match it and "
+            "have the same length, so neither takes precedence: set it under the exact name or one glob",
+            at,
         )
 
 

@@ -52,6 +52,22 @@ def arguments(policy: CallPolicy) -> dict[str, Any]:
     return given
 
 
+def field_in(error: str) -> str:
+    """The field of a call policy that the message of an error of `arguments` begins with."""
+    argument = error.partition(" ")[0]
+    return _FIELDS.get(argument, argument)
+
+
+_FIELDS = {
+    "max_retries": "retry.attempts",
+    "retry_on": "retry.on",
+    "retry_grpc_on": "retry.grpc_on",
+    "retriable_status_codes": "retry.status_codes",
+    "retriable_header_names": "retry.header_names",
+}
+"""What `EnvoyHeaders` calls the fields of a call policy, where that differs."""
+
+
 def check(policy: CallPolicy) -> None:
     """Checks what one source sets, by itself.
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Key = tuple[str | int, ...]
 """Where in a document a value stands: the names and indexes that lead to it."""
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}:,]')
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}:,]|[^][{}:,"\s]+')
 
 
 def line_of(text: str, key: Key) -> int:
@@ -18,36 +22,34 @@ def line_of(text: str, key: Key) -> int:
         text: a valid JSON document.
         key: where the value stands.
     """
+    deepest, position = 0, 0
+    for here, start in _values(text):
+        if len(here) > deepest and here == key[: len(here)]:
+            deepest, position = len(here), start
+    return text.count("\n", 0, position) + 1
+
+
+def _values(text: str) -> Iterator[tuple[Key, int]]:
+    """Where each value stands, and where its name or, in an array, the value itself begins in the text."""
     here: list[str | int] = []
-    name: str | None = None  # of the member of an object that begins
-    best, best_line = 0, 1
+    last = name = ""
+    name_start = 0
     for token in _TOKEN.finditer(text):
-        match token[0]:
+        this, start = token[0], token.start()
+        if here and isinstance(here[-1], int) and last in {"[", ","} and this != "]":
+            yield tuple(here), start
+        match this:
             case "{":
                 here.append("")
             case "[":
                 here.append(0)
             case "}" | "]":
                 here.pop()
-            case ":" if name is not None:
-                here[-1] = name
+            case ":":
+                here[-1] = json.loads(name)
+                yield tuple(here), name_start
             case "," if isinstance(here[-1], int):
                 here[-1] += 1
-            case punctuation if punctuation in ":,":
-                continue
-            case string:
-                name = json.loads(string)
-                continue
-        depth = _common_length(here, key)
-        if depth > best and depth == len(here):
-            best, best_line = depth, text.count("\n", 0, token.start()) + 1
-    return best_line
-
-
-def _common_length(here: list[str | int], key: Key) -> int:
-    length = 0
-    for mine, wanted in zip(here, key, strict=False):
-        if mine != wanted:
-            break
-        length += 1
-    return length
+            case _:
+                name, name_start = this, start
+        last = this

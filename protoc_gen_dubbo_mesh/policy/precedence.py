@@ -19,7 +19,7 @@ from ..protoc.source_info import (
     where,
 )
 from .model import NO_IDENTITY, NO_POLICY, CallPolicy, RpcPolicy, ServicePolicy
-from .provenance import DEFAULT, Declaration, Known, Layer, Origin
+from .provenance import DEFAULT, Declaration, Known, Layer, Origin, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -232,9 +232,9 @@ def _in_force(
     try:
         return call, envoy_headers.arguments(call), layers
     except ValueError as error:
-        from .proto_options import Option
-
-        raise GenerationError(f"rpc {rpc}: {error}", Option(*declaration).where) from error
+        field = envoy_headers.field_in(str(error))
+        at = origin_of(field, layers).where or declaration.where
+        raise GenerationError(f"rpc {rpc}: {error}", at) from error
 
 
 class _IdempotencyLevel(NamedTuple):

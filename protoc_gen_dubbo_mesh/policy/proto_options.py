@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError
 
 from ..errors import GenerationError
 from ..protoc.request import OPTIONS_FILE
-from ..protoc.source_info import METHOD_OPTIONS, SERVICE_OPTIONS, where
+from ..protoc.source_info import METHOD_OPTIONS, SERVICE_OPTIONS, where, where_within
 from . import aliases, envoy_headers, labels
 from .model import CallPolicy, Identity, Retry
 from .provenance import Layer, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.message import Message
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..protoc.descriptors_pb2 import FileDescriptorProto
     from ..protoc.source_info import Path
+    from .model import Labels
     from .provenance import Declaration
 
 _Option = TypeVar("_Option", bound="Message")
@@ -45,19 +47,18 @@ class Option(NamedTuple):
     within: tuple[str, ...] = ()
 
     def origin(self, field: str) -> Origin:
-        """The line that sets `field`, or else the one where the option begins.
+        """The line that sets `field`, or else the one where the option begins; "" is the whole option.
 
         protoc records a line for each statement. A value in braces is one statement.
         """
         path = self._path
-        numbers = _numbers((*self.within, *field.split(".")), is_method=len(self.path) > 2)
-        inner = [(*path, *numbers[:end]) for end in range(len(numbers), 0, -1)]
-        return Origin("option", where(self.file, *inner, path, self.path))
-
-    @property
-    def where(self) -> str:
-        """`file:line` of the option, or of the service or rpc."""
-        return where(self.file, self._path, self.path)
+        fields = (*self.within, *filter(None, field.split(".")))
+        numbers = _numbers(fields, is_method=len(self.path) > 2)
+        at = where_within(self.file, (*path, *numbers))
+        if at is None:
+            around = [(*path, *numbers[:end]) for end in range(len(numbers) - 1, -1, -1)]
+            at = where(self.file, *around, self.path)
+        return Origin("option", at)
 
     @property
     def _path(self) -> Path:
@@ -84,18 +85,18 @@ def of_service(declaration: Declaration, name: str) -> tuple[Layer[Identity], La
     from dubbo_mesh.v1 import options_pb2
 
     place = Option(file, path)
-    try:
+    with _errors_in(place, f"service {name}"):
         option = _parsed(options_pb2.ServiceOptions, pieces)
-        identity = Identity(
-            **{field: _scalar(option, field) for field in ("app", "namespace", "port", "version", "group")},
-            labels=labels.checked(option.labels) or None,
-            aliases=aliases.checked(option.aliases) or None,
-        ).checked()
+    values: dict[str, Any] = {}
+    for field in Identity._fields:
+        with _errors_in(place, f"service {name}", field):
+            read: Callable[[Any, str], Any] = _IDENTITY.get(field, _scalar)
+            values[field] = read(option, field)
+            Identity(**{field: values[field]}).checked()
+    with _errors_in(place, f"service {name}", "defaults"):
         defaults = _call_policy(option.defaults)
         envoy_headers.check(defaults)
-    except ValueError as error:
-        raise GenerationError(f"service {name}: {error}", place.where) from error
-    return Layer(identity, place), Layer(defaults, place._replace(within=_DEFAULTS))
+    return Layer(Identity(**values), place), Layer(defaults, place._replace(within=_DEFAULTS))
 
 
 def of_method(declaration: Declaration, name: str) -> Layer[CallPolicy] | None:
@@ -118,10 +119,17 @@ def of_method(declaration: Declaration, name: str) -> Layer[CallPolicy] | None:
     from dubbo_mesh.v1 import options_pb2
 
     place = Option(file, path)
-    try:
+    with _errors_in(place, f"rpc {name}"):
         return Layer(_call_policy(_parsed(options_pb2.MethodOptions, pieces)), place)
+
+
+@contextmanager
+def _errors_in(place: Option, subject: str, field: str = "") -> Generator[None]:
+    """Turns a ValueError into an error at the line that sets `field`, or where the option begins."""
+    try:
+        yield
     except ValueError as error:
-        raise GenerationError(f"rpc {name}: {error}", place.where) from error
+        raise GenerationError(f"{subject}: {error}", place.origin(field).where) from error
 
 
 def _numbers(fields: tuple[str, ...], *, is_method: bool) -> Path:
@@ -171,6 +179,18 @@ def _retry(option: options_pb2.Retry) -> Retry:
 
 def _scalar(option: Message, name: str) -> Any:
     return getattr(option, name) if option.HasField(name) else None
+
+
+def _labels(option: options_pb2.ServiceOptions, name: str) -> Labels | None:
+    return labels.checked(getattr(option, name), name) or None
+
+
+def _aliases(option: options_pb2.ServiceOptions, name: str) -> tuple[str, ...] | None:
+    return aliases.checked(getattr(option, name), name) or None
+
+
+_IDENTITY: Mapping[str, Callable[[Any, str], Any]] = {"labels": _labels, "aliases": _aliases}
+"""How the fields of an identity are read that are not scalars."""
 
 
 def _seconds(option: options_pb2.MethodOptions, name: str) -> float | None:

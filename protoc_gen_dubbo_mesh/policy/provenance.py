@@ -88,7 +88,7 @@ class Declaration(NamedTuple):
 def field_of(values: Any, field: str) -> Any:
     """A field of an `Identity` or `CallPolicy`; one within `retry` has its name after a dot."""
     for name in field.split("."):
-        values = None if values is None else getattr(values, name)
+        values = getattr(values, name, None)
     return values
 
 

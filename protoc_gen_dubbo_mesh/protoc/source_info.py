@@ -169,11 +169,23 @@ def described(file: FileDescriptorProto, path: Path) -> str:
     return f"rpc {name}.{service.method[path[3]].name} ({at})"
 
 
-def where(file: FileDescriptorProto, *paths: Sequence[int]) -> str:
+def where(file: FileDescriptorProto, *paths: Path) -> str:
     """`file:line` of the first of `paths` that the compiler recorded; if there is none, the file's name."""
-    locations = SourceCodeInfo.FromString(file.source_code_info).location
+    recorded = _lines(file)
     for path in map(_packed, paths):
-        for location in map(Location.FromString, locations):
-            if location.path == path and location.span:
-                return f"{file.name}:{location.span[0] + 1}"
+        for at, line in recorded:
+            if at == path:
+                return f"{file.name}:{line}"
     return file.name
+
+
+def where_within(file: FileDescriptorProto, path: Path) -> str | None:
+    """`file:line` of the first statement that sets what is at `path`, or a part of it."""
+    packed = _packed(path)
+    return next((f"{file.name}:{line}" for at, line in _lines(file) if at.startswith(packed)), None)
+
+
+def _lines(file: FileDescriptorProto) -> list[tuple[bytes, int]]:
+    """The packed path and the line of each location."""
+    locations = map(Location.FromString, SourceCodeInfo.FromString(file.source_code_info).location)
+    return [(location.path, location.span[0] + 1) for location in locations if location.span]

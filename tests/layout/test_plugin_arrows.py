@@ -33,7 +33,7 @@ HOOKS = f"{PLUGIN}.project.hooks"
 
 def room_of(module: str) -> str:
     """The room that a module of the plugin is in: `policy` for `protoc_gen_dubbo_mesh.policy.model`."""
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 def upward(found: Iterable[Import]) -> Iterator[Import]:
