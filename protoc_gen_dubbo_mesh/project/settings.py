@@ -11,6 +11,7 @@ pyi = "none"                    # or "protoc", the default unless a plugin repla
 [tool.dubbo-mesh.options]       # the plugin's parameters
 app = "shop"
 aliases = ["lower-first"]       # a list if there are several values
+labels = { version = "v1" }     # or a table
 """
 
 from __future__ import annotations
@@ -171,15 +172,29 @@ def _options(where: str, value: object) -> dict[str, str]:
         raise GenerationError(f"{where}options must be a table of the plugin's parameters")
     options: dict[str, str] = {}
     for name, given in cast("dict[str, object]", value).items():
-        text = "+".join(given) if _is_texts(given) else given
+        text = _as_parameter(given)
         if isinstance(text, bool) or not isinstance(text, str | int):
-            raise GenerationError(f"{where}options: {name} must be a string, a list of strings or an integer")
+            raise GenerationError(
+                f"{where}options: {name} must be a string, an integer, or a list or table of strings"
+            )
         if "," in f"{name}{text}":
             raise GenerationError(
                 f"{where}options: {name} = {given!r} contains a comma, which separates parameters"
             )
         options[name] = str(text)
     return options
+
+
+def _as_parameter(given: object) -> object:
+    """A list or a table of strings as the plugin takes it. Anything else is returned as it is."""
+    if isinstance(given, dict):
+        table = cast("dict[str, object]", given)
+        return (
+            "+".join(f"{key}={text}" for key, text in table.items())
+            if _is_texts([*table.values()])
+            else given
+        )
+    return "+".join(given) if _is_texts(given) else given
 
 
 def _pyi(where: str, value: object) -> str:
