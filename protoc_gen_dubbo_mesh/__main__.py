@@ -19,9 +19,9 @@ def main() -> int:
     if sys.getfilesystemencoding() != "utf-8":
         _restart_in_utf8_mode()
     if len(sys.argv) > 1:
-        from .console import run_for_people
+        from . import cli
 
-        return run_for_people(sys.argv[1:])
+        return cli.main(sys.argv[1:])
     # Each is None if it is closed.
     if not sys.stdin or not sys.stdout or sys.stdin.isatty():
         print(f"{PROGRAM}: protoc and buf start this program and write to it: see --help", file=sys.stderr)  # noqa: T201

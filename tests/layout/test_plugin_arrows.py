@@ -14,7 +14,7 @@ PLUGIN = "protoc_gen_dubbo_mesh"
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "console": set(),
+    "console": {"errors"},
     "protoc": {"errors"},
     "policy": {"errors", "protoc"},
     "python": {"errors", "protoc", "policy"},
