@@ -45,7 +45,8 @@ lint: $(VENV)/.dev ## Checks style, format and types
 generate: $(VENV)/.dev ## Writes anew what is generated in this repository: compiled templates, completion, goldens
 	$(BIN)/python -m protoc_gen_dubbo_mesh.python.template_compiler
 	$(BIN)/python -m protoc_gen_dubbo_mesh.completion
-	$(BIN)/python -m pytest -q tests/generator/test_golden.py --update-goldens
+	$(BIN)/python -m pytest -q tests/generator/test_golden.py tests/commands/test_runtime_completion.py \
+		--update-goldens
 
 clean: ## Removes .venv and what tools left behind
 	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,22 +1,41 @@
-"""`python -m dubbo_mesh doctor`."""
+"""The command `dubbo-mesh`, which is also `python -m dubbo_mesh`."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+
+from . import __version__
+from ._command import completion
+from ._command.console import Parser, run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns its exit status: 1 if the doctor found something wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dubbo_mesh", description="Tools for running in the mesh."
+    """Runs the command line.
+
+    Returns:
+        The exit status: 1 if the doctor found something wrong, 2 if an argument is.
+    """
+    return run(lambda: answer(parser().parse_args(arguments)))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    top = Parser("dubbo-mesh", description="Tools for running in the mesh.", allow_abbrev=False)
+    top.add_argument(
+        "--version",
+        action="version",
+        version=f"%(prog)s {__version__}",
+        help="show the version and exit",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
     doctor = commands.add_parser(
         "doctor",
-        help="reports what this process would dial and why, and what is wrong",
+        help="report what this process would dial and why, and what is wrong",
         description="Checks the environment, the sidecar and the health service as generated code would find "
         "them. Reports what is wrong and what to do about it; exits with 1 if anything is.",
+        allow_abbrev=False,
     )
     doctor.add_argument(
         "targets",
@@ -32,19 +51,43 @@ def main(arguments: list[str] | None = None) -> int:
     doctor.add_argument("--json", action="store_true", help="print findings as JSON")
     doctor.add_argument(
         "--timeout",
-        type=float,
+        type=_seconds,
         default=2.0,
         metavar="SECONDS",
         help="how long to wait for each answer; default 2",
     )
-    given = parser.parse_args(arguments)
+    scripts = commands.add_parser(
+        "completion",
+        help=completion.SUMMARY,
+        description=completion.DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    scripts.add_argument("shell", choices=completion.SHELLS, help="the shell to write the script for")
+    return top
 
+
+def answer(given: argparse.Namespace) -> int:
+    """Runs the command that the arguments name; returns its exit status."""
+    if given.command == "completion":
+        sys.stdout.write(completion.path_of(given.shell).read_text(encoding="utf-8"))
+        return 0
     from ._doctor.command import examine
     from ._doctor.render import render_json, render_text
 
     findings = examine(given.targets, given.server, given.timeout)
     print((render_json if given.json else render_text)(findings))
     return 1 if any(finding.status == "failed" for finding in findings) else 0
+
+
+def _seconds(given: str) -> float:
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{given!r} is not a number of seconds above 0, at most 86400")
+    return seconds
 
 
 if __name__ == "__main__":

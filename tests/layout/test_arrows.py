@@ -22,7 +22,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_health": {"_contract"},
     "_sidecar": {"_contract", "_addressing"},
     "_serving": {"_contract", "_addressing", "_context", "_calling", "_health", "_sidecar"},
-    "_doctor": {"_contract", "_addressing", "_context", "_calling", "_health", "_sidecar", "_serving"},
+    "_command": set(),
+    "_doctor": {
+        "_contract",
+        "_addressing",
+        "_context",
+        "_calling",
+        "_health",
+        "_sidecar",
+        "_serving",
+        "_command",
+    },
     "v1": set(),
 }
 """The packages of the runtime, and which others each of them may import."""

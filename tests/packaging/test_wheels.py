@@ -123,6 +123,9 @@ def test_the_runtime_is_thin(dist: Path, tmp_path: Path) -> None:
     imported = set(json.loads(run(python, "-c", IMPORTS_EVERYTHING)))
     assert "dubbo_mesh" in imported
     assert not imported & {"jinja2", "black", "grpc_tools", "protoc_gen_dubbo_mesh"}
+    command = python.with_name("dubbo-mesh")
+    assert run(command, "--version").startswith("dubbo-mesh 0.")
+    assert "complete " in run(command, "completion", "bash")
 
 
 def test_the_sdists_hold_what_they_build_from(dist: Path) -> None:

@@ -6,16 +6,20 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from .._command.console import printable
 from .finding import Finding
 
 
 def render_text(findings: Sequence[Finding]) -> str:
-    """Returns a line for each finding, and one for its remedy if it has one."""
+    """Returns a line for each finding, and one for its remedy if it has one.
+
+    What is not printable is escaped: findings quote environment variables and what peers sent.
+    """
     lines: list[str] = []
     for finding in findings:
-        lines.append(f"{finding.status:8}{finding.check:13}{finding.finding}")
+        lines.append(f"{finding.status:8}{finding.check:13}{printable(finding.finding)}")
         if finding.remedy:
-            lines.append(f"{'':21}-> {finding.remedy}")
+            lines.append(f"{'':21}-> {printable(finding.remedy)}")
     return "\n".join(lines)
 
 

@@ -1,0 +1,1 @@
+"""What commands need besides their work: a terminal, and shell completion."""

@@ -1,0 +1,77 @@
+"""Standard output and error, whatever terminal, file or pipe they are."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+_INTERRUPTED = 130  # the status of programs that Ctrl-C ended, for shells: 128 + SIGINT
+_NO_READER = 141  # likewise, 128 + SIGPIPE, as `git diff | head` has
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program with status 2."""
+        self.exit(2, f"{self.prog}: error: {printable(message)}: see --help\n")
+
+
+def run(command: Callable[[], int]) -> int:
+    """Runs a command; returns its exit status. Nothing about the streams causes a traceback."""
+    _prepare()
+    try:
+        status = _status(command)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _discard()
+        return _NO_READER
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _discard()
+        sys.stderr.write(f"cannot write to standard output: {error.strerror}\n")
+        return 1
+    return status
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with characters that are not printable (newlines, bidi overrides) escaped."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
+    )
+
+
+def _status(command: Callable[[], int]) -> int:
+    try:
+        return command()
+    except SystemExit as stop:  # argparse printed help, or what is wrong
+        return stop.code if isinstance(stop.code, int) else 0
+
+
+def _prepare() -> None:
+    if not sys.stdout:  # it is closed
+        sys.stdout = io.StringIO()
+    if not sys.stderr:
+        sys.stderr = io.StringIO()
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")  # standard error always does that
+
+
+def _discard() -> None:
+    """Sends what is still buffered nowhere: Python would fail to write it once more when it exits."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, stream.fileno())
