@@ -62,7 +62,7 @@ def comment(text: str) -> Code:
 
 @lru_cache(2**12)  # sync and async classes have the same docstrings
 def docstring(text: str, indent: int = 0) -> Code:
-    """`text`, a result of `comments.clean`, as a docstring that is indented by `indent` spaces.
+    """`text`, a result of `source_info.clean`, as a docstring that is indented by `indent` spaces.
 
     Backslashes are doubled and triple quotes escaped, so that nothing in the text can end the literal or
     escape anything. Characters that are not printable become escapes, since Python and Black disagree on
