@@ -94,7 +94,9 @@ def test_what_the_guide_shows_works(guide: Path, tmp_path: Path) -> None:
         printed = None
 
 
-@pytest.mark.parametrize("guide", [*GUIDES, ROOT / "CONTRIBUTING.md", ROOT / "DESIGN.md"], ids=lambda guide: guide.name)
+@pytest.mark.parametrize(
+    "guide", [*GUIDES, ROOT / "CONTRIBUTING.md", ROOT / "DESIGN.md"], ids=lambda guide: guide.name
+)
 def test_links_lead_somewhere(guide: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", guide.read_text()):
         assert (guide.parent / target).exists(), f"{guide.name}: {target}"
