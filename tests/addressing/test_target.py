@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import logging
+from typing import Literal
 
 import pytest
 
-from dubbo_mesh import ConfigurationError, Service, Target
+from dubbo_mesh import ConfigurationError, Environment, Service, Target
+from dubbo_mesh._addressing.dialing import dial
+from dubbo_mesh._addressing.environment import Mode
 from tests.calling.echo import EchoStub
 
 
@@ -58,6 +61,7 @@ def test_in_direct_mode_nobody_needs_a_namespace(
     assert not caplog.messages
     # In another mode the same target's address is used.
     monkeypatch.delenv("DUBBO_MESH_MODE")
+    monkeypatch.delenv("DUBBO_MESH_DIRECT")
     with caplog.at_level(logging.WARNING, "dubbo_mesh"), EchoStub(target=Target("direct-only", port=50051)):
         pass
     assert len(caplog.messages) == 1
@@ -122,3 +126,31 @@ def test_targets_are_values() -> None:
     }
     with pytest.raises(AttributeError):
         Target("demo", "default").port = 81  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("mode", "fallback", "used"),
+    [
+        ("sidecar", None, False),
+        ("sidecar", "proxyless", False),
+        ("sidecar", "direct", True),
+        ("proxyless", "direct", False),
+        ("direct", None, True),
+    ],
+)
+def test_an_address_of_direct_mode_that_is_not_used_is_warned_of_once(
+    mode: Mode,
+    fallback: Literal["proxyless", "direct"] | None,
+    used: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("GRPC_XDS_BOOTSTRAP", "bootstrap.json")
+    app = f"unused-{mode}-{fallback}".lower()
+    environment = Environment(mode=mode, fallback=fallback, direct={app: "127.0.0.1:1"})
+    with caplog.at_level(logging.WARNING, "dubbo_mesh"):
+        for target in (Target(app, "shop"), Target(app, "shop"), Target("other", "shop")):
+            if target.app == app or mode != "direct":
+                dial(target, environment)
+    expected = f"the address of app '{app}' in DUBBO_MESH_DIRECT is not used: DUBBO_MESH_MODE is {mode}."
+    assert [message.partition(" Set")[0] for message in caplog.messages] == ([] if used else [expected])

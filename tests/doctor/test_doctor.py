@@ -137,6 +137,16 @@ def test_a_variable_that_nothing_reads_is_named(name: str, remedy: str) -> None:
     assert remedy in unknown["remedy"]
 
 
+@pytest.mark.parametrize(("mode", "unused"), [("sidecar", True), ("direct", False)])
+def test_addresses_of_direct_mode_that_are_not_used_are_named(mode: str, unused: bool) -> None:
+    _, findings = all_findings(
+        DUBBO_MESH_ADMIN="off", DUBBO_MESH_MODE=mode, DUBBO_MESH_DIRECT="echo=127.0.0.1:1"
+    )
+    named = [each for each in findings if each["finding"].startswith("DUBBO_MESH_DIRECT is not used")]
+    assert len(named) == unused
+    assert not unused or "DUBBO_MESH_MODE" in named[0]["remedy"]
+
+
 MODULE = """
 import dubbo_mesh
 from google.protobuf.wrappers_pb2 import StringValue

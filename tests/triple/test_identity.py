@@ -40,7 +40,13 @@ def test_another_version_is_the_same_service_otherwise() -> None:
     assert (other.methods, other.descriptor) == (ECHO.methods, ECHO.descriptor)
 
 
-def seen_of(provider: str, kind: str, mesh: dubbo_mesh.Service, **environment: str) -> Seen:
+def seen_of(
+    provider: str,
+    kind: str,
+    mesh: dubbo_mesh.Service,
+    metadata: tuple[tuple[str, str], ...] | None = None,
+    **environment: str,
+) -> Seen:
     class Stub(EchoStub):
         __mesh__ = mesh
 
@@ -49,13 +55,13 @@ def seen_of(provider: str, kind: str, mesh: dubbo_mesh.Service, **environment: s
 
     async def ask() -> StringValue:
         async with AsyncStub(target=provider) as stub:
-            return await stub.unary(StringValue())
+            return await stub.unary(StringValue(), metadata=metadata)
 
     with mock.patch.dict(os.environ, environment):
         if kind == "aio":
             return Seen.of(asyncio.run(ask()))
         with Stub(target=provider) as stub:
-            return Seen.of(stub.unary(StringValue()))
+            return Seen.of(stub.unary(StringValue(), metadata=metadata))
 
 
 @pytest.mark.parametrize("kind", ["sync", "aio"])
@@ -71,6 +77,11 @@ class TestHeaders:
     def test_version_and_group_where_the_service_has_them(self, kind: str, provider: str) -> None:
         seen = seen_of(provider, kind, service(version="1.2", group="blue"))
         assert (seen["tri-service-version"], seen["tri-service-group"]) == ("1.2", "blue")
+
+    def test_metadata_of_a_call_replaces_them(self, kind: str, provider: str) -> None:
+        asked = (("tri-service-version", "2.0"), ("tri-service-group", ""))
+        seen = seen_of(provider, kind, service(version="1.2", group="blue"), metadata=asked)
+        assert (seen["tri-service-version"], seen["tri-service-group"]) == ("2.0", "")
 
     def test_one_without_the_other(self, kind: str, provider: str) -> None:
         seen = seen_of(provider, kind, service(version="1.2"))

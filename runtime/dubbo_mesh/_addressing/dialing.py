@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import logging
 import os
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
@@ -12,6 +14,8 @@ import grpc
 from .._contract.errors import ConfigurationError
 from .._contract.target import Target
 from .environment import Environment, Mode
+
+_log = logging.getLogger(__name__)
 
 ChannelOptions = Sequence[tuple[str, Any]]
 
@@ -99,7 +103,19 @@ def dial(target: Target | str, environment: Environment) -> Dial:
     """
     if isinstance(target, str):
         return _dial_address(target)
+    if target.app in environment.direct and not environment.uses_direct:
+        _warn_of_unused_address(target.app, environment.mode)
     return _dial_mesh(target, environment, environment.mode, "DUBBO_MESH_MODE")
+
+
+@functools.cache  # so that it warns once for each app
+def _warn_of_unused_address(app: str, mode: Mode) -> None:
+    _log.warning(
+        "the address of app %r in DUBBO_MESH_DIRECT is not used: DUBBO_MESH_MODE is %s. Set it to direct, or "
+        "DUBBO_MESH_FALLBACK, or unset DUBBO_MESH_DIRECT",
+        app,
+        mode,
+    )
 
 
 def _dial_mesh(target: Target, environment: Environment, mode: Mode, variable: str) -> Dial:

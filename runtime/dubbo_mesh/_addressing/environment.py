@@ -149,6 +149,11 @@ class Environment:
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
 
+    @property
+    def uses_direct(self) -> bool:
+        """Whether calls can take the addresses in `direct`."""
+        return self.mode == "direct" or (self.mode == "sidecar" and self.fallback == "direct")
+
 
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> Mapping[str, str | None]:
     """Returns the set variables that look like this package's but are none of its `VARIABLES`.

@@ -21,6 +21,10 @@ def check_environment(environment: Environment) -> Iterator[Finding]:
     ]
     given = ", ".join(read) or "no variable is set"
     yield Finding("environment", "ok", f"mode {environment.mode}; {given}")
+    if environment.direct and not environment.uses_direct:
+        unused = f"DUBBO_MESH_DIRECT is not used: DUBBO_MESH_MODE is {environment.mode}"
+        remedy = "to dial its addresses, set DUBBO_MESH_MODE, or DUBBO_MESH_FALLBACK, to direct"
+        yield Finding("environment", "ok", unused, remedy)
     for name, similar in unknown.items():
         remedy = f"did you mean {similar}?" if similar else "unset it, or correct its name"
         yield Finding("environment", "failed", f"{name} is set, but there is no such variable", remedy)
