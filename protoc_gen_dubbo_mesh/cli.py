@@ -15,7 +15,7 @@ from . import __version__, completion
 from .console import say
 from .errors import printable
 from .parameters import HELP
-from .project import generate
+from .project import explain, generate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,7 @@ class Command(Protocol):
 
 COMMANDS: Mapping[str, Command] = {
     "generate": generate,
+    "explain": explain,
     "completion": completion,
 }
 """The commands, in the order of the help. Their modules import what takes long when they run."""

@@ -5,9 +5,10 @@
 #    source ~/.local/share/bash_completion/protoc-gen-dubbo-mesh
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_protoc_gen_dubbo_mesh_subparsers=(generate completion)
+_shtab_protoc_gen_dubbo_mesh_subparsers=(generate explain completion)
 
 _shtab_protoc_gen_dubbo_mesh_generate_option_strings=(-h --help --root --out --import-path --exclude --option --plugin --pyi --project --check --fail-on-change --overwrite --watch)
+_shtab_protoc_gen_dubbo_mesh_explain_option_strings=(-h --help --root --out --import-path --exclude --option --plugin --pyi --project --json)
 _shtab_protoc_gen_dubbo_mesh_completion_option_strings=(-h --help)
 _shtab_protoc_gen_dubbo_mesh_option_strings=(-h --help --version --proto-path)
 
@@ -15,10 +16,15 @@ _shtab_protoc_gen_dubbo_mesh_generate___root_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_generate___out_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_generate___import_path_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_generate___project_COMPGEN=_shtab_compgen_dirs
+_shtab_protoc_gen_dubbo_mesh_explain___root_COMPGEN=_shtab_compgen_dirs
+_shtab_protoc_gen_dubbo_mesh_explain___out_COMPGEN=_shtab_compgen_dirs
+_shtab_protoc_gen_dubbo_mesh_explain___import_path_COMPGEN=_shtab_compgen_dirs
+_shtab_protoc_gen_dubbo_mesh_explain___project_COMPGEN=_shtab_compgen_dirs
 
 _shtab_protoc_gen_dubbo_mesh_generate___pyi_choices=(protoc none)
+_shtab_protoc_gen_dubbo_mesh_explain___pyi_choices=(protoc none)
 _shtab_protoc_gen_dubbo_mesh_completion_pos_0_choices=(bash zsh)
-_shtab_protoc_gen_dubbo_mesh_pos_0_choices=(generate completion)
+_shtab_protoc_gen_dubbo_mesh_pos_0_choices=(generate explain completion)
 
 _shtab_protoc_gen_dubbo_mesh_generate__h_nargs=0
 _shtab_protoc_gen_dubbo_mesh_generate___help_nargs=0
@@ -26,6 +32,9 @@ _shtab_protoc_gen_dubbo_mesh_generate___check_nargs=0
 _shtab_protoc_gen_dubbo_mesh_generate___fail_on_change_nargs=0
 _shtab_protoc_gen_dubbo_mesh_generate___overwrite_nargs=0
 _shtab_protoc_gen_dubbo_mesh_generate___watch_nargs=0
+_shtab_protoc_gen_dubbo_mesh_explain__h_nargs=0
+_shtab_protoc_gen_dubbo_mesh_explain___help_nargs=0
+_shtab_protoc_gen_dubbo_mesh_explain___json_nargs=0
 _shtab_protoc_gen_dubbo_mesh_completion__h_nargs=0
 _shtab_protoc_gen_dubbo_mesh_completion___help_nargs=0
 _shtab_protoc_gen_dubbo_mesh_pos_0_nargs=A...

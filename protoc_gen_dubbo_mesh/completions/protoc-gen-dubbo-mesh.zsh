@@ -11,6 +11,7 @@
 _shtab_protoc_gen_dubbo_mesh_commands() {
   local _commands=(
     completion:'Prints a script that makes a shell complete the arguments of protoc-gen-dubbo-mesh. In bash: eval "$(protoc-gen-dubbo-mesh completion bash)". In zsh: store it as _protoc-gen-dubbo-mesh in a directory of $fpath.'
+    explain:'Shows the address of each service, what is configured for it and its rpcs and where each value was set, what stubs send, and what plain Envoy and Istio do with that. Settings are those of the command generate. Nothing is written.'
     generate:'Generates messages (_pb2.py, .pyi) and mesh stubs and servicers (_mesh.py) from all protos of a project. Settings come from [tool.dubbo-mesh] in pyproject.toml; arguments win over them.'
   )
   _describe 'protoc-gen-dubbo-mesh commands' _commands
@@ -32,6 +33,23 @@ _shtab_protoc_gen_dubbo_mesh_completion_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_protoc_gen_dubbo_mesh_completion_defaults_added=0
+
+_shtab_protoc_gen_dubbo_mesh_explain_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "*--root[generate from the protos below it\; can be repeated]:DIR:_files -/"
+  "--out[the output directory, as protoc\'s --python_out]:DIR:_files -/"
+  "*--import-path[search it for imports too]:DIR:_files -/"
+  "*--exclude[exclude protos\: a glob of their names below a root]:GLOB:"
+  "--option[a parameter of the plugin, such as app\=demo]:NAME=VALUE:"
+  "*--plugin[run a further protoc plugin, by the NAME of protoc\'s --NAME_out\; can be repeated]:NAME[=OPT,...]:"
+  "--pyi[whether protoc writes .pyi files\; default\: unless the plugin mypy does]:pyi:(protoc none)"
+  "--project[the directory of pyproject.toml\; default\: the current one]:DIR:_files -/"
+  "--json[print one JSON document]"
+  ":only this one\; the package can be left out if that is unambiguous\; default\: all services:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_protoc_gen_dubbo_mesh_explain_defaults_added=0
 
 _shtab_protoc_gen_dubbo_mesh_generate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -72,6 +90,7 @@ _shtab_protoc_gen_dubbo_mesh() {
       curcontext="${curcontext%:*:*}:_shtab_protoc_gen_dubbo_mesh-$line[1]:"
       case $line[1] in
         completion) _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_completion_options ;;
+        explain) _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_explain_options ;;
         generate) _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_generate_options ;;
       esac
   esac

@@ -19,11 +19,26 @@ from .plugins import Program
 from .protoc import Protoc, conflict, with_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
     from .progress import Progress
     from .settings import Settings
     from .sources import Sources
+
+
+def request_for(settings: Settings, sources: Sources, files: Iterable[FileDescriptorProto]) -> bytes:
+    """The request that protoc would send to the plugin.
+
+    Args:
+        settings: the settings of the run.
+        sources: the protos.
+        files: their descriptors, and those of all imported files.
+    """
+    return CodeGeneratorRequest(
+        file_to_generate=sources.files, proto_file=files, parameter=settings.parameter
+    ).SerializeToString()
 
 
 class Made(NamedTuple):
@@ -70,13 +85,11 @@ def produce(
             _redirect_imports(settings, sources, into)
     with progress.stage(f"stubs and servicers of {count}"):
         files = FileDescriptorSet.FromString(descriptors).file
-        request = CodeGeneratorRequest(
-            file_to_generate=sources.files, proto_file=files, parameter=settings.parameter
-        )
+        request = request_for(settings, sources, files)
         others = {file.name for file in files} - set(sources.files)
         installed = message_modules(others if are_redirected(settings.options) else ())
         try:
-            result = plugin.run(BytesIO(request.SerializeToString()), installed)
+            result = plugin.run(BytesIO(request), installed)
         except MalformedRequestError as error:
             raise GenerationError(str(error)) from error
         response = CodeGeneratorResponse.FromString(b"".join(result.response))

@@ -21,7 +21,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
 import localmesh
-from localmesh.config import cluster
+from localmesh.config import cluster, typed
 from tests.calling.echo import EchoServicer, EchoStub, add_EchoServicer_to_server
 from tests.headers.collector import Collector, Span
 from tests.headers.wire import Answer, WireServer
@@ -63,6 +63,22 @@ TRUSTS: Mapping[str, Trust] = MappingProxyType(
         "sidecar-pods": SIDECAR_PODS,
     }
 )
+
+ISTIO_RETRIES: Mapping[str, Any] = MappingProxyType(
+    {
+        "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
+        "num_retries": 2,
+        "retry_host_predicate": [
+            {
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+            }
+        ],
+        "host_selection_retry_max_attempts": 5,
+    }
+)
+"""The retry policy of Istio's routes, unless a VirtualService has one: `defaultPolicy` in its
+`pilot/pkg/networking/core/route/retry/retry.go`."""
 
 
 class Attempt:
@@ -109,6 +125,11 @@ class Provider(EchoServicer):
         yield StringValue(value="first")
         yield StringValue(value=self._answer(context))
 
+    def clientStream(
+        self, request_iterator: Iterator[StringValue], context: grpc.ServicerContext
+    ) -> StringValue:
+        return StringValue(value=",".join(request.value for request in request_iterator))
+
     def _answer(self, context: grpc.ServicerContext) -> str:
         name = str(dict(context.invocation_metadata()).get(_RUN))
         run = self.runs.setdefault(name, [])
@@ -152,6 +173,7 @@ class Bench:
 
     * `echo`: a grpc server.
     * `impatient`: the same, by a route with a timeout of 0.15 s that retries `unavailable` once.
+    * `istio`: the same, by a route that is Istio's where nothing is configured.
     * `narrow`: the same, with a circuit breaker that has no room for retries; `frugal`: with a retry budget
       that has none.
     * `original`: the same, for requests that name its address.
@@ -302,6 +324,13 @@ def _services(provider: str, wire: str, dead: str, ingress: str) -> list[localme
             provider,
             timeout=0.15,
             retry_policy={"retry_on": "unavailable", "num_retries": 1},
+        ),
+        service(
+            "istio",
+            provider,
+            timeout=0,
+            retry_policy=dict(ISTIO_RETRIES),
+            route_action={"max_grpc_timeout": "0s"},
         ),
         service("ingress", ingress),
         service("traced", ingress, route={"tracing": {"random_sampling": {"numerator": 100}}}),

@@ -17,10 +17,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "console": {"errors"},
     "protoc": {"errors"},
     "policy": {"errors", "protoc"},
+    "explain": {"errors", "protoc", "policy"},
     "python": {"errors", "protoc", "policy"},
     "parameters": {"errors", "policy", "python"},
     "plugin": {"errors", "protoc", "policy", "python", "parameters"},
-    "project": {"errors", "console", "protoc", "policy", "python", "parameters", "plugin"},
+    "project": {"errors", "console", "protoc", "policy", "explain", "python", "parameters", "plugin"},
 }
 """The rooms of the plugin (packages, and modules at its top), and which others each of them may import."""
 

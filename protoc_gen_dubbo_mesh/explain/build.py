@@ -1,0 +1,134 @@
+"""Builds what is shown from what is in force."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..policy.model import CALL_FIELDS, Identity
+from ..policy.provenance import DEFAULT, Origin, field_of
+from ..protoc.descriptors_pb2 import MethodOptions
+from ..protoc.source_info import IDEMPOTENCY_LEVEL, METHOD_OPTIONS, where
+from . import mesh_defaults
+from .model import InMesh, Report, Rpc, Service, Setting
+from .sending import sent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from ..policy.model import RpcPolicy, ServicePolicy
+    from .model import Handling
+
+DEFAULT_PORT = 80
+DEFAULT_DOMAIN = "cluster.local"
+
+_SHAPES = {
+    (False, False): "unary",
+    (True, False): "client-streaming",
+    (False, True): "server-streaming",
+    (True, True): "bidirectional-streaming",
+}
+
+
+class Places(NamedTuple):
+    """What only the caller knows of where values were set.
+
+    Attributes:
+        parameters: where each parameter of the plugin was set.
+        show: makes of a `file:line` that begins with a proto's name one that people find.
+    """
+
+    parameters: Mapping[str, str]
+    show: Callable[[str], str]
+
+
+def report(services: Iterable[ServicePolicy], places: Places, warnings: Iterable[str]) -> Report:
+    """What is shown of `services`."""
+    return Report(tuple(_service(each, places) for each in services), tuple(warnings))
+
+
+def _service(policy: ServicePolicy, places: Places) -> Service:
+    identity = policy.identity
+    return Service(
+        name=policy.name,
+        where=places.show(policy.declaration.where),
+        address=_address(identity),
+        identity={
+            name: _setting(value, name, policy.origin(name), places)
+            for name, value in identity._replace(port=identity.port or DEFAULT_PORT)._asdict().items()
+        },
+        rpcs=tuple(_rpc(identity, rpc, places) for rpc in policy.rpcs),
+    )
+
+
+def _address(identity: Identity) -> str | None:
+    if identity.app is None:
+        return None
+    namespace = identity.namespace or "<namespace>"
+    return f"http://{identity.app}.{namespace}.svc.{DEFAULT_DOMAIN}:{identity.port or DEFAULT_PORT}"
+
+
+def _rpc(identity: Identity, policy: RpcPolicy, places: Places) -> Rpc:
+    asked = sent(identity, policy)
+    meshes = {
+        route.key: InMesh(
+            mesh_defaults.by_default(route, asked.deadline), mesh_defaults.if_obeyed(route, asked)
+        )
+        for route in mesh_defaults.ROUTES
+    }
+    service = policy.path.rpartition("/")[0]
+    return Rpc(
+        name=policy.name,
+        where=places.show(policy.declaration.where),
+        paths=(policy.path, *(f"{service}/{alias}" for alias in policy.aliases)),
+        shape=_SHAPES[policy.client_streaming, policy.server_streaming],
+        idempotent=policy.idempotent,
+        idempotency_level=_idempotency_level(policy, places),
+        policies={
+            field: _setting(value, field, policy.origin(field), places)
+            for field in CALL_FIELDS
+            if (value := field_of(policy.call, field)) is not None
+        },
+        sent=asked,
+        meshes=meshes,
+        cautions=() if policy.idempotent else _cautions(meshes),
+    )
+
+
+def _setting(value: Any, field: str, origin: Origin, places: Places) -> Setting:
+    if origin.source == "parameter":
+        return Setting(value, origin.source, places.parameters.get(field, ""))
+    return Setting(value, origin.source, places.show(origin.where))
+
+
+def _idempotency_level(policy: RpcPolicy, places: Places) -> Setting:
+    file, path = policy.declaration
+    level = file.service[path[1]].method[path[3]].options.idempotency_level
+    name = MethodOptions.IdempotencyLevel.Name(level)
+    if level == MethodOptions.IDEMPOTENCY_UNKNOWN:
+        return Setting(name, *DEFAULT)
+    line = where(file, (*path, METHOD_OPTIONS, IDEMPOTENCY_LEVEL), path)
+    return Setting(name, "idempotency_level", places.show(line))
+
+
+def _cautions(meshes: Mapping[str, InMesh]) -> tuple[str, ...]:
+    """What the author of an rpc that is not marked idempotent should know: where it may be run again."""
+    obeyed = _reruns({key: mesh.if_obeyed for key, mesh in meshes.items()})
+    if obeyed:
+        return (f"not marked idempotent, but may be run again: {obeyed}",)
+    default = _reruns({key: mesh.by_default for key, mesh in meshes.items()})
+    return (f"not marked idempotent, but may be run again unless the headers are obeyed: {default}",)
+
+
+def _reruns(handlings: Mapping[str, Handling]) -> str:
+    """Which meshes run a handler again that has run, how often, and when."""
+    return "; ".join(
+        f"by {route.mesh} {_times(handling.max_retries)} ({', '.join(conditions)})"
+        for route in mesh_defaults.ROUTES
+        for handling in [handlings[route.key]]
+        if (conditions := mesh_defaults.run_again(handling))
+    )
+
+
+def _times(number: int) -> str:
+    return {1: "once", 2: "up to twice"}.get(number, f"up to {number} times")

@@ -1,0 +1,124 @@
+"""What `explain` shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..policy.model import Duration
+
+
+class Setting(NamedTuple):
+    """A value, and where it was set.
+
+    Attributes:
+        value: the value, as in `Identity` and `CallPolicy`.
+        source: the kind of source, as in `Origin`.
+        where: `file:line`, or `--option`; empty for defaults.
+    """
+
+    value: Any
+    source: str
+    where: str
+
+
+class Sent(NamedTuple):
+    """What a stub sends with a call that is made without arguments.
+
+    Attributes:
+        deadline: the gRPC deadline (`grpc-timeout`), from now; None if there is none.
+        headers: the metadata. The environment of the caller may add some.
+    """
+
+    deadline: Duration | None
+    headers: tuple[tuple[str, str], ...]
+
+
+class Handling(NamedTuple):
+    """How a sidecar handles a call.
+
+    Attributes:
+        timeout: when it ends the call; None if it never does.
+        is_deadline: whether it takes that timeout from `grpc-timeout`.
+        per_try_timeout: when it ends a single attempt.
+        max_retries: the number of further attempts.
+        retry_on: the conditions of these, by Envoy's names; empty if there are none.
+    """
+
+    timeout: Duration | None
+    is_deadline: bool
+    per_try_timeout: Duration | None
+    max_retries: int
+    retry_on: tuple[str, ...]
+
+
+class InMesh(NamedTuple):
+    """How a kind of mesh handles a call.
+
+    Attributes:
+        by_default: without the headers, and without a route that says otherwise.
+        if_obeyed: by the same route, if the sidecar obeys the headers that the stub sends.
+    """
+
+    by_default: Handling
+    if_obeyed: Handling
+
+
+class Rpc(NamedTuple):
+    """An rpc.
+
+    Attributes:
+        name: its name in the proto.
+        where: `file:line` of its declaration.
+        paths: its HTTP/2 path, and those of its aliases.
+        shape: one of `unary`, `client-streaming`, `server-streaming`, `bidirectional-streaming`.
+        idempotent: whether it may be run twice.
+        idempotency_level: the option that decides so, by protobuf's name.
+        policies: what is in force, by the names in `CALL_FIELDS`.
+        sent: what a stub sends.
+        meshes: how each mesh in `mesh_defaults.ROUTES` handles it, by its key there.
+        cautions: what its author should know, a sentence each.
+    """
+
+    name: str
+    where: str
+    paths: tuple[str, ...]
+    shape: str
+    idempotent: bool
+    idempotency_level: Setting
+    policies: Mapping[str, Setting]
+    sent: Sent
+    meshes: Mapping[str, InMesh]
+    cautions: tuple[str, ...]
+
+
+class Service(NamedTuple):
+    """A service.
+
+    Attributes:
+        name: its full name.
+        where: `file:line` of its declaration.
+        address: what its stubs dial, with `<namespace>` for what only the caller knows; None without an app.
+        identity: the fields of `Identity`, by name.
+        rpcs: its rpcs.
+    """
+
+    name: str
+    where: str
+    address: str | None
+    identity: Mapping[str, Setting]
+    rpcs: tuple[Rpc, ...]
+
+
+class Report(NamedTuple):
+    """All that is shown.
+
+    Attributes:
+        services: the services.
+        warnings: those of the whole run, as `generate` prints them.
+    """
+
+    services: tuple[Service, ...]
+    warnings: tuple[str, ...]

@@ -1,0 +1,76 @@
+"""`protoc-gen-dubbo-mesh explain`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ..console import complain, show
+from ..errors import GenerationError
+from . import arguments as project_arguments
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Set
+
+    from ..explain.model import Report
+    from .settings import Settings
+
+SUMMARY = "show what is configured for services and rpcs, where, and what a mesh does with them"
+
+DESCRIPTION = """\
+Shows the address of each service, what is configured for it and its rpcs and where each value was set, what
+stubs send, and what plain Envoy and Istio do with that. Settings are those of the command generate. Nothing
+is written.
+"""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="SERVICE[/RPC]",
+        help="only this one; the package can be left out if that is unambiguous; default: all services",
+    )
+    project_arguments.add_settings(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(arguments: Namespace) -> int:
+    """Runs the command; returns its exit status: 0, or 1 on errors."""
+    arguments.out = arguments.out or arguments.project  # nothing is written: it need not be set
+    try:
+        settings = project_arguments.settings(arguments)
+        report = _report(settings, arguments.name, arguments.option.keys())
+    except GenerationError as error:
+        complain(error)
+        return 1
+    if arguments.json:
+        from ..explain import as_json
+
+        sys.stdout.write(as_json.render(report))
+    else:
+        from ..explain import as_text
+
+        show([as_text.render(report)])
+    return 0
+
+
+def _report(settings: Settings, name: str | None, given: Set[str]) -> Report:
+    from functools import partial
+
+    from ..explain.build import Places, report
+    from ..explain.selection import select
+    from .option_places import option_places
+    from .policies import resolve
+    from .protoc import with_path
+
+    try:
+        sources, services, warnings = resolve(settings)
+        if name is not None:
+            services = select(services, name)
+        places = Places(option_places(settings, given), partial(with_path, sources=sources))
+        return report(services, places, warnings)
+    except OSError as error:
+        raise GenerationError(f"{error.strerror}: {error.filename}") from error

@@ -1,0 +1,48 @@
+"""Where a project sets the plugin's parameters."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from ..policy.toml_lines import TomlFile
+from .settings import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Set
+
+    from .settings import Settings
+
+_TABLES = (
+    ("tool", "hatch", "build", "hooks", "dubbo-mesh", "options"),
+    ("tool", "dubbo-mesh", "options"),
+)
+"""The tables of pyproject.toml that can set parameters; an earlier one wins."""
+
+
+def option_places(settings: Settings, given: Set[str]) -> Mapping[str, str]:
+    """Where each parameter in the settings was set: `--option`, or the `file:line` in pyproject.toml.
+
+    Args:
+        settings: the settings, which have been read from the project.
+        given: the parameters on the command line.
+    """
+    file = settings.project / "pyproject.toml"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    content, lines = tomllib.loads(text), TomlFile(shown(file), text)
+    places: dict[str, str] = {}
+    for name in settings.options:
+        if name in given:
+            places[name] = "--option"
+            continue
+        for table in _TABLES:
+            if name in _at(content, table):
+                places[name] = lines.where((*table, name))
+                break
+    return places
+
+
+def _at(content: Any, keys: tuple[str, ...]) -> Any:
+    for key in keys:
+        content = content.get(key, {})
+    return content
