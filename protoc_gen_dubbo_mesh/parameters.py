@@ -53,7 +53,7 @@ def _split(parameter: str) -> dict[str, str]:
     for item in parameter.split(",") if parameter else ():
         name, equals, value = item.partition("=")
         if name not in NAMES:
-            raise GenerationError(f"unknown parameter {name!r}; known: {', '.join(sorted(NAMES))}")
+            raise GenerationError(f"unknown parameter {name!r}: must be one of {', '.join(sorted(NAMES))}")
         if not equals or not value:
             raise GenerationError(f"parameter {name} has no value: write {name}=...")
         if name in given:

@@ -37,7 +37,7 @@ def checked(kinds: Iterable[str], subject: str = "aliases") -> tuple[str, ...]:
     found = tuple(dict.fromkeys(kinds))
     for kind in found:
         if kind not in KINDS:
-            raise ValueError(f"{subject}: unknown kind {kind!r}; known: {', '.join(KINDS)}")
+            raise ValueError(f"{subject} must be one or more of {', '.join(KINDS)}, not {kind!r}")
     return found
 
 

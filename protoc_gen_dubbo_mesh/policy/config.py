@@ -111,18 +111,19 @@ class Config(NamedTuple):
         for pattern, entry in self.entries.items():
             found = [name for name in services if _matches(pattern, name)]
             if not found:
-                raise self._unmatched(f"no service {pattern!r} is", ("services", pattern))
+                raise self._unmatched(f"no service matches {pattern!r}", ("services", pattern))
             methods = {method for name in found for method in services[name]}
             for method in entry.methods:
                 if not any(_matches(method, name) for name in methods):
                     raise self._unmatched(
-                        f"no method {method!r} of {pattern!r} is", ("services", pattern, "methods", method)
+                        f"no method of {pattern!r} matches {method!r}",
+                        ("services", pattern, "methods", method),
                     )
 
     def _unmatched(self, what: str, key: Key) -> GenerationError:
         return GenerationError(
-            f"{what} in the files of this run; correct the name, or set `partial = true` at the top "
-            "of the config if one run sees only a part of the files (as with buf's strategy: directory)",
+            f"{what} in the files of this run: correct the name, or set `partial = true` at the top of the "
+            "config if one run sees only a part of the files (as with buf's strategy: directory)",
             self.file.where(key),
         )
 

@@ -86,8 +86,8 @@ def read(path: str) -> Config:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message, _, position = str(error).partition(" (at line ")
-        line = f":{position.split(',')[0]}" if position else ""
-        raise GenerationError(f"not TOML: {message}", f"{path}{line.removesuffix(')')}") from error
+        line = position.partition(",")[0] if position else len(text.splitlines())
+        raise GenerationError(f"not TOML: {message}", f"{path}:{line}") from error
     return _Reader(TomlFile(path, text)).config(content)
 
 
@@ -141,7 +141,11 @@ class _Reader:
         policy = CallPolicy(
             **{name: self._value((*key, name), _CALL_POLICY[name], value) for name, value in table.items()}
         )
-        self._check(key, lambda: envoy_headers.check(policy))
+        try:
+            envoy_headers.check(policy)
+        except envoy_headers.PolicyError as error:
+            at = self._file.where((*key, *error.field.split(".")))
+            raise GenerationError(f"{_dotted(key)}: {error}", at) from error
         return policy
 
     def _retry(self, key: Key, content: object) -> Retry:
@@ -182,7 +186,7 @@ class _Reader:
         for name in content:
             if known is not None and name not in known:
                 raise GenerationError(
-                    f"unknown key {_dotted((*key, name))}; known here: {', '.join(sorted(known))}",
+                    f"unknown key {_dotted((*key, name))}: must be one of {', '.join(sorted(known))}",
                     self._file.where((*key, name)),
                 )
         return content

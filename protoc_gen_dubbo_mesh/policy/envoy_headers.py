@@ -10,6 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+class PolicyError(ValueError):
+    """A value of a call policy that is not allowed, by itself or beside another one.
+
+    Args:
+        field: one of `CALL_FIELDS`.
+        message: begins with `field`.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 def default_retry(policy: CallPolicy, idempotent: bool) -> Retry | None:
     """The conditions under which Envoy retries, where the policy sets none; None if it needs none.
 
@@ -41,21 +54,25 @@ def arguments(policy: CallPolicy) -> dict[str, Any]:
         policy: with complete conditions of retries.
 
     Raises:
-        ValueError: Envoy would ignore a value; the message names the field.
+        PolicyError: Envoy would ignore a value.
     """
     given = {name: value for name, value in _arguments(policy).items() if value is not None}
     if given:
         from dubbo_mesh._contract.envoy_headers import EnvoyHeaders, suppress_warnings_in
 
         suppress_warnings_in(__name__)  # the plugin has its own, with the place in the proto
-        EnvoyHeaders(**given)
+        try:
+            EnvoyHeaders(**given)
+        except ValueError as error:
+            raise _in_terms_of_a_policy(error) from error
     return given
 
 
-def field_in(error: str) -> str:
-    """The field of a call policy that the message of an error of `arguments` begins with."""
-    argument = error.partition(" ")[0]
-    return _FIELDS.get(argument, argument)
+def _in_terms_of_a_policy(error: ValueError) -> PolicyError:
+    """An error of `EnvoyHeaders`, whose message begins with the name of an argument."""
+    argument, _, rest = str(error).partition(" ")
+    field = _FIELDS.get(argument, argument)
+    return PolicyError(field, f"{field} {rest}")
 
 
 _FIELDS = {
@@ -72,7 +89,7 @@ def check(policy: CallPolicy) -> None:
     """Checks what one source sets, by itself.
 
     Raises:
-        ValueError: as `arguments`.
+        PolicyError: as `arguments`.
     """
     arguments(with_default_retry(policy, idempotent=False))
 
@@ -115,7 +132,9 @@ def _retries(retry: Retry | None) -> dict[str, Any]:
     if retry is None:
         return {}
     if retry.attempts == 0:
-        raise ValueError("retry.attempts must be at least 1: it includes the first attempt")
+        raise PolicyError(
+            "retry.attempts", "retry.attempts must be at least 1: it includes the first attempt"
+        )
     if retry.attempts == 1:
         return {"max_retries": 0}
     return {

@@ -231,9 +231,8 @@ def _in_force(
         call = call.with_defaults(default.values)
     try:
         return call, envoy_headers.arguments(call), layers
-    except ValueError as error:
-        field = envoy_headers.field_in(str(error))
-        at = origin_of(field, layers).where or declaration.where
+    except envoy_headers.PolicyError as error:
+        at = origin_of(error.field, layers).where or declaration.where
         raise GenerationError(f"rpc {rpc}: {error}", at) from error
 
 

@@ -129,6 +129,8 @@ def _errors_in(place: Option, subject: str, field: str = "") -> Generator[None]:
     try:
         yield
     except ValueError as error:
+        if isinstance(error, envoy_headers.PolicyError):
+            field = ".".join(filter(None, (field, error.field)))
         raise GenerationError(f"{subject}: {error}", place.origin(field).where) from error
 
 
@@ -199,7 +201,7 @@ def _seconds(option: options_pb2.MethodOptions, name: str) -> float | None:
     duration: Duration = getattr(option, name)
     seconds = duration.seconds + duration.nanos / 1e9
     if seconds < 0 or not -1e9 < duration.nanos < 1e9:
-        raise ValueError(f"{name} must be a duration of 0 or more seconds, not {seconds:g} s")
+        raise ValueError(f"{name} must be a duration of at least 0 s, not {seconds:g} s")
     return seconds
 
 
@@ -210,6 +212,6 @@ def _conditions(option: options_pb2.Retry, name: str) -> tuple[str, ...]:
     for number in getattr(option, name):
         value = enum.values_by_number.get(number)
         if not number or value is None:
-            raise ValueError(f"retry.{name} holds {number}, which is not a value of {enum.full_name}")
+            raise ValueError(f"retry.{name} must be values of {enum.full_name}, not {number}")
         conditions.append(value.name.removeprefix("ANY_").lower().replace("_", "-"))
     return tuple(conditions)

@@ -106,8 +106,7 @@ class ServiceConfig(NamedTuple):
     def unmatched(self, services: Mapping[str, Iterable[str]]) -> list[str]:
         """A warning for each name that matches nothing in `services` (full names, with their methods)."""
         return [
-            f"{layer.place.origin('name').where}: no {service}{'/' if method else ''}{method} "
-            "in the files of this run"
+            f"{layer.place.origin('name').where}: no {_named((service, method))} in the files of this run"
             for (service, method), layer in self.methods.items()
             if service and (service not in services or (method and method not in services[service]))
         ]
@@ -145,17 +144,18 @@ class _Reader:
             at = ("methodConfig", index)
             method_config = self._object(at, entry)
             names = self._list((*at, "name"), method_config.pop("name", []))
-            policy = self._call_policy(at, method_config)
+            policy = self._call_policy(index, method_config)
             for number, value in enumerate(names):
                 name = self._name((*at, "name", number), value)
                 if name in methods:
-                    raise self._wrong((*at, "name", number), f"repeats {'/'.join(name) or 'the default'}")
+                    raise self._wrong((*at, "name", number), f"names {_named(name)} a second time")
                 methods[name] = Layer(policy, Entry(self._path, self._text, index))
         for field in top:
             self._lose(field, (field,))
         return ServiceConfig(methods, self._warnings(), self._path)
 
-    def _call_policy(self, at: Key, entry: dict[str, Any]) -> CallPolicy:
+    def _call_policy(self, number: int, entry: dict[str, Any]) -> CallPolicy:
+        at = ("methodConfig", number)
         timeout = entry.pop("timeout", None)
         retry = entry.pop("retryPolicy", None)
         for field in entry:
@@ -166,8 +166,9 @@ class _Reader:
         )
         try:
             envoy_headers.check(policy)
-        except ValueError as error:
-            raise self._wrong(at, str(error)) from error
+        except envoy_headers.PolicyError as error:
+            where = Entry(self._path, self._text, number).origin(error.field).where
+            raise GenerationError(str(error), where) from error
         return policy
 
     def _retry(self, at: Key, value: object) -> Retry | None:
@@ -238,6 +239,11 @@ class _Reader:
 
     def _where(self, at: Key) -> str:
         return f"{self._path}:{line_of(self._text, at)}"
+
+
+def _named(name: Name) -> str:
+    """A name for messages."""
+    return "/".join(filter(None, name)) or "all services"
 
 
 def _shown(key: Key) -> str:

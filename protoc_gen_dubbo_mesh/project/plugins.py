@@ -98,7 +98,9 @@ def _plugin(where: str, item: object) -> Plugin:
     table = cast("dict[str, object]", item if isinstance(item, dict) else {"name": item})
     for key in table:
         if key not in Plugin._fields:
-            raise GenerationError(f"{where}plugins: unknown key {key!r}; known: {', '.join(Plugin._fields)}")
+            raise GenerationError(
+                f"{where}plugins: unknown key {key!r}: must be one of {', '.join(Plugin._fields)}"
+            )
     name, opt = table.get("name"), table.get("opt", [])
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _FLAGS:
         raise GenerationError(f"{where}plugins: {name!r} must be the NAME of a plugin's flag --NAME_out")

@@ -91,7 +91,7 @@ def read(project: Path, given: Mapping[str, object] | None = None) -> Settings:
     for where, table in (*_tables(project), ("", given or {})):
         for key, value in table.items():
             if key not in _KEYS:
-                raise GenerationError(f"{where}unknown key {key!r}; known: {', '.join(_KEYS)}")
+                raise GenerationError(f"{where}unknown key {key!r}: must be one of {', '.join(_KEYS)}")
             if key == "options":
                 options |= _options(where, value)
             elif key == "plugins":
@@ -189,11 +189,9 @@ def _as_parameter(given: object) -> object:
     """A list or a table of strings as the plugin takes it. Anything else is returned as it is."""
     if isinstance(given, dict):
         table = cast("dict[str, object]", given)
-        return (
-            "+".join(f"{key}={text}" for key, text in table.items())
-            if _is_texts([*table.values()])
-            else given
-        )
+        if not _is_texts([*table.values()]):
+            return table
+        given = [f"{key}={value}" for key, value in table.items()]
     return "+".join(given) if _is_texts(given) else given
 
 

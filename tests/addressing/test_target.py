@@ -93,7 +93,7 @@ def test_any_dns_label_is_an_app(app: str) -> None:
 
 
 def test_the_error_says_which_name_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match=r"^namespace ''"):
+    with pytest.raises(ValueError, match=r"^namespace must be .*, not ''"):
         Target("demo", "")
     with pytest.raises(ValueError, match=r"^cluster_domain is empty"):
         Target("demo", "default", cluster_domain="")

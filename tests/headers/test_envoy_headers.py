@@ -166,7 +166,7 @@ def test_a_per_try_timeout_is_below_the_whole_one_or_refused(whole: Any, per_try
 
 
 def test_a_per_try_timeout_that_rounds_to_the_whole_one_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^per_try_timeout 0\.9999 s is not below timeout 1 s"):
+    with pytest.raises(ValueError, match=r"^per_try_timeout must be below timeout \(1 s\), not 0\.9999 s"):
         EnvoyHeaders(timeout=1, per_try_timeout=0.9999)
 
 

@@ -197,7 +197,10 @@ def test_errors_say_where_and_change_nothing(generate: Generating, broken: str, 
     [
         ("", "roots is not set: write roots"),
         ("[tool.dubbo-mesh]\nroots = ['protos']\n", "out is not set: write out"),
-        ("[tool.dubbo-mesh]\nroot = ['protos']\n", "[tool.dubbo-mesh] unknown key 'root'; known: roots, out"),
+        (
+            "[tool.dubbo-mesh]\nroot = ['protos']\n",
+            "[tool.dubbo-mesh] unknown key 'root': must be one of roots, out",
+        ),
         ("[tool.dubbo-mesh]\nroots = 'protos'\n", "[tool.dubbo-mesh] roots must be a list of strings"),
         ("[tool.dubbo-mesh]\nout = 1\n", "[tool.dubbo-mesh] out must be a string"),
         (
@@ -211,7 +214,10 @@ def test_errors_say_where_and_change_nothing(generate: Generating, broken: str, 
         (SETTINGS.replace('protos"', 'prots"'), "prots is not a directory"),
         (SETTINGS + "exclude = ['*']\n", "there is no .proto file below protos, shared protos"),
         (SETTINGS + "[tool.dubbo-mesh.options]\naop = 'a'\n", "unknown parameter 'aop'"),
-        (SETTINGS + "[tool.dubbo-mesh.options]\naliases = ['lower']\n", "aliases: unknown kind 'lower'"),
+        (
+            SETTINGS + "[tool.dubbo-mesh.options]\naliases = ['lower']\n",
+            "aliases must be one or more of lower-first, not 'lower'",
+        ),
         (SETTINGS + "[tool.dubbo-mesh.options]\naliases = [1]\n", "aliases must be a string, an integer"),
         (SETTINGS + "[tool.dubbo-mesh.options]\nlabels = {a = 1}\n", "labels must be a string, an integer"),
         (SETTINGS + "[tool.dubbo-mesh.options]\nlabels = {a = '-'}\n", "labels: a must be empty or at most"),

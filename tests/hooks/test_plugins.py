@@ -177,7 +177,7 @@ def test_the_version_of_a_plugin_of_another_environment(on_path: Path, tmp_path:
         ('plugins = ["descriptor_set"]', "plugins: 'descriptor_set' must be the NAME of a plugin's flag"),
         ('plugins = ["--x"]', "plugins: '--x' must be the NAME"),
         ("plugins = [1]", "plugins: 1 must be the NAME"),
-        ('plugins = [{nam = "mypy"}]', "plugins: unknown key 'nam'; known: name, opt"),
+        ('plugins = [{nam = "mypy"}]', "plugins: unknown key 'nam': must be one of name, opt"),
         (
             'plugins = [{name = "mypy", opt = 1}]',
             "plugins: opt of mypy must be a string or a list of strings",

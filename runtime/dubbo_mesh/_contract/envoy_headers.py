@@ -133,7 +133,8 @@ class EnvoyHeaders:
         per_try = _seconds("per_try_timeout", per_try_timeout)
         if _would_be_ignored(per_try, whole):
             raise ValueError(
-                f"per_try_timeout {per_try:g} s is not below timeout {whole:g} s: Envoy would ignore it"
+                f"per_try_timeout must be below timeout ({whole:g} s), not {per_try:g} s: "
+                "Envoy would ignore it"
             )
         put(self, "timeout", whole)
         put(self, "inherit_timeout", _flag("inherit_timeout", inherit_timeout))
@@ -269,9 +270,9 @@ def _seconds(name: str, value: Duration | None) -> float | None:
     if isinstance(value, timedelta):
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{name} {value!r} must be a duration: seconds or a timedelta")  # noqa: TRY004 - as for every bad value
+        raise ValueError(f"{name} must be a duration (seconds or a timedelta), not {value!r}")  # noqa: TRY004 - as for every bad value
     if not 0 <= value <= LONGEST_SECONDS:  # which NaN is not either
-        raise ValueError(f"{name} {value!r} must be a duration of 0 to {LONGEST_SECONDS} seconds")
+        raise ValueError(f"{name} must be a duration of 0 to {LONGEST_SECONDS} seconds, not {value!r}")
     return float(value)
 
 
@@ -282,7 +283,7 @@ def _would_be_ignored(per_try: float | None, whole: float | None) -> bool:
 
 def _flag(name: str, value: bool | None) -> bool | None:
     if value is not None and not isinstance(value, bool):
-        raise ValueError(f"{name} {value!r} must be True or False")
+        raise ValueError(f"{name} must be True or False, not {value!r}")
     return value
 
 
@@ -290,7 +291,7 @@ def _count(name: str, value: int | None) -> int | None:
     if value is not None and (
         isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31
     ):
-        raise ValueError(f"{name} {value!r} must be a whole number, 0 or more")
+        raise ValueError(f"{name} must be an integer of at least 0, not {value!r}")
     return value
 
 
@@ -307,7 +308,7 @@ def _ip_port(name: str, value: str | None) -> str | None:
     try:
         ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
-        raise ValueError(f"{name} {value!r} must have the form ip:port: Envoy would ignore it") from None
+        raise ValueError(f"{name} must have the form ip:port, or Envoy ignores it: not {value!r}") from None
     return value
 
 
@@ -322,7 +323,7 @@ def _listed(name: str, value: Iterable[Any]) -> tuple[Any, ...]:
         items = tuple(value)
         if all(isinstance(item, Hashable) for item in items):
             return items
-    raise ValueError(f"{name} {value!r} must be a list")
+    raise ValueError(f"{name} must be a list, not {value!r}")
 
 
 def _policies(name: str, value: str | Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -331,7 +332,7 @@ def _policies(name: str, value: str | Iterable[str] | None, known: tuple[str, ..
     policies = _items(name, value)
     for policy in policies:
         if policy not in known:
-            raise ValueError(f"{name} {policy!r} must be one of {', '.join(known)}")
+            raise ValueError(f"{name} must be one or more of {', '.join(known)}, not {policy!r}")
     return policies
 
 
@@ -341,7 +342,7 @@ def _status_codes(value: Iterable[int] | None) -> tuple[int, ...] | None:
     codes = tuple(dict.fromkeys(_listed("retriable_status_codes", value)))
     for code in codes:
         if not isinstance(code, int) or isinstance(code, bool) or not 100 <= code <= 599:
-            raise ValueError(f"retriable_status_codes {code!r} must be an HTTP status code, 100 to 599")
+            raise ValueError(f"retriable_status_codes must be HTTP status codes, 100 to 599, not {code!r}")
     return codes
 
 
@@ -351,5 +352,5 @@ def _header_names(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
     names = _items("retriable_header_names", value)
     for name in names:
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"retriable_header_names {name!r} must be the name of a header")
+            raise ValueError(f"retriable_header_names must be names of headers, not {name!r}")
     return names

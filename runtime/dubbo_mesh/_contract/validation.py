@@ -18,7 +18,8 @@ def check_label(what: str, value: str) -> str:
     """
     if not isinstance(value, str) or not _LABEL.fullmatch(value):
         raise ValueError(
-            f"{what} {value!r} is not a DNS label (RFC 1123): lower-case letters, digits and '-', at most 63"
+            f"{what} must be a DNS label (RFC 1123: at most 63 lower-case letters, digits and dashes), "
+            f"not {value!r}"
         )
     return value
 
@@ -33,7 +34,7 @@ def check_domain(what: str, value: str) -> str:
     if not domain:
         raise ValueError(f"{what} is empty: leave it out for 'cluster.local'")
     if len(domain) > _LONGEST_DNS_NAME or not all(map(_LABEL.fullmatch, domain.split("."))):
-        raise ValueError(f"{what} {value!r} is not a DNS name (RFC 1123)")
+        raise ValueError(f"{what} must be a DNS name (RFC 1123), not {value!r}")
     return domain
 
 
@@ -41,10 +42,10 @@ def check_port(what: str, value: int) -> int:
     """Returns `value` if it can be a TCP port.
 
     Raises:
-        ValueError: it is not a whole number from 1 to 65535; the message begins with `what`.
+        ValueError: it is not an integer from 1 to 65535; the message begins with `what`.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:
-        raise ValueError(f"{what} {value!r} is not a port: a whole number from 1 to 65535")
+        raise ValueError(f"{what} must be an integer from 1 to 65535, not {value!r}")
     return value
 
 
@@ -61,11 +62,11 @@ def check_host_port(what: str, value: str, *, any_port: bool = False) -> str:
     """
     match = _HOST_PORT.fullmatch(value)
     if match is None:
-        raise ValueError(f"{what} {value!r} is not of the form host:port")
+        raise ValueError(f"{what} must have the form host:port, not {value!r}")
     if match["host"] is None:
-        _check_ipv6(f"{what} {value!r}:", match["v6"])
+        _check_ipv6(f"{what} {value!r}: host", match["v6"])
     else:
-        _check_host(f"{what} {value!r}:", match["host"])
+        _check_host(f"{what} {value!r}: host", match["host"])
     port = int(match["port"])
     if port or not any_port:
         check_port(f"{what} {value!r}: port", port)
@@ -78,9 +79,9 @@ def _check_host(what: str, host: str) -> None:
     labels = name.split(".")
     if _is_number(labels[-1]):
         if len(labels) != 4 or not all(_is_number(label) and int(label) < 256 for label in labels):
-            raise ValueError(f"{what} {host!r} is not an IPv4 address")
+            raise ValueError(f"{what} must be an IPv4 address, not {host!r}")
     elif len(name) > _LONGEST_DNS_NAME or not all(map(_HOST_LABEL.fullmatch, labels)):
-        raise ValueError(f"{what} {host!r} is not a host name: labels of letters, digits, '-' and '_'")
+        raise ValueError(f"{what} must consist of letters, digits, '-', '_' and dots, not {host!r}")
 
 
 def _is_number(label: str) -> bool:
@@ -93,7 +94,7 @@ def _check_ipv6(what: str, address: str) -> None:
     try:
         ipaddress.IPv6Address(address)
     except ValueError:
-        raise ValueError(f"{what} {address!r} is not an IPv6 address") from None
+        raise ValueError(f"{what} must be an IPv6 address, not {address!r}") from None
 
 
 def check_header_value(what: str, value: str) -> str:
@@ -105,8 +106,8 @@ def check_header_value(what: str, value: str) -> str:
     """
     if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
         raise ValueError(
-            f"{what} {value!r} cannot be a header's value: it must be printable ASCII, not empty, "
-            "without a space at either end"
+            f"{what} must be a header's value (printable ASCII, at least one character, no space at either "
+            f"end), not {value!r}"
         )
     return value
 
