@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tarfile
 import zipfile
 from dataclasses import dataclass
@@ -28,6 +29,14 @@ dependencies = ["dubbo-mesh"]
 ENTRIES = {"hatchling": "hatchling.build", "setuptools": "setuptools.build_meta"}
 TABLES = {"hatchling": "tool.hatch.build.hooks.dubbo-mesh", "setuptools": "tool.dubbo-mesh"}
 OWN = {"shop/__init__.py", "shop/app.py"}
+MARKERS = {"acme/py.typed", "shop/api/v1/py.typed"}
+
+USES_TYPES = """\
+import shop.app
+from shop.api.v1.orders_mesh import OrdersAsyncServicer, OrdersStub
+from shop.api.v1.orders_pb2 import Order
+reveal_type(OrdersStub(target="orders:1").place(Order()).id)
+"""
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -104,13 +113,21 @@ def test_sdist_and_wheel_contain_generated_files_that_git_ignores(
     assert "dubbo-mesh: 5 written and 0 removed below src, from 2 .proto" in said
     # The wheel is built from the sdist, which has everything generated.
     assert "dubbo-mesh: src is up to date" in said
-    assert project.in_wheel() == MODULES | OWN
+    assert project.in_wheel() == MODULES | MARKERS | OWN
     assert {f"src/{name}" for name in MODULES | OWN} <= project.in_sdist()
     assert {"protos/acme/types.proto", "protos/shop/api/v1/orders.proto"} <= project.in_sdist()
 
     installed = tmp_path / "installed"
     install(user, "--no-deps", "--target", installed, project.wheel)
     place_an_order("", path=installed, python=user)
+
+    # Generated packages are typed; the project's own code is as it was.
+    write(tmp_path, {"elsewhere/use.py": USES_TYPES})
+    mypy = (sys.executable, "-m", "mypy", "--strict", "--python-executable", user, "use.py")
+    done = run(*mypy, cwd=tmp_path / "elsewhere", PYTHONPATH=str(installed))
+    assert 'use.py:4: note: Revealed type is "str"' in done.stdout
+    assert 'use.py:1: error: Skipping analyzing "shop.app": module is installed, but missing' in done.stdout
+    assert "Found 1 error" in done.stdout
 
 
 def test_a_second_build_generates_nothing(project: Project) -> None:
@@ -120,7 +137,8 @@ def test_a_second_build_generates_nothing(project: Project) -> None:
     said = project.build("--wheel")
     assert "dubbo-mesh: src is up to date" in said
     assert project.generated() == before
-    assert project.in_wheel() == MODULES | OWN
+    assert project.in_wheel() == MODULES | MARKERS | OWN
+    assert not (project.root / ".dubbo_mesh_cache" / "typed").exists()
 
 
 @pytest.mark.parametrize("mode", ["sdist", "editable"])
@@ -156,7 +174,7 @@ def test_an_editable_install_uses_newly_generated_modules(project: Project, out:
     )
     assert said == f"{project.root / out / 'acme' / 'types_pb2.py'}\n"
     project.build("--wheel")
-    assert project.in_wheel() == MODULES | {"store/__init__.py", "store/app.py"}
+    assert project.in_wheel() == MODULES | MARKERS | {"store/__init__.py", "store/app.py"}
 
 
 def test_an_editable_install_warns_of_what_it_hides(project: Project) -> None:
@@ -177,14 +195,14 @@ def test_protos_outside_of_the_project_need_not_be_in_the_sdist(project: Project
     project.configure(roots='"protos", "../shared protos"')
     said = project.build()
     assert "dubbo-mesh: src is used as it is in this sdist" in said
-    assert project.in_wheel() == MODULES | OWN
+    assert project.in_wheel() == MODULES | MARKERS | OWN
 
 
 @pytest.mark.parametrize("options", ['imports = "relative"', ""])
 def test_output_inside_of_a_package(project: Project, user: Path, tmp_path: Path, options: str) -> None:
     project.configure(f"[tool.dubbo-mesh.options]\n{options}\n", "src/shop/gen")
     said = project.build("--wheel")
-    assert project.in_wheel() == {f"shop/gen/{name}" for name in MODULES} | OWN
+    assert project.in_wheel() == {f"shop/gen/{name}" for name in MODULES | MARKERS} | OWN
     wrong = "is installed as shop/gen/acme/types_pb2.py, but imported as acme/types_pb2.py: set import_prefix"
     assert (wrong in said) == (not options)
     if options:
@@ -197,7 +215,7 @@ def test_a_project_that_is_all_generated(project: Project, user: Path, tmp_path:
     shutil.rmtree(project.root / "src")
     said = project.build()
     assert "5 written" in said
-    assert project.in_wheel() == MODULES
+    assert project.in_wheel() == MODULES | MARKERS
     install(user, "--no-deps", "--target", tmp_path / "installed", project.wheel)
     place_an_order("", path=tmp_path / "installed", python=user)
 
@@ -206,24 +224,29 @@ def test_output_of_a_deleted_proto_is_not_built(project: Project) -> None:
     project.build()
     project.orders.unlink()
     project.build()
-    assert project.in_wheel() == {name for name in MODULES if name.startswith("acme")} | OWN
+    assert project.in_wheel() == {name for name in MODULES | MARKERS if name.startswith("acme")} | OWN
 
 
 @pytest.mark.parametrize("project", ["hatchling"], indirect=True)
 def test_the_hatchling_hook_shares_the_settings_of_the_command(project: Project) -> None:
     project.configure('[tool.dubbo-mesh]\nroots = ["protos"]\nout = "elsewhere"\nexclude = ["shop/*"]\n')
     assert "dubbo-mesh: 2 written" in project.build("--wheel")
-    assert project.in_wheel() == {name for name in MODULES if name.startswith("acme")} | OWN
+    assert project.in_wheel() == {name for name in MODULES | MARKERS if name.startswith("acme")} | OWN
 
 
 @pytest.mark.parametrize("project", ["setuptools"], indirect=True)
-def test_an_isolated_build_finds_the_hook(project: Project, wheels: Path) -> None:
+def test_an_isolated_build_finds_the_hook_and_plugins(project: Project, wheels: Path) -> None:
+    project.configure()
+    settings = project.root / "pyproject.toml"
+    requires = settings.read_text().replace('dubbo-mesh"]\n', 'dubbo-mesh", "mypy-protobuf"]\n', 1)
+    settings.write_text(f'{requires}plugins = ["mypy"]\n')
     said = output_of(
         *(project.builder, "-m", "build", "--wheel", "--installer=pip", project.root),
         PIP_FIND_LINKS=str(wheels),
     )
     assert "dubbo-mesh: 5 written" in said
-    assert project.in_wheel() == MODULES | OWN
+    assert project.in_wheel() == MODULES | MARKERS | OWN
+    assert "@generated by mypy-protobuf" in (project.root / "src" / "acme" / "types_pb2.pyi").read_text()
 
 
 def test_setuptools_builds_other_projects_as_before(builder: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -27,6 +28,9 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
     """Generates before each build, and includes the output in the build even if git ignores it."""
 
     PLUGIN_NAME = "dubbo-mesh"
+
+    _markers: Path | None = None
+    """A directory of `py.typed` files for the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Generates; Hatchling calls this before each build.
@@ -54,6 +58,17 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
         elif self.target_name == "wheel":
             self._install(settings, outcome, build_data, editable=version == "editable")
 
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Removes what only the build needed; Hatchling calls this after each build.
+
+        Args:
+            version: see `initialize`.
+            build_data: see `initialize`.
+            artifact_path: the wheel or sdist.
+        """
+        if self._markers is not None:
+            shutil.rmtree(self._markers, ignore_errors=True)
+
     def _ship(self, settings: Settings, outcome: Outcome, build_data: dict[str, Any]) -> None:
         """Includes in the sdist everything that a wheel is built from, and the output."""
         from .. import stamp
@@ -66,6 +81,7 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
     def _install(
         self, settings: Settings, outcome: Outcome, build_data: dict[str, Any], *, editable: bool
     ) -> None:
+        from ..paths import to_text
         from ..placing import misplaced, place
 
         placed = list(place(settings, outcome.outputs, self._selected, self._rewritten))
@@ -80,8 +96,27 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
             self._expose(settings, placed, build_data)
         else:
             build_data["force_include"] |= {
-                str(module.file): str(module.at) for module in placed if not module.selected
+                str(module.file): to_text(str(module.at)) for module in placed if not module.selected
             }
+            self._mark_as_typed(settings, placed, build_data)
+
+    def _mark_as_typed(self, settings: Settings, placed: list[Placed], build_data: dict[str, Any]) -> None:
+        from .. import stamp
+        from ..paths import to_text
+        from ..typed import unmarked
+
+        others: dict[PurePosixPath, Path] = {}
+        if self._finds_code:
+            builder = cast("Any", self.build_config).builder  # only partly typed by Hatchling
+            for file in builder.recurse_included_files():
+                others[PurePosixPath(Path(file.distribution_path).as_posix())] = Path(file.path)
+        self._markers = stamp.path_of(settings).parent / "typed"
+        for marker in unmarked(placed, others):
+            # One source for each, since Hatchling includes a file once.
+            source = self._markers / marker
+            source.parent.mkdir(parents=True, exist_ok=True)
+            source.touch()
+            build_data["force_include"][str(source)] = to_text(str(marker))
 
     @cached_property
     def _directories(self) -> list[Path]:

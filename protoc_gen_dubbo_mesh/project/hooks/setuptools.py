@@ -77,6 +77,8 @@ class BuildDubboMesh(Command):
             target = Path(self.build_lib, module.at)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(module.file.read_bytes())
+        for marker in self._markers:
+            Path(self.build_lib, marker).touch()
 
     def get_source_files(self) -> list[str]:
         """The files that an sdist must contain, relative to the project."""
@@ -94,7 +96,7 @@ class BuildDubboMesh(Command):
 
     def get_outputs(self) -> list[str]:
         """The installed files, in `build_lib`."""
-        return list(self.get_output_mapping())
+        return [*self.get_output_mapping(), *(str(Path(self.build_lib, at)) for at in self._markers)]
 
     def get_output_mapping(self) -> dict[str, str]:
         """The installed files, in `build_lib`, each with the file of the project that it comes from."""
@@ -103,6 +105,7 @@ class BuildDubboMesh(Command):
     @cached_property
     def _generated(self) -> tuple[Settings, Outcome]:
         from ...errors import GenerationError
+        from ..paths import encodable
         from ..progress import Progress
         from ..run import update
         from ..settings import read
@@ -114,7 +117,8 @@ class BuildDubboMesh(Command):
             sys.exit(str(error))  # an exception would be shown with a traceback
         for warning in outcome.warnings:
             _log.warning(warning)
-        _log.info("dubbo-mesh: %s", outcome.summary)
+        # setuptools shows this on standard output, which does not escape what it cannot encode.
+        _log.info("dubbo-mesh: %s", encodable(outcome.summary, sys.stdout))
         return settings, outcome
 
     @cached_property
@@ -127,6 +131,21 @@ class BuildDubboMesh(Command):
         if warning is not None:
             _log.warning(warning)
         return placed
+
+    @cached_property
+    def _markers(self) -> list[PurePosixPath]:
+        """The paths of the `py.typed` that the wheel lacks."""
+        from ..typed import MARKER, unmarked
+
+        if self.editable_mode:
+            return []
+        others: dict[PurePosixPath, Path] = {}
+        for package in self._known("packages"):
+            at, directory = PurePosixPath(package.replace(".", "/")), self._directory_of(package)
+            for file in (*directory.glob("*.py"), directory / MARKER):
+                if file.is_file():
+                    others[at / file.name] = file
+        return unmarked(self._placed, others)
 
     def _selected(self, file: Path) -> PurePosixPath | None:
         """Where a module goes that is in or below one of the project's packages.
