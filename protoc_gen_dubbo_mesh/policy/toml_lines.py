@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
@@ -24,27 +25,36 @@ class TomlFile(NamedTuple):
 
     def where(self, key: Key) -> str:
         """`file:line` of a key, or of the table around it."""
-        import tomllib
+        lines = _lines(self.text)
+        for end in range(len(key), 0, -1):
+            if key[:end] in lines:
+                return f"{self.path}:{lines[key[:end]]}"
+        return self.path
 
-        header: Key = ()
-        best, best_line = 0, 0
-        for number, line in enumerate(self.text.splitlines(), 1):
-            statement = line.strip()
-            is_header = statement.startswith("[")
-            if not is_header:
-                statement = statement.partition("=")[0] + "= 0"
-            try:
-                here = _only_path(tomllib.loads(statement))
-            except tomllib.TOMLDecodeError:
-                continue  # a part of a value over several lines
-            if is_header:
-                header = here
-            else:
-                here = header + here
-            common = _common_length(here, key)
-            if common > best:
-                best, best_line = common, number
-        return f"{self.path}:{best_line}" if best else self.path
+
+@lru_cache(2**2)  # who asks for one line of a file tends to ask for many
+def _lines(text: str) -> Mapping[Key, int]:
+    """The line on which each key, and each table, is set first."""
+    import tomllib
+
+    lines: dict[Key, int] = {}
+    header: Key = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        statement = line.strip()
+        is_header = statement.startswith("[")
+        if not is_header:
+            statement = statement.partition("=")[0] + "= 0"
+        try:
+            here = _only_path(tomllib.loads(statement))
+        except tomllib.TOMLDecodeError:
+            continue  # a part of a value over several lines
+        if is_header:
+            header = here
+        else:
+            here = header + here
+        for end in range(1, len(here) + 1):
+            lines.setdefault(here[:end], number)
+    return lines
 
 
 def _only_path(content: Mapping[str, Any]) -> Key:
@@ -54,12 +64,3 @@ def _only_path(content: Mapping[str, Any]) -> Key:
         [(key, value)] = cast("dict[str, Any]", value).items()
         path.append(key)
     return tuple(path)
-
-
-def _common_length(one: Key, other: Key) -> int:
-    length = 0
-    for mine, yours in zip(one, other, strict=False):
-        if mine != yours:
-            break
-        length += 1
-    return length

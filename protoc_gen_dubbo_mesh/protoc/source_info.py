@@ -187,5 +187,10 @@ def where_within(file: FileDescriptorProto, path: Path) -> str | None:
 
 def _lines(file: FileDescriptorProto) -> list[tuple[bytes, int]]:
     """The packed path and the line of each location."""
-    locations = map(Location.FromString, SourceCodeInfo.FromString(file.source_code_info).location)
+    return _lines_in(file.source_code_info)
+
+
+@lru_cache(2**2)  # who asks for one line of a file tends to ask for many
+def _lines_in(source_code_info: bytes) -> list[tuple[bytes, int]]:
+    locations = map(Location.FromString, SourceCodeInfo.FromString(source_code_info).location)
     return [(location.path, location.span[0] + 1) for location in locations if location.span]
