@@ -23,7 +23,7 @@ import re
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from ..errors import GenerationError
-from . import aliases, envoy_headers, labels
+from . import aliases, envoy_headers, files, labels
 from .config import Config, Entry
 from .model import CallPolicy, Identity, Retry
 from .toml_lines import TomlFile
@@ -75,13 +75,8 @@ def read(path: str) -> Config:
         GenerationError: it cannot be read, is not TOML, or holds an unknown key or an invalid value.
     """
     import tomllib
-    from pathlib import Path
 
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise GenerationError(f"parameter config={path!r} cannot be read: {reason}") from error
+    text = files.read("config", path)
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from ..errors import GenerationError
-from . import envoy_headers
+from . import envoy_headers, files
 from .json_lines import line_of
 from .model import CallPolicy, Retry
 from .provenance import Layer, Origin
@@ -118,14 +117,13 @@ def read(path: str) -> ServiceConfig:
     Raises:
         GenerationError: it cannot be read, is not JSON, or is not a service config.
     """
+    text = files.read("service_config", path)
     try:
-        text = Path(path).read_text(encoding="utf-8")
         content = json.loads(text)
     except json.JSONDecodeError as error:
         raise GenerationError(f"not JSON: {error.msg}", f"{path}:{error.lineno}") from error
-    except (OSError, ValueError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise GenerationError(f"parameter service_config={path!r} cannot be read: {reason}") from error
+    except RecursionError as error:
+        raise GenerationError("values are nested too deeply", path) from error
     return _Reader(path, text).config(content)
 
 

@@ -72,3 +72,16 @@ def test_errors_in_an_ascii_locale_are_lines(in_german: Generating) -> None:
     assert update(in_german.project) == 'pr\\xf6tos/l\\xe4nge/ma\\xdf.proto:13:3: Expected "rpc".\n'
     (in_german.project / "prötos").rename(in_german.project / "p")
     assert update(in_german.project).startswith("pr\\xf6tos is not a directory: ")
+
+
+def test_configs_are_found_in_an_ascii_locale(in_german: Generating) -> None:
+    project = in_german.project
+    options = '[tool.dubbo-mesh.options]\nconfig = "maße.toml"\nservice_config = "maße.json"\n'
+    with (project / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write(f"\n{options}")
+    config = '[services."*"]\napp = "in-german"\nnamespace = "a.b"\n'
+    write(project, {"maße.toml": config, "maße.json": '{"methodConfig": []}'})
+    assert update(project).startswith("ma\\xdfe.toml:3: namespace must be a DNS label")
+    write(project, {"maße.toml": config.replace("a.b", "prod")})
+    assert "8 written" in update(project)
+    assert 'app="in-german"' in (in_german.src / "länge" / "maß_mesh.py").read_text(encoding="utf-8")
