@@ -16,6 +16,7 @@ from .console import say
 from .errors import printable
 from .parameters import HELP
 from .project import explain, generate
+from .project.init import command as init
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +49,7 @@ class Command(Protocol):
 
 
 COMMANDS: Mapping[str, Command] = {
+    "init": init,
     "generate": generate,
     "explain": explain,
     "completion": completion,

@@ -5,13 +5,15 @@
 #    source ~/.local/share/bash_completion/protoc-gen-dubbo-mesh
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_protoc_gen_dubbo_mesh_subparsers=(generate explain completion)
+_shtab_protoc_gen_dubbo_mesh_subparsers=(init generate explain completion)
 
+_shtab_protoc_gen_dubbo_mesh_init_option_strings=(-h --help --project --dry-run)
 _shtab_protoc_gen_dubbo_mesh_generate_option_strings=(-h --help --root --out --import-path --exclude --option --plugin --pyi --project --check --fail-on-change --overwrite --watch)
 _shtab_protoc_gen_dubbo_mesh_explain_option_strings=(-h --help --root --out --import-path --exclude --option --plugin --pyi --project --json)
 _shtab_protoc_gen_dubbo_mesh_completion_option_strings=(-h --help)
 _shtab_protoc_gen_dubbo_mesh_option_strings=(-h --help --version --proto-path)
 
+_shtab_protoc_gen_dubbo_mesh_init___project_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_generate___root_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_generate___out_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_generate___import_path_COMPGEN=_shtab_compgen_dirs
@@ -24,8 +26,11 @@ _shtab_protoc_gen_dubbo_mesh_explain___project_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_generate___pyi_choices=(protoc none)
 _shtab_protoc_gen_dubbo_mesh_explain___pyi_choices=(protoc none)
 _shtab_protoc_gen_dubbo_mesh_completion_pos_0_choices=(bash zsh)
-_shtab_protoc_gen_dubbo_mesh_pos_0_choices=(generate explain completion)
+_shtab_protoc_gen_dubbo_mesh_pos_0_choices=(init generate explain completion)
 
+_shtab_protoc_gen_dubbo_mesh_init__h_nargs=0
+_shtab_protoc_gen_dubbo_mesh_init___help_nargs=0
+_shtab_protoc_gen_dubbo_mesh_init___dry_run_nargs=0
 _shtab_protoc_gen_dubbo_mesh_generate__h_nargs=0
 _shtab_protoc_gen_dubbo_mesh_generate___help_nargs=0
 _shtab_protoc_gen_dubbo_mesh_generate___check_nargs=0

@@ -13,6 +13,7 @@ _shtab_protoc_gen_dubbo_mesh_commands() {
     completion:'Prints a script that makes a shell complete the arguments of protoc-gen-dubbo-mesh. In bash: eval "$(protoc-gen-dubbo-mesh completion bash)". In zsh: store it as _protoc-gen-dubbo-mesh in a directory of $fpath.'
     explain:'Shows the address of each service, what is configured for it and its rpcs and where each value was set, what stubs send, and what plain Envoy and Istio do with that. Settings are those of the command generate. Nothing is written.'
     generate:'Generates messages (_pb2.py, .pyi) and mesh stubs and servicers (_mesh.py) from all protos of a project. Settings come from [tool.dubbo-mesh] in pyproject.toml; arguments win over them.'
+    init:'Finds the protos of a project, their roots, packages and services, and the Python code. Shows that, and writes minimal settings: [tool.dubbo-mesh] in pyproject.toml, or buf.gen.yaml if the project uses buf. Existing settings are never changed.'
   )
   _describe 'protoc-gen-dubbo-mesh commands' _commands
 }
@@ -70,6 +71,15 @@ _shtab_protoc_gen_dubbo_mesh_generate_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_protoc_gen_dubbo_mesh_generate_defaults_added=0
 
+_shtab_protoc_gen_dubbo_mesh_init_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--project[the directory of pyproject.toml\; default\: the current one]:DIR:_files -/"
+  "--dry-run[show what would be written, and write nothing]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_protoc_gen_dubbo_mesh_init_defaults_added=0
+
 
 _shtab_protoc_gen_dubbo_mesh() {
   local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->protoc-gen-dubbo-mesh'
@@ -92,6 +102,7 @@ _shtab_protoc_gen_dubbo_mesh() {
         completion) _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_completion_options ;;
         explain) _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_explain_options ;;
         generate) _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_generate_options ;;
+        init) _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_init_options ;;
       esac
   esac
 }

@@ -1,0 +1,1 @@
+"""`protoc-gen-dubbo-mesh init`: finds out what is in a project, and writes minimal settings for it."""

@@ -1,0 +1,134 @@
+"""`protoc-gen-dubbo-mesh init`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...console import complain, show
+from ...errors import GenerationError
+from .. import arguments as project_arguments
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterable, Sequence
+
+    from .buf import Workspace
+    from .protos import Proto
+
+SUMMARY = "set up generation for the protos of an existing project"
+
+DESCRIPTION = """\
+Finds the protos of a project, their roots, packages and services, and the Python code. Shows that, and writes
+minimal settings: [tool.dubbo-mesh] in pyproject.toml, or buf.gen.yaml if the project uses buf.
+Existing settings are never changed.
+"""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declares the arguments."""
+    project_arguments.add_project(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be written, and write nothing"
+    )
+
+
+def run(arguments: Namespace) -> int:
+    """Runs the command; returns its exit status: 1 if there are no protos and on errors."""
+    project = Path(os.path.abspath(arguments.project))  # noqa: PTH100 - resolve() would replace symbolic links
+    try:
+        _init(project, write=not arguments.dry_run)
+    except GenerationError as error:
+        complain(error)
+        return 1
+    return 0
+
+
+def _init(project: Path, *, write: bool) -> None:
+    from ..settings import shown
+    from . import buf, protos
+    from .code import read_pyproject
+
+    pyproject = read_pyproject(project)
+    tool = pyproject.get("tool", {})
+    if "dubbo-mesh" in tool or "dubbo-mesh" in tool.get("hatch", {}).get("build", {}).get("hooks", {}):
+        _say([f"{shown(project / 'pyproject.toml')} has settings already; nothing was changed"])
+        return
+    found = protos.find(project)
+    if not found:
+        raise GenerationError(f"there is no .proto file below {project}, except what git ignores")
+    workspace = buf.find(project, found)
+    if workspace is None:
+        _init_pyproject(project, pyproject, found, write=write)
+    else:
+        _init_buf(project, pyproject, found, workspace, write=write)
+
+
+def _init_pyproject(
+    project: Path, pyproject: dict[str, object], found: Sequence[Proto], *, write: bool
+) -> None:
+    from ..settings import shown
+    from .code import look
+    from .report import builds, findings, steps
+    from .roots import work_out
+    from .table import append, table
+
+    layout = work_out(project, found)
+    code = look(project, pyproject, layout)
+    _say(findings(layout, code))
+    file = project / "pyproject.toml"
+    text = table(layout, code)
+    if write:
+        append(file, text)
+    _say_written(shown(file), text, write=write)
+    where = "below [tool.dubbo-mesh.options]"
+    _say_next(
+        (
+            *steps(layout, code, command="protoc-gen-dubbo-mesh generate", where_app_is_set=where),
+            *builds(code),
+        )
+    )
+
+
+def _init_buf(
+    project: Path, pyproject: dict[str, object], found: list[Proto], workspace: Workspace, *, write: bool
+) -> None:
+    from ..settings import shown
+    from . import buf
+    from .code import look
+    from .report import findings, options_for_buf, steps
+    from .roots import configured
+
+    layout = configured(found, workspace.modules)
+    code = look(project, pyproject, layout)
+    _say(findings(layout, code))
+    existing = buf.existing_template(project, workspace)
+    if existing is not None:
+        text = (project / existing).read_text(encoding="utf-8", errors="replace")
+        if "dubbo-mesh" in text:
+            _say([f"{shown(project / existing)} names the plugin already; nothing was changed"])
+            return
+        _say([f"{shown(project / existing)} exists and was not changed; add below plugins:", ""])
+        _say(buf.addition(text, code).splitlines())
+    else:
+        file = project / buf.TEMPLATE
+        text = buf.template(workspace, code)
+        if write:
+            file.write_text(text, encoding="utf-8")
+        _say_written(shown(file), text, write=write)
+    where = "in opt of the plugin"
+    _say_next((*options_for_buf(found), *steps(layout, code, command="buf generate", where_app_is_set=where)))
+
+
+def _say(lines: Iterable[str]) -> None:
+    show(f"{line}\n" for line in lines)
+
+
+def _say_written(file: str, text: str, *, write: bool) -> None:
+    _say(["", f"{'written to' if write else 'would be written to'} {file}:", ""])
+    _say(text.splitlines())
+
+
+def _say_next(steps: Iterable[str]) -> None:
+    _say(["", "next:", *(f"* {step}" for step in steps)])
