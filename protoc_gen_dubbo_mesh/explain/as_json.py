@@ -59,6 +59,7 @@ def _handling(handling: Handling) -> dict[str, Any]:
     return {
         "timeout": handling.timeout,
         "per_try_timeout": handling.per_try_timeout,
+        "hedges": handling.hedges,
         "max_retries": handling.max_retries,
         "retry_on": list(handling.retry_on),
     }

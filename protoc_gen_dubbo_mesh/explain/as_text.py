@@ -142,7 +142,8 @@ def _handling(handling: Handling, rpc: Rpc) -> str:
     elif handling.timeout is not None:
         timeout += _remark(handling.timeout, rpc)
     if handling.per_try_timeout is not None:
-        timeout += f", {_seconds(handling.per_try_timeout)} for each attempt"
+        until = "until the next attempt" if handling.hedges else "for each attempt"
+        timeout += f", {_seconds(handling.per_try_timeout)} {until}"
     if not handling.max_retries:
         return f"{timeout}; no retries"
     retries = "1 retry" if handling.max_retries == 1 else f"{handling.max_retries} retries"

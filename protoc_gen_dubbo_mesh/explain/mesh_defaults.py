@@ -78,7 +78,8 @@ def if_obeyed(route: Route, sent: Sent) -> Handling:
 
 def run_again(handling: Handling) -> tuple[str, ...]:
     """The conditions under which a handler that has run is run again."""
-    return tuple(condition for condition in handling.retry_on if condition not in _NOT_RUN)
+    slow = ("slow attempts",) if handling.hedges else ()
+    return (*(condition for condition in handling.retry_on if condition not in _NOT_RUN), *slow)
 
 
 def _handling(route: Route, deadline: Duration | None, headers: dict[str, str]) -> Handling:
@@ -107,6 +108,7 @@ def _handling(route: Route, deadline: Duration | None, headers: dict[str, str]) 
         timeout,
         is_deadline,
         None if per_try is None else int(per_try) / 1000,
-        retries,
-        conditions if retries else (),
+        hedges=bool(per_try and retries) and headers.get("x-envoy-hedge-on-per-try-timeout") == "true",
+        max_retries=retries,
+        retry_on=conditions if retries else (),
     )

@@ -43,6 +43,7 @@ class Handling(NamedTuple):
         timeout: when it ends the call; None if it never does.
         is_deadline: whether it takes that timeout from `grpc-timeout`.
         per_try_timeout: when it ends a single attempt.
+        hedges: whether it then starts another attempt beside that one instead, whatever the conditions.
         max_retries: the number of further attempts.
         retry_on: the conditions of these, by Envoy's names; empty if there are none.
     """
@@ -50,6 +51,7 @@ class Handling(NamedTuple):
     timeout: Duration | None
     is_deadline: bool
     per_try_timeout: Duration | None
+    hedges: bool
     max_retries: int
     retry_on: tuple[str, ...]
 

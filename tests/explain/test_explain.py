@@ -129,6 +129,22 @@ def test_parameters_of_the_command_line_and_of_the_build_hook(explain: Explainin
     assert "--option (parameter)" in explain.text("Orders/Place", "--option", "namespace=mine")
 
 
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ('[tool.dubbo-mesh]\nroots = ["protos"]\noptions.group = "red"\n', 3),
+        ('[tool.dubbo-mesh]\nroots = ["protos"]\noptions = { group = "red" }\n', 3),
+        ('[tool.dubbo-mesh]\nroots = ["protos"]\n[tool.dubbo-mesh.options]\n"group" = """\\\n  red"""\n', 4),
+        ('tool.dubbo-mesh = { roots = ["protos"], options = { group = "red" } }\n', 1),
+    ],
+    ids=["dotted", "inline", "over lines", "all in one"],
+)
+def test_parameters_however_they_are_written(settings: str, line: int, explain: Explaining) -> None:
+    explain.write({"pyproject.toml": settings})
+    identity = explain.json("Orders")["services"]["explained.v1.Orders"]["identity"]
+    assert setting(identity, "group") == ("red", "parameter", f"pyproject.toml:{line}")
+
+
 def test_places_are_those_that_people_find(
     explain: Explaining, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -13,12 +13,19 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from dubbo_mesh import EnvoyHeaders
-from protoc_gen_dubbo_mesh.explain.mesh_defaults import ISTIO, PLAIN_ENVOY, Route, by_default, if_obeyed
+from protoc_gen_dubbo_mesh.explain.mesh_defaults import (
+    ISTIO,
+    PLAIN_ENVOY,
+    Route,
+    by_default,
+    if_obeyed,
+    run_again,
+)
 from protoc_gen_dubbo_mesh.explain.model import Sent
 from protoc_gen_dubbo_mesh.policy.envoy_headers import arguments, with_default_retry
 from protoc_gen_dubbo_mesh.policy.model import CallPolicy, Retry
 from tests.headers.bench import INTERNAL, ISTIO_RETRIES, SIDECAR, Attempt, Behaviour, Bench, Trust
-from tests.headers.cases import CUT, slow, unavailable
+from tests.headers.cases import CUT, race, slow, unavailable
 
 APPS = {PLAIN_ENVOY: "echo", ISTIO: "istio"}
 STATUSES = ("unavailable", "cancelled", "internal")
@@ -84,6 +91,15 @@ def test_headers_that_are_not_obeyed_leave_the_default(status: str, route: Route
     headers = asked(Retry(attempts=5, grpc_on=("internal",)))
     outcome = bench.run(SIDECAR, headers, app=APPS[route], behaviour=failing(status))
     assert len(outcome.attempts) == 1 + (handling.max_retries if status in handling.retry_on else 0)
+
+
+@routes
+def test_hedging_runs_what_is_slow_again_whatever_the_conditions(route: Route, bench: Bench) -> None:
+    headers = EnvoyHeaders(per_try_timeout=CUT, hedge_on_per_try_timeout=True, retry_on="connect-failure")
+    handling = if_obeyed(route, Sent(None, headers.to_metadata()))
+    assert run_again(handling)[-1] == "slow attempts"
+    outcome = bench.run(INTERNAL, headers, app=APPS[route], behaviour=race)
+    assert (len(outcome.attempts), outcome.answer) == (2, "attempt 1")
 
 
 @routes
