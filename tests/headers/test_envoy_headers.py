@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
@@ -244,6 +245,10 @@ def test_a_per_try_timeout_that_ends_calls_is_warned_of_where_it_is_asked_for(be
     with pytest.warns(UserWarning, match=r"^per_try_timeout") as seen:
         replace(asked, per_try_timeout=0.6)
     assert [each.filename for each in seen] == [__file__]
+    if sys.version_info >= (3, 13):
+        with pytest.warns(UserWarning, match=r"^per_try_timeout") as seen:
+            copy.replace(asked, per_try_timeout=0.6)
+        assert [each.filename for each in seen] == [__file__]
 
 
 @pytest.mark.parametrize("beside", DOES_NOT, ids=str)

@@ -240,8 +240,9 @@ def _warn_of_per_try_timeout() -> None:
     import inspect  # only here, where few come: it takes longer to import than all of this module
 
     level, caller = 3, inspect.stack(0)[2].frame  # who called EnvoyHeaders()
-    if caller.f_globals.get("__name__") == "dataclasses" and caller.f_back is not None:  # replace()
-        level, caller = 4, caller.f_back
+    # Behind replace(), dataclasses' or copy's, there is one more frame, and since Python 3.13 there are two.
+    while caller.f_globals.get("__name__") in {"copy", "dataclasses"} and caller.f_back is not None:
+        level, caller = level + 1, caller.f_back
     module = str(caller.f_globals.get("__name__"))
     # Within the runtime headers are merged, whose parts have been looked at where they were created.
     if module not in _not_warned and not module.startswith(f"{_RUNTIME}."):
