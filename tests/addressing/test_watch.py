@@ -82,7 +82,7 @@ def test_many_stubs_take_one_thread(egress: Mesh, backup: Provider) -> None:
         gc.collect()
     assert no_watches()
     closing = "dubbo-mesh-closing"
-    assert [thread.name for thread in threading.enumerate()].count(closing) == 1
+    assert [thread.name for thread in threading.enumerate()].count(closing) <= 1  # or it is done already
     localmesh.wait_until(
         lambda: not watching() and closing not in {thread.name for thread in threading.enumerate()},
         what="no thread is left",

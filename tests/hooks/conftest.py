@@ -22,7 +22,7 @@ def install(python: Path, *arguments: object) -> str:
 
 def environment(where: Path, *arguments: object) -> Path:
     """The Python of a new environment with what pip installs for `arguments`."""
-    venv.create(where)
+    venv.create(where, symlinks=True)  # a copied Python does not always find its libraries
     python = where / "bin" / "python"
     install(python, *arguments)
     return python
