@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from typing import NoReturn
 
 import pytest
 
+from protoc_gen_dubbo_mesh.python import layout
 from tests.generator.goldens import CASES, GENERATED, Case
 
 UPDATE = "pytest tests/generator/test_golden.py --update-goldens"
@@ -54,6 +56,19 @@ def test_one_file_at_a_time_gives_the_same(case: Case) -> None:
     for proto in reversed(case.protos):
         one_by_one |= case.generate([proto]).files
     assert one_by_one == all_at_once
+
+
+@pytest.mark.parametrize("case", GENERATED, ids=lambda case: case.name)
+def test_black_alone_gives_the_same(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make everywhere` tries this with the oldest and the newest Black that pyproject.toml admits."""
+
+    def unsure(*_: object) -> NoReturn:
+        raise layout.UnsureError
+
+    by_rules = case.generate().files
+    monkeypatch.setattr(layout, "fit", unsure)
+    monkeypatch.setattr(layout, "line", unsure)
+    assert not difference(by_rules, case.generate().files)
 
 
 def test_differences_name_missing_and_extra_files() -> None:
