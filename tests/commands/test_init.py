@@ -220,6 +220,20 @@ def test_an_existing_file_is_extended(project: Project) -> None:
     assert 'add "protoc-gen-dubbo-mesh" to requires of [build-system]' in project.out
 
 
+def test_malformed_tables_are_for_others_to_complain_about(project: Project) -> None:
+    tables = """\
+        project = 1
+        build-system = { requires = 1, build-backend = 1 }
+        [tool]
+        hatch = 1
+        setuptools.packages = ["a"]
+        poetry.packages = [1]
+        """
+    write(project.directory, {**FLAT, "pyproject.toml": tables})
+    assert project("init", "--dry-run") == 0
+    assert 'roots = ["protos"]\nout = "."\n' in project.out
+
+
 def test_a_dry_run_writes_nothing(project: Project) -> None:
     write(project.directory, FLAT)
     assert project("init", "--dry-run") == 0
@@ -241,6 +255,8 @@ def test_existing_settings_are_not_changed(project: Project, table: str) -> None
         ({"src/a.py": ""}, "there is no .proto file below "),
         ({**FLAT, "pyproject.toml": "[tool"}, "pyproject.toml: not TOML: "),
         ({**FLAT, "pyproject.toml": "tool = { a = 1 }\n"}, "pyproject.toml: cannot be extended, since "),
+        ({**FLAT, "pyproject.toml": "tool = 1\n"}, "pyproject.toml: cannot be extended, since "),
+        ({**FLAT, "pyproject.toml/a": ""}, "pyproject.toml: cannot be read: Is a directory"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(project: Project, files: dict[str, str], complaint: str) -> None:

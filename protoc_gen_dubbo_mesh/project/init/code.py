@@ -82,17 +82,16 @@ def look(project: Path, pyproject: dict[str, Any], layout: Layout) -> Code:
         if name.endswith((".py", ".pyi"))
     ]
     out, why = _out(project, pyproject, layout, files)
-    build = pyproject.get("build-system", {})
-    own = pyproject.get("project", {})
+    build = table_at(pyproject, "build-system")
     default = "setuptools.build_meta" if "project" in pyproject or PurePosixPath("setup.py") in files else ""
     return Code(
         out=out,
         why=why,
         in_package=out != TOP and any(at / "__init__.py" in files for at in (out, out.parent) if at != TOP),
         plugins=tuple(sorted(set(_plugins(project, files)))),
-        backend=build.get("build-backend", default),
-        requires=tuple(build.get("requires", ())),
-        dependencies=tuple(own.get("dependencies", ())),
+        backend=str(build.get("build-backend", default)),
+        requires=_texts(build.get("requires")),
+        dependencies=_texts(table_at(pyproject, "project").get("dependencies")),
     )
 
 
@@ -111,7 +110,7 @@ def _out(
             )
     if of_messages:
         return of_messages.most_common(1)[0][0], "where generated modules are"
-    for directory in _of_packages(pyproject.get("tool", {})):
+    for directory in _of_packages(pyproject):
         if (project / directory).is_dir():
             return PurePosixPath(directory), "where pyproject.toml says that packages are"
     if (project / "src").is_dir():
@@ -121,23 +120,31 @@ def _out(
     return PurePosixPath("src"), "there are no packages yet"
 
 
-def _of_packages(tool: dict[str, Any]) -> Iterator[str]:
+def _of_packages(pyproject: dict[str, Any]) -> Iterator[str]:
     """The directories that contain the packages, according to the tables of build backends."""
-
-    def at(*keys: str) -> Any:
-        table: Any = tool
-        for key in keys:
-            table = cast("dict[str, Any]", table).get(key) if isinstance(table, dict) else None
-        return table
-
-    for package in at("hatch", "build", "targets", "wheel", "packages") or ():
+    tool = table_at(pyproject, "tool")
+    for package in _texts(table_at(tool, "hatch", "build", "targets", "wheel").get("packages")):
         yield PurePosixPath(package).parent.as_posix()
-    yield from at("setuptools", "packages", "find", "where") or ()
-    directories = cast("dict[str, str]", at("setuptools", "package-dir") or {})
-    for package, directory in directories.items():
-        yield directory if package == "" else PurePosixPath(directory).parent.as_posix()
-    for package in at("poetry", "packages") or ():
-        yield package.get("from", ".")
+    yield from _texts(table_at(tool, "setuptools", "packages", "find").get("where"))
+    for package, directory in table_at(tool, "setuptools", "package-dir").items():
+        yield from _texts([directory if package == "" else PurePosixPath(str(directory)).parent.as_posix()])
+    packages: object = table_at(tool, "poetry").get("packages")
+    for included in cast("list[object]", packages) if isinstance(packages, list) else ():
+        yield str(table_at({"package": included}, "package").get("from", "."))
+
+
+def table_at(table: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """The table at `keys`; an empty one if there is none, or something else."""
+    for key in keys:
+        below = table.get(key)
+        table = cast("dict[str, Any]", below) if isinstance(below, dict) else {}
+    return table
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """The strings of a list; what else may be there is for the build backend to complain about."""
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return tuple(item for item in items if isinstance(item, str))
 
 
 def _plugins(project: Path, files: list[PurePosixPath]) -> Iterator[str]:

@@ -48,11 +48,11 @@ def run(arguments: Namespace) -> int:
 def _init(project: Path, *, write: bool) -> None:
     from ..settings import shown
     from . import buf, protos
-    from .code import read_pyproject
+    from .code import read_pyproject, table_at
 
     pyproject = read_pyproject(project)
-    tool = pyproject.get("tool", {})
-    if "dubbo-mesh" in tool or "dubbo-mesh" in tool.get("hatch", {}).get("build", {}).get("hooks", {}):
+    tool = table_at(pyproject, "tool")
+    if "dubbo-mesh" in tool or "dubbo-mesh" in table_at(tool, "hatch", "build", "hooks"):
         _say([f"{shown(project / 'pyproject.toml')} has settings already; nothing was changed"])
         return
     found = protos.find(project)
@@ -115,7 +115,10 @@ def _init_buf(
         file = project / buf.TEMPLATE
         text = buf.template(workspace, code)
         if write:
-            file.write_text(text, encoding="utf-8")
+            try:
+                file.write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise GenerationError(f"cannot be written: {error.strerror}", shown(file)) from error
         _say_written(shown(file), text, write=write)
     where = "in opt of the plugin"
     _say_next((*options_for_buf(found), *steps(layout, code, command="buf generate", where_app_is_set=where)))
