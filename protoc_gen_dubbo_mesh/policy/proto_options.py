@@ -49,7 +49,7 @@ class Option(NamedTuple):
     def origin(self, field: str) -> Origin:
         """The line that sets `field`, or else the one where the option begins; "" is the whole option.
 
-        protoc records a line for each statement. A value in braces is one statement.
+        protoc records a line for each statement, and a value in braces is one; buf one for each field in it.
         """
         path = self._path
         fields = (*self.within, *filter(None, field.split(".")))
