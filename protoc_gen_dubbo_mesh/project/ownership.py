@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from .tree import Difference
+    from .difference import Difference
 
 _HEADER_LINES = 50  # a licence may come first
 _SHOWN = 10

@@ -17,6 +17,7 @@ from .settings import shown
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from .difference import Difference
     from .plugins import Program
     from .production import Made
     from .progress import Progress
@@ -51,7 +52,7 @@ class Staleness(NamedTuple):
         warnings: a line each.
     """
 
-    differences: list[tree.Difference]
+    differences: list[Difference]
     strays: list[str]
     warnings: tuple[str, ...]
 
@@ -158,7 +159,7 @@ def _outcome(
     settings: Settings,
     sources: Sources,
     stamp: stamps.Stamp,
-    found: Sequence[tree.Difference] = (),
+    found: Sequence[Difference] = (),
     warnings: Sequence[str] = (),
 ) -> Outcome:
     located = (sources.locate(name) for name in stamp.inputs)
@@ -171,7 +172,7 @@ def _outcome(
     )
 
 
-def _summary(settings: Settings, sources: Sources, found: Sequence[tree.Difference]) -> str:
+def _summary(settings: Settings, sources: Sources, found: Sequence[Difference]) -> str:
     if not found:
         return f"{shown(settings.out)} is up to date"
     removed = sum(after is None for _, _, after in found)

@@ -8,12 +8,13 @@ import io
 import os
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
 from ..python.modules import module_of, path_of
 from . import ownership
 from . import stamp as stamps
+from .difference import Difference
 from .paths import from_text, to_text
 from .settings import shown
 
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
 
 
 _HEADER = 8192  # bytes in which a module's header is searched for
-
-
-class Difference(NamedTuple):
-    """A file that differs from what it should be. None means that the file does not exist."""
-
-    path: Path
-    before: bytes | None
-    after: bytes | None
 
 
 def files_below(directory: Path) -> list[str]:
