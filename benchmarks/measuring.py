@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import statistics
@@ -83,10 +84,12 @@ def row(
     unit: str,
     most: float | None = None,
     most_added: float | None = None,
+    most_quartile: float = math.inf,
 ) -> Row:
     """A row from pairs (base, other); `scale` turns their figures into `unit` for the reader.
 
-    Its budget is `most` times the base, or `most_added` of `unit` beside it.
+    Its budget is `most` times the base in the median, and `most_quartile` times in the upper quartile; or
+    `most_added` of `unit` beside it.
     """
     ratios = [other / base for base, other in pairs]
     low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
@@ -95,6 +98,9 @@ def row(
     budget = None
     if most is not None:
         budget = Budget(f"≤ {most:g}", middle <= most)
+        if most_quartile < math.inf:
+            text = f"≤ {most:g}, quartiles ≤ {most_quartile:g}"
+            budget = Budget(text, middle <= most and high <= most_quartile)
     elif most_added is not None:
         added = statistics.median(other - base for base, other in pairs) * scale
         budget = Budget(f"{added:+.3g}, ≤ +{most_added:g} {unit}".rstrip(), added <= most_added)
