@@ -58,11 +58,10 @@ def arguments(policy: CallPolicy) -> dict[str, Any]:
     """
     given = {name: value for name, value in _arguments(policy).items() if value is not None}
     if given:
-        from dubbo_mesh._contract.envoy_headers import EnvoyHeaders, suppress_warnings_in
+        from dubbo_mesh._contract.header_checks import checked
 
-        suppress_warnings_in(__name__)  # the plugin has its own, with the place in the proto
         try:
-            EnvoyHeaders(**given)
+            checked(**given)
         except ValueError as error:
             raise _in_terms_of_a_policy(error) from error
     return given
@@ -104,7 +103,7 @@ def why_slow_attempts_are_not_retried(headers: Mapping[str, Any]) -> str:
         return "retry.attempts is 1"
     if headers.get("hedge_on_per_try_timeout") and any(map(headers.get, _CONDITIONS)):
         return ""  # whatever the conditions are, hedging retries a slow attempt
-    from dubbo_mesh._contract.envoy_headers import RETRIES_SLOW_ATTEMPTS
+    from dubbo_mesh._contract.header_checks import RETRIES_SLOW_ATTEMPTS
 
     if not RETRIES_SLOW_ATTEMPTS.isdisjoint(headers.get("retry_on", ())):
         return ""

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from ..errors import GenerationError
 from ..protoc.request import OPTIONS_FILE
 from ..protoc.source_info import METHOD_OPTIONS, SERVICE_OPTIONS, where, where_within
-from . import aliases, envoy_headers, labels
+from . import envoy_headers
 from .model import CallPolicy, Identity, Retry
 from .provenance import Layer, Origin
 
@@ -184,11 +184,19 @@ def _scalar(option: Message, name: str) -> Any:
 
 
 def _labels(option: options_pb2.ServiceOptions, name: str) -> Labels | None:
-    return labels.checked(getattr(option, name), name) or None
+    if not option.labels:
+        return None
+    from . import labels
+
+    return labels.checked(option.labels, name)
 
 
 def _aliases(option: options_pb2.ServiceOptions, name: str) -> tuple[str, ...] | None:
-    return aliases.checked(getattr(option, name), name) or None
+    if not option.aliases:
+        return None
+    from . import aliases
+
+    return aliases.checked(option.aliases, name)
 
 
 _IDENTITY: Mapping[str, Callable[[Any, str], Any]] = {"labels": _labels, "aliases": _aliases}

@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from dubbo_mesh import ConfigurationError, Environment, EnvoyHeaders
-from dubbo_mesh._contract.envoy_headers import RETRY_GRPC_ON, RETRY_ON
+from dubbo_mesh._contract.header_checks import RETRY_GRPC_ON, RETRY_ON
 from tests.headers.bench import SIDECAR_INTERNAL, TRUSTS, Bench, Trust
 from tests.headers.cases import CASES, Case, unavailable
 from tests.headers.document import (

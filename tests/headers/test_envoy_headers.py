@@ -18,7 +18,7 @@ import dubbo_mesh
 from dubbo_mesh import EnvoyHeaders
 from dubbo_mesh._calling.headers import Headers
 from dubbo_mesh._calling.plan import CallPlan
-from dubbo_mesh._contract.envoy_headers import LONGEST_SECONDS, RETRIES_SLOW_ATTEMPTS, RETRY_GRPC_ON, RETRY_ON
+from dubbo_mesh._contract.header_checks import LONGEST_SECONDS, RETRIES_SLOW_ATTEMPTS, RETRY_GRPC_ON, RETRY_ON
 
 FIELDS = [each.name for each in fields(EnvoyHeaders)]
 DURATIONS = ["timeout", "per_try_timeout", "stream_duration"]

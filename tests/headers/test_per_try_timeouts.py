@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dubbo_mesh import EnvoyHeaders
-from dubbo_mesh._contract.envoy_headers import RETRY_GRPC_ON, RETRY_ON
+from dubbo_mesh._contract.header_checks import RETRY_GRPC_ON, RETRY_ON
 from protoc_gen_dubbo_mesh.policy.envoy_headers import arguments, with_default_retry
 from protoc_gen_dubbo_mesh.policy.model import CallPolicy, Retry
 from tests.generator.compiling import generate_proto

@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from dubbo_mesh import EnvoyHeaders
-from dubbo_mesh._contract.envoy_headers import LONGEST_SECONDS
+from dubbo_mesh._contract.header_checks import LONGEST_SECONDS
 from tests.headers.bench import INTERNAL, Behaviour, Bench
 from tests.headers.cases import CUT, failing_at_first, race, slow_at_first, unavailable
 

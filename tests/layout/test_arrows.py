@@ -184,6 +184,11 @@ class TestTheRuntime:
     ) -> None:
         assert unexpected(twins_in_shared_code(found, runtime), TWINS_IN_SHARED_CODE) == []
 
+    def test_logs_by_loggers_that_print_nothing_unless_asked_to(self, runtime: dict[str, Path]) -> None:
+        """A module that logs imports `_contract.logs`, which sees to that for the whole package."""
+        by_hand = [name for name, path in runtime.items() if "getLogger" in path.read_text(encoding="utf-8")]
+        assert by_hand == [f"{RUNTIME}._contract.logs"]
+
     def test_depends_on_grpcio_and_protobuf_only(self, found: list[Import]) -> None:
         assert unexpected(foreign(found), OPTIONAL_IMPORTS) == []
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.calling.chain import on_threads
 from tests.calling.echo import EchoServicer
+from tests.generator.compiling import descriptors, request
 
 CLIENT = """
 import asyncio, sys
@@ -46,6 +47,7 @@ before = set(sys.modules)
 
 import dubbo_mesh
 from tests.calling.echo import EchoServicer
+from tests.generator.compiling import descriptors, request
 
 with dubbo_mesh.Server(EchoServicer(), address="127.0.0.1:0", probes="127.0.0.1:0", sidecar="off", drain=0):
     pass
@@ -119,3 +121,43 @@ def test_a_server_on_threads_loads_neither_the_doctor_nor_what_is_for_asyncio() 
 def test_the_public_faces_load_nothing() -> None:
     ours = [name for name in loaded(FACE) if name.startswith(("dubbo_mesh", "google", "grpc", "logging"))]
     assert sorted(ours) == ["dubbo_mesh", "dubbo_mesh.aio"]
+
+
+PLUGIN = """
+import sys
+
+from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+
+before = set(sys.modules)
+
+from protoc_gen_dubbo_mesh.plugin import run
+
+result = run(sys.stdin.buffer)
+assert b"class GreeterAsyncStub" in b"".join(result.response), result
+
+print(*(name for name in sys.modules if name not in before))
+"""
+
+
+def test_the_plugin_loads_no_more_than_a_small_run_needs(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    greeter = "greeter.proto"
+    asked = request(descriptors(root / "examples" / "greeter", [greeter], tmp_path), [greeter])
+    command = [sys.executable, "-c", PLUGIN]
+    done = subprocess.run(command, check=True, input=asked, stdout=subprocess.PIPE, cwd=root)
+    names = done.stdout.decode().split()
+    assert "protoc_gen_dubbo_mesh.policy.proto_options" in names  # the greeter has options
+    heavy = ("argparse", "black", "dataclasses", "inspect", "jinja2", "json", "logging", "pathlib", "tomllib")
+    assert [name for name in names if name.startswith(heavy)] == []
+    others = (
+        "cli",
+        "console",
+        "explain",
+        "project",
+        "policy.config",
+        "policy.service_config",
+        "policy.labels",
+    )
+    not_needed = tuple(f"protoc_gen_dubbo_mesh.{each}" for each in others)
+    assert [name for name in names if name.startswith(not_needed)] == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import logging
 import os
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
@@ -12,10 +11,11 @@ from typing import Any, Literal, NamedTuple
 import grpc
 
 from .._contract.errors import ConfigurationError
+from .._contract.logs import logger
 from .._contract.target import Target
 from .environment import Environment, Mode
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 ChannelOptions = Sequence[tuple[str, Any]]
 

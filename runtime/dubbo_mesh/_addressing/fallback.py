@@ -6,14 +6,15 @@ have done, it has done once.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 
 import grpc
 
-_log = logging.getLogger(__name__)
+from .._contract.logs import logger
+
+_log = logger(__name__)
 
 _TRYING = frozenset({grpc.ChannelConnectivity.CONNECTING, grpc.ChannelConnectivity.TRANSIENT_FAILURE})
 

@@ -10,7 +10,8 @@ import grpc
 
 from .._context.attachments import Metadata
 from .._context.request import serving
-from .._contract.envoy_headers import LONGEST_SECONDS, TIMEOUT_HEADER, EnvoyHeaders, milliseconds
+from .._contract.envoy_headers import TIMEOUT_HEADER, EnvoyHeaders
+from .._contract.header_checks import LONGEST_SECONDS, milliseconds
 from .._contract.service import Method
 from .headers import Headers
 

@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from .._addressing.environment import CARRIED
+from .._contract.logs import logger
 from .._contract.reserved_headers import owner_of
 from .._contract.validation import is_sendable, printable
 
 Value = str | bytes
 Metadata = tuple[tuple[str, Value], ...]
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _CONVERT = "tri-header-convert"
 _NAME = re.compile(r"[0-9A-Za-z_.-]+")

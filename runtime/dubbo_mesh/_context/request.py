@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
 import math
 import time
 from collections.abc import Callable, Generator, Iterable
@@ -13,6 +12,7 @@ from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, ParamSpec, Protocol, TypeVar
 
+from .._contract.logs import logger
 from .._contract.validation import is_sendable, printable
 from .attachments import Attachments, Metadata, read_attachments
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _NO_DEADLINE = 10 * 365 * 86_400.0
 """Seconds. Where there is no deadline, grpcio's sync server reports one that is centuries away."""

@@ -6,46 +6,23 @@ Names and meanings are those of Envoy's router filter and HTTP connection manage
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import timedelta
 from typing import Any
 
-from .validation import check_header_value, check_host_port
+from .header_checks import (
+    RETRIES_SLOW_ATTEMPTS,
+    Duration,
+    checked,
+    milliseconds,
+    would_be_ignored,
+)
 
 TIMEOUT_HEADER = "x-envoy-upstream-rq-timeout-ms"
 
-RETRY_ON = (
-    "5xx",
-    "gateway-error",
-    "reset",
-    "reset-before-request",
-    "connect-failure",
-    "envoy-ratelimited",
-    "retriable-4xx",
-    "refused-stream",
-    "retriable-status-codes",
-    "retriable-headers",
-    "http3-post-connect-failure",
-)
-"""The policies that `x-envoy-retry-on` accepts."""
-
-RETRY_GRPC_ON = ("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable")
-"""The policies that `x-envoy-retry-grpc-on` accepts."""
-
-RETRIES_SLOW_ATTEMPTS = frozenset({"reset", "5xx", "gateway-error"})
-"""The policies under which Envoy retries an attempt that has exceeded its per-try timeout."""
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-LONGEST_SECONDS = 10**9
-"""Some thirty years; in milliseconds it is still an int64, which is what Envoy parses."""
-
 _RUNTIME = __name__.partition(".")[0]
 _not_warned: set[str] = set()
-
-Duration = float | timedelta
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -129,34 +106,27 @@ class EnvoyHeaders:
             original_dst_host: `ip:port` for an original-destination cluster (`x-envoy-original-dst-host`).
         """
         put = object.__setattr__
-        whole = _seconds("timeout", timeout)
-        per_try = _seconds("per_try_timeout", per_try_timeout)
-        if _would_be_ignored(per_try, whole):
-            raise ValueError(
-                f"per_try_timeout must be below timeout ({whole:g} s), not {per_try:g} s: "
-                "Envoy would ignore it"
-            )
-        put(self, "timeout", whole)
-        put(self, "inherit_timeout", _flag("inherit_timeout", inherit_timeout))
-        put(self, "per_try_timeout", per_try)
-        put(self, "max_retries", _count("max_retries", max_retries))
-        put(self, "retry_on", _policies("retry_on", retry_on, RETRY_ON))
-        put(self, "retry_grpc_on", _policies("retry_grpc_on", retry_grpc_on, RETRY_GRPC_ON))
-        put(self, "retriable_status_codes", _status_codes(retriable_status_codes))
-        put(self, "retriable_header_names", _header_names(retriable_header_names))
-        put(
-            self,
-            "hedge_on_per_try_timeout",
-            _flag("hedge_on_per_try_timeout", hedge_on_per_try_timeout),
+        values = checked(
+            timeout=timeout,
+            inherit_timeout=inherit_timeout,
+            per_try_timeout=per_try_timeout,
+            max_retries=max_retries,
+            retry_on=retry_on,
+            retry_grpc_on=retry_grpc_on,
+            retriable_status_codes=retriable_status_codes,
+            retriable_header_names=retriable_header_names,
+            hedge_on_per_try_timeout=hedge_on_per_try_timeout,
+            upstream_alt_stat_name=upstream_alt_stat_name,
+            timeout_alt_response=timeout_alt_response,
+            stream_duration=stream_duration,
+            decorator_operation=decorator_operation,
+            force_trace=force_trace,
+            client_trace_id=client_trace_id,
+            original_dst_host=original_dst_host,
         )
-        put(self, "upstream_alt_stat_name", _text("upstream_alt_stat_name", upstream_alt_stat_name))
-        put(self, "timeout_alt_response", _flag("timeout_alt_response", timeout_alt_response))
-        put(self, "stream_duration", _seconds("stream_duration", stream_duration))
-        put(self, "decorator_operation", _text("decorator_operation", decorator_operation))
-        put(self, "force_trace", _flag("force_trace", force_trace))
-        put(self, "client_trace_id", _text("client_trace_id", client_trace_id))
-        put(self, "original_dst_host", _ip_port("original_dst_host", original_dst_host))
-        if per_try is not None and self._ends_at_first_slow_attempt():
+        for name, value in values.items():
+            put(self, name, value)
+        if self.per_try_timeout is not None and self._ends_at_first_slow_attempt():
             _warn_of_per_try_timeout()
 
     def to_metadata(self) -> tuple[tuple[str, str], ...]:
@@ -174,7 +144,7 @@ class EnvoyHeaders:
         if not isinstance(other, EnvoyHeaders):
             return NotImplemented
         merged = self.given() | other.given()
-        if other.per_try_timeout is None and _would_be_ignored(self.per_try_timeout, other.timeout):
+        if other.per_try_timeout is None and would_be_ignored(self.per_try_timeout, other.timeout):
             del merged["per_try_timeout"]
         return EnvoyHeaders(**merged)
 
@@ -254,104 +224,5 @@ def _warn_of_per_try_timeout() -> None:
         )
 
 
-def milliseconds(seconds: float | None) -> str:
-    """Whole milliseconds for Envoy, '' for None; never rounded down to 0, which would mean no limit."""
-    if seconds is None:
-        return ""
-    return str(max(1, round(seconds * 1000)) if seconds else 0)
-
-
 def _true_false(value: bool | None) -> str:
     return "" if value is None else str(value).lower()
-
-
-def _seconds(name: str, value: Duration | None) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{name} must be a duration (seconds or a timedelta), not {value!r}")  # noqa: TRY004 - as for every bad value
-    if not 0 <= value <= LONGEST_SECONDS:  # which NaN is not either
-        raise ValueError(f"{name} must be a duration of 0 to {LONGEST_SECONDS} seconds, not {value!r}")
-    return float(value)
-
-
-def _would_be_ignored(per_try: float | None, whole: float | None) -> bool:
-    """Whether Envoy would ignore a per-try timeout beside that whole one, judging by whole milliseconds."""
-    return bool(whole) and per_try is not None and int(milliseconds(per_try)) >= int(milliseconds(whole))
-
-
-def _flag(name: str, value: bool | None) -> bool | None:
-    if value is not None and not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, not {value!r}")
-    return value
-
-
-def _count(name: str, value: int | None) -> int | None:
-    if value is not None and (
-        isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31
-    ):
-        raise ValueError(f"{name} must be an integer of at least 0, not {value!r}")
-    return value
-
-
-def _text(name: str, value: str | None) -> str | None:
-    return None if value is None else check_header_value(name, value)
-
-
-def _ip_port(name: str, value: str | None) -> str | None:
-    if value is None:
-        return None
-    import ipaddress
-
-    host, _, _ = check_host_port(name, check_header_value(name, value)).rpartition(":")
-    try:
-        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        raise ValueError(f"{name} must have the form ip:port, or Envoy ignores it: not {value!r}") from None
-    return value
-
-
-def _items(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
-    """The items of a list, or of a header's value (names separated by commas), without repetitions."""
-    items = value.split(",") if isinstance(value, str) else _listed(name, value)
-    return tuple(dict.fromkeys(item.strip() if isinstance(item, str) else item for item in items))
-
-
-def _listed(name: str, value: Iterable[Any]) -> tuple[Any, ...]:
-    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
-        items = tuple(value)
-        if all(isinstance(item, Hashable) for item in items):
-            return items
-    raise ValueError(f"{name} must be a list, not {value!r}")
-
-
-def _policies(name: str, value: str | Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    policies = _items(name, value)
-    for policy in policies:
-        if policy not in known:
-            raise ValueError(f"{name} must be one or more of {', '.join(known)}, not {policy!r}")
-    return policies
-
-
-def _status_codes(value: Iterable[int] | None) -> tuple[int, ...] | None:
-    if value is None:
-        return None
-    codes = tuple(dict.fromkeys(_listed("retriable_status_codes", value)))
-    for code in codes:
-        if not isinstance(code, int) or isinstance(code, bool) or not 100 <= code <= 599:
-            raise ValueError(f"retriable_status_codes must be HTTP status codes, 100 to 599, not {code!r}")
-    return codes
-
-
-def _header_names(value: str | Iterable[str] | None) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    names = _items("retriable_header_names", value)
-    for name in names:
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"retriable_header_names must be names of headers, not {name!r}")
-    return names

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .errors import ConfigurationError
+from .logs import logger
 from .validation import check_domain, check_label, check_port
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 DEFAULT_NAMESPACE = "default"
 DEFAULT_CLUSTER_DOMAIN = "cluster.local"

@@ -6,11 +6,12 @@ decides whether they serve; on a server that users start themselves they serve f
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from .._contract.logs import logger
 
 if TYPE_CHECKING:
     from .._contract.service import Service
@@ -28,7 +29,7 @@ no service: it cannot be taken out, no health check is about it, and List does n
 HEALTH = "grpc.health.v1.Health"
 """The full name of gRPC's health service."""
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class Board:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -10,13 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .._contract.errors import ConfigurationError
+from .._contract.logs import logger
 from .board import WHOLE_SERVER, Board
 from .runs import AwaitingLoop, Run
 
 if TYPE_CHECKING:
     import asyncio
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _LATE = 1.0
 """Seconds beyond its timeout that a first result is waited for, and that runs have to end at close."""

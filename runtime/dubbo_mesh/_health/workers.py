@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import queue
 import threading
@@ -11,7 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-_log = logging.getLogger(__name__)
+from .._contract.logs import logger
+
+_log = logger(__name__)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

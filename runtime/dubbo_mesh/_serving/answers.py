@@ -5,14 +5,13 @@ The decisions that the outermost layers of both kinds of server share.
 
 from __future__ import annotations
 
-import logging
-
 import grpc
 
 from .._context.request import serving
+from .._contract.logs import logger
 from .._contract.validation import printable
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class Refusal(Exception):  # noqa: N818 - a way for a call to end, not an error

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import errno
-import logging
 import time
 from collections.abc import Callable
 
+from .._contract.logs import logger
 from .._health.checks import Checker
 from .._sidecar.endpoint import SidecarError
 from .parts import Parts
 from .process import Member, process
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _LOOK = 1.0
 """Seconds to find out whether there is a sidecar, where nothing but a default tells of one."""

@@ -12,17 +12,17 @@ it, cannot be told: gRPC's core passes an empty request to Python, and no conten
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from typing import Any
 
 import grpc
 
+from .._contract.logs import logger
 from .._contract.validation import printable
 from .answers import Refusal
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 Deserializer = Callable[[bytes], Any]
 

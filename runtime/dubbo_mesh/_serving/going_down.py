@@ -5,19 +5,19 @@ Each step is bounded, and goes ahead if the one before it fails.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
 
+from .._contract.logs import logger
 from .._sidecar.endpoint import SidecarError
 from .parts import Parts
 from .process import Member, process
 from .states import Event, State
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _POLL = 0.05
 """Seconds between two looks whether the server has stopped, or is to stop sooner."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,13 +9,14 @@ from typing import Any
 
 import grpc
 
+from .._contract.logs import logger
 from .._contract.service import Service
 from .answers import Refusal
 from .layer import Handler, Layer, is_exempt
 from .routing import Provider, Providers
 from .traffic import Traffic
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class Handlers(grpc.GenericRpcHandler):

@@ -7,11 +7,11 @@ that it keeps its times whatever handlers, hooks or an event loop do.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from .._contract.logs import logger
 from .._health.board import WHOLE_SERVER
 from .coming_up import ComingUp
 from .going_down import GoingDown
@@ -19,7 +19,7 @@ from .parts import Parts
 from .process import process
 from .states import Event, State, next_state
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _LEAVING = (State.DRAINING, State.STOPPING, State.STOPPED)
 

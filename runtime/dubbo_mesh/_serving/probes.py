@@ -6,7 +6,6 @@ request and the time that a peer may take are bounded.
 
 from __future__ import annotations
 
-import logging
 import re
 import selectors
 import socket
@@ -14,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-_log = logging.getLogger(__name__)
+from .._contract.logs import logger
+
+_log = logger(__name__)
 
 MOST_CONNECTIONS = 64
 """Connections that may be open; with one more, the one that has been open longest is closed."""

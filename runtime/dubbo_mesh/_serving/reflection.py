@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import logging
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -21,6 +20,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from .._contract.errors import ConfigurationError
+from .._contract.logs import logger
 from .._contract.service import Service
 from .._health import messages as health_messages
 from .._health.board import HEALTH, Board
@@ -30,7 +30,7 @@ from .handlers import handlers_of
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, FieldDescriptor, FileDescriptor
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _T = TypeVar("_T")
 

@@ -8,7 +8,6 @@ own method, and the server's outermost layer sees to the rest.
 from __future__ import annotations
 
 import inspect
-import logging
 import threading
 import weakref
 from collections.abc import Callable
@@ -17,13 +16,14 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from .._contract.logs import logger
 from .._contract.service import Method, Service
 from .aio_servicer import Servicer as AsyncServicer
 from .handlers import handlers_of
 from .layer import Handler, handler_of
 from .request_scope import handing_out, scoped
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 def add_servicer(servicer: object, server: grpc.Server | grpc.aio.Server, service: Service) -> None:

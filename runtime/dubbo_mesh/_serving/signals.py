@@ -20,7 +20,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-_log = logging.getLogger(__name__)
+from .._contract.logs import logger
+
+_log = logger(__name__)
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

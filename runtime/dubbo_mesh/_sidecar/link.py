@@ -6,15 +6,15 @@ that cannot be looked up, delays nobody longer than they are willing to wait.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 
+from .._contract.logs import logger
 from .admin import Sidecar
 from .endpoint import POLL, SidecarError
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 RETRY = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Seconds until a sidecar that did not take what it was told is told again, at first and later."""
