@@ -8,6 +8,7 @@ import sys
 
 PROGRAM = "protoc-gen-dubbo-mesh"
 _READ_AT_ONCE = 2**16  # bytes: a pipe's capacity; a third faster than the default of 8 KiB
+_HINT = "protoc and buf start this program; to start it yourself, name a command: see --help"
 
 
 def main() -> int:
@@ -24,7 +25,7 @@ def main() -> int:
         return cli.main(sys.argv[1:])
     # Each is None if it is closed.
     if not sys.stdin or not sys.stdout or sys.stdin.isatty():
-        print(f"{PROGRAM}: protoc and buf start this program and write to it: see --help", file=sys.stderr)  # noqa: T201
+        print(f"{PROGRAM}: there is no request on standard input: {_HINT}", file=sys.stderr)  # noqa: T201
         return 2
     # A short run makes hardly any garbage, and collecting it would take a tenth of the time.
     gc.disable()
@@ -35,7 +36,7 @@ def main() -> int:
         with open(sys.stdin.fileno(), "rb", _READ_AT_ONCE, closefd=False) as stdin:
             result = run(stdin)
     except MalformedRequestError as error:
-        print(f"{PROGRAM}: {error}; protoc and buf start this program: see --help", file=sys.stderr)  # noqa: T201
+        print(f"{PROGRAM}: {error}: {_HINT}", file=sys.stderr)  # noqa: T201
         return 1
     for warning in result.warnings:
         # Python always escapes what standard error cannot encode.

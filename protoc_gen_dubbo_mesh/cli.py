@@ -108,7 +108,7 @@ def answer(arguments: list[str]) -> int:
     """
     first = arguments[0]
     if not first.startswith("-") and first not in COMMANDS:
-        say(f"{PROGRAM}: unknown command {first!r}; protoc starts this program, not you: see --help")
+        say(f"{PROGRAM}: unknown command {first!r}: must be one of {', '.join(COMMANDS)}: see --help")
         return 2
     asked = parser().parse_args(arguments)
     if asked.version:

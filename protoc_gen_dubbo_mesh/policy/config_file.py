@@ -74,16 +74,8 @@ def read(path: str) -> Config:
     Raises:
         GenerationError: it cannot be read, is not TOML, or holds an unknown key or an invalid value.
     """
-    import tomllib
-
-    text = files.read("config", path)
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        message, _, position = str(error).partition(" (at line ")
-        line = position.partition(",")[0] if position else len(text.splitlines())
-        raise GenerationError(f"not TOML: {message}", f"{path}:{line}") from error
-    return _Reader(TomlFile(path, text)).config(content)
+    file = TomlFile(path, files.read("config", path))
+    return _Reader(file).config(file.content())
 
 
 class _Reader:

@@ -1,9 +1,11 @@
-"""The line of each key in a TOML file, which `tomllib` does not tell."""
+"""TOML files, with the line of each key, which `tomllib` does not report."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from ..errors import GenerationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,21 @@ class TomlFile(NamedTuple):
     path: str
     text: str
 
+    def content(self) -> dict[str, Any]:
+        """The tables and values.
+
+        Raises:
+            GenerationError: the text is not TOML.
+        """
+        import tomllib
+
+        try:
+            return tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            message, _, position = str(error).partition(" (at line ")
+            line = position.partition(",")[0] if position else len(self.text.splitlines())
+            raise GenerationError(f"not TOML: {message}", f"{self.path}:{line}") from error
+
     def where(self, key: Key) -> str:
         """`file:line` of a key, or of the table around it."""
         lines = _lines(self.text)
@@ -32,7 +49,7 @@ class TomlFile(NamedTuple):
         return self.path
 
 
-@lru_cache(2**2)  # who asks for one line of a file tends to ask for many
+@lru_cache(2**2)  # callers tend to need many lines of the same file
 def _lines(text: str) -> Mapping[Key, int]:
     """The line on which each key, and each table, is set first."""
     import tomllib
@@ -47,7 +64,7 @@ def _lines(text: str) -> Mapping[Key, int]:
         try:
             here = _only_path(tomllib.loads(statement))
         except tomllib.TOMLDecodeError:
-            continue  # a part of a value over several lines
+            continue  # the line is part of a value that spans several
         if is_header:
             header = here
         else:

@@ -98,7 +98,7 @@ class _AddOption(argparse.Action):
     ) -> None:
         name, equals, value = values.partition("=")
         if not equals:
-            raise argparse.ArgumentError(self, f"{values!r} is not NAME=VALUE")
+            raise argparse.ArgumentError(self, f"must be NAME=VALUE, not {values!r}")
         options = getattr(namespace, self.dest)
         if name in options:
             raise argparse.ArgumentError(self, f"{name} is given twice")

@@ -91,5 +91,6 @@ def _check(settings: Settings, *, overwrite: bool) -> int:
     for stray in stale.strays:
         say(stray)
     if stale.differences:
-        say(f"{len(stale.differences)} files are stale: run protoc-gen-dubbo-mesh generate")
+        count = len(stale.differences)
+        say(f"{count} {'file is' if count == 1 else 'files are'} stale: run protoc-gen-dubbo-mesh generate")
     return int(bool(stale.differences or stale.strays))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any
 
-from ..policy.toml_lines import TomlFile
-from .settings import shown
+from .settings import pyproject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -27,9 +25,8 @@ def option_places(settings: Settings, given: Set[str]) -> Mapping[str, str]:
         settings: the settings, which have been read from the project.
         given: the parameters on the command line.
     """
-    file = settings.project / "pyproject.toml"
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    content, lines = tomllib.loads(text), TomlFile(shown(file), text)
+    file = pyproject(settings.project)
+    content = file.content()
     places: dict[str, str] = {}
     for name in settings.options:
         if name in given:
@@ -37,7 +34,7 @@ def option_places(settings: Settings, given: Set[str]) -> Mapping[str, str]:
             continue
         for table in _TABLES:
             if name in _at(content, table):
-                places[name] = lines.where((*table, name))
+                places[name] = file.where((*table, name))
                 break
     return places
 

@@ -1,7 +1,7 @@
 """Which files a run may replace: its own output, but nothing that a team wrote or generated otherwise.
 
 A fresh clone has no stamp, and its committed output may be of older versions. So generated files are also
-recognised by how they begin: a run may replace what protoc, this plugin or the file's own generator wrote.
+recognized by how they begin: a run may replace what protoc, this plugin or the file's own generator wrote.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def check(found: Iterable[Difference], written: Mapping[Path, str]) -> None:
         written: the hash of each file that the last run wrote.
 
     Raises:
-        ForeignFilesError: some files are neither the last run's, unchanged, nor recognised as generated.
+        ForeignFilesError: some files are neither the last run's, unchanged, nor recognized as generated.
     """
     foreign = [
         (path, before)
@@ -106,5 +106,5 @@ def _header(content: bytes) -> bytes:
 def _described(content: bytes) -> str:
     mark = _MARK.search(_header(content))
     if mark is None:
-        return "is not recognised as generated"
+        return "is not recognized as generated"
     return f"another tool generated it: {mark[0].decode('utf-8', 'replace').strip()[:100]!r}"

@@ -78,7 +78,7 @@ def misplaced(settings: Settings, placed: Iterable[Placed]) -> str | None:
         remedy = f'import_prefix = "{package}" or imports = "relative"' if package else "no import_prefix"
         return (
             f"warning: {shown(module.file)} is installed as {module.at}, but imported as {imported}: "
-            f"set {remedy} in the options, or another out"
+            f"set {remedy} in the options, or change out"
         )
     return None
 
@@ -101,6 +101,6 @@ def hidden(settings: Settings, placed: Iterable[Placed], packages: Mapping[str, 
             if directory != root / part and (directory / "__init__.py").exists():
                 return (
                     f"warning: an editable install cannot import {shown(module.file)}: its package {package} "
-                    f"is in {shown(directory)}; set another out than {shown(settings.out)}"
+                    f"is in {shown(directory)}: change out, which is {shown(settings.out)}"
                 )
     return None

@@ -69,13 +69,13 @@ def parse(where: str, value: object) -> tuple[Plugin, ...]:
         GenerationError: the value is malformed, or a plugin is named twice or always runs.
     """
     if not isinstance(value, list):
-        raise GenerationError(f'{where}plugins must be a list, such as ["mypy", "grpc_python"]')
+        raise GenerationError(f'{where}plugins must be a list, such as ["mypy"], not {value!r}')
     plugins = [_plugin(where, item) for item in cast("list[object]", value)]
     for index, plugin in enumerate(plugins):
         if plugin.name in ALWAYS_RUN:
-            raise GenerationError(f"{where}plugins: {plugin.name} always runs: remove it")
+            raise GenerationError(f"{where}plugins must not name {plugin.name}, which always runs: remove it")
         if plugin.name in {other.name for other in plugins[:index]}:
-            raise GenerationError(f"{where}plugins: {plugin.name} is named twice: remove one")
+            raise GenerationError(f"{where}plugins must not name {plugin.name} twice: remove one")
     return tuple(plugins)
 
 
@@ -103,10 +103,12 @@ def _plugin(where: str, item: object) -> Plugin:
             )
     name, opt = table.get("name"), table.get("opt", [])
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _FLAGS:
-        raise GenerationError(f"{where}plugins: {name!r} must be the NAME of a plugin's flag --NAME_out")
+        raise GenerationError(f"{where}plugins must be names, each the NAME of --NAME_out, not {name!r}")
     texts = cast("list[object]", [opt] if isinstance(opt, str) else opt)
     if not isinstance(texts, list) or not all(isinstance(text, str) and text.isprintable() for text in texts):
-        raise GenerationError(f"{where}plugins: opt of {name} must be a string or a list of strings")
+        raise GenerationError(
+            f"{where}plugins: opt of {name} must be a string or a list of strings, not {opt!r}"
+        )
     return Plugin(name, tuple(cast("list[str]", texts)))
 
 
@@ -126,8 +128,8 @@ def _find(plugin: Plugin) -> Program:
         package = _DISTRIBUTIONS.get(name)
         how = f"pip install {package}" if package else "install it"
         raise GenerationError(
-            f"plugins: there is no program {program} beside {sys.executable} or on PATH: {how}, "
-            "and add it to the requires of [build-system] if builds generate"
+            f"plugins: the program {program} was found neither beside {sys.executable} nor on PATH: {how}, "
+            "and if builds generate, add it to requires in [build-system]"
         )
     # protoc runs in another directory.
     executable = Path(found).absolute()

@@ -119,7 +119,7 @@ def conflict(file: str, generators: Sequence[str]) -> str:
     """The message about a file that several generators write."""
     plugins = [name for name in generators if name not in ALWAYS_RUN]
     if "pyi" in generators:
-        remedy = 'set pyi = "none" to have the plugin\'s'
+        remedy = 'set pyi = "none" to use the file of the plugin'
     else:
         remedy = f"remove {' or '.join(plugins)} from plugins"
     return f"{file} is written by {' and by '.join(generators)}: {remedy}"

@@ -17,11 +17,11 @@ labels = { version = "v1" }     # or a table
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard, cast
 
 from ..errors import GenerationError
+from ..policy.toml_lines import TomlFile
 from . import plugins as further
 from .paths import from_setting, to_text
 
@@ -88,12 +88,13 @@ def read(project: Path, given: Mapping[str, object] | None = None) -> Settings:
     project = Path(os.path.abspath(project))  # noqa: PTH100 - resolve() would replace symbolic links
     found: dict[str, object] = {}
     options: dict[str, str] = {}
-    for where, table in (*_tables(project), ("", given or {})):
-        for key, value in table.items():
+    for table in (*_tables(project), _Table(given or {})):
+        for key, value in table.content.items():
+            where = table.where(key)
             if key not in _KEYS:
                 raise GenerationError(f"{where}unknown key {key!r}: must be one of {', '.join(_KEYS)}")
             if key == "options":
-                options |= _options(where, value)
+                options |= _options(table, value)
             elif key == "plugins":
                 found[key] = further.parse(where, value)
             elif key == "pyi":
@@ -122,9 +123,27 @@ def has_own_table(project: Path) -> bool:
     """Whether there is a pyproject.toml with `[tool.dubbo-mesh]`.
 
     Raises:
-        GenerationError: pyproject.toml is not TOML.
+        GenerationError: pyproject.toml cannot be read, or is not TOML.
     """
-    return "dubbo-mesh" in _tool(project)
+    tool = pyproject(project).content().get("tool")
+    return isinstance(tool, dict) and "dubbo-mesh" in tool
+
+
+def pyproject(project: Path) -> TomlFile:
+    """The pyproject.toml of a project; an empty one if there is none.
+
+    Raises:
+        GenerationError: it cannot be read, or is not UTF-8.
+    """
+    path = project / "pyproject.toml"
+    try:
+        return TomlFile(shown(path), path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return TomlFile(shown(path), "")
+    except OSError as error:
+        raise GenerationError(f"cannot be read: {error.strerror}", shown(path)) from error
+    except UnicodeDecodeError as error:
+        raise GenerationError(f"not TOML, which must be UTF-8: {error.reason}", shown(path)) from error
 
 
 def shown(path: Path) -> str:
@@ -135,29 +154,39 @@ def shown(path: Path) -> str:
         return to_text(path)
 
 
-def _tool(project: Path) -> Mapping[str, Any]:
-    file = project / "pyproject.toml"
-    try:
-        return cast("Mapping[str, Any]", tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise GenerationError(f"cannot be read: {error.strerror}", shown(file)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise GenerationError(f"not TOML: {error}", shown(file)) from error
+class _Table(NamedTuple):
+    """A table with settings.
+
+    Attributes:
+        content: its keys and values.
+        name: its name in pyproject.toml.
+        file: pyproject.toml; None for settings on the command line.
+    """
+
+    content: Mapping[str, object]
+    name: str = ""
+    file: TomlFile | None = None
+
+    def where(self, *key: str) -> str:
+        """A prefix for messages about `key`: the line that sets it, and the table."""
+        if self.file is None:
+            return ""
+        return f"{self.file.where((*self.name.split('.'), *key))}: [{self.name}] "
 
 
-def _tables(project: Path) -> list[tuple[str, Mapping[str, object]]]:
-    """The tables with settings, each with a prefix for messages; a later one wins."""
-    tables: list[tuple[str, Mapping[str, object]]] = []
-    for name in ("dubbo-mesh", "hatch.build.hooks.dubbo-mesh"):
-        where = f"{shown(project / 'pyproject.toml')}: [tool.{name}] "
-        table: object = _tool(project)
+def _tables(project: Path) -> list[_Table]:
+    """The tables with settings in pyproject.toml; a later one takes precedence."""
+    file = pyproject(project)
+    content = file.content()
+    tables: list[_Table] = []
+    for name in ("tool.dubbo-mesh", "tool.hatch.build.hooks.dubbo-mesh"):
+        table: object = content
         for key in name.split("."):
             table = cast("dict[str, object]", table).get(key, {})
             if not isinstance(table, dict):
-                raise GenerationError(f"{where}is not a table")
-        tables.append((where, without_hatch_keys(cast("dict[str, object]", table))))
+                where = file.where(tuple(name.split(".")))
+                raise GenerationError(f"{name} must be a table, but {key} is {table!r}", where)
+        tables.append(_Table(without_hatch_keys(cast("dict[str, object]", table)), name, file))
     return tables
 
 
@@ -167,26 +196,30 @@ def without_hatch_keys(table: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in table.items() if key not in hatch}
 
 
-def _options(where: str, value: object) -> dict[str, str]:
+def _options(table: _Table, value: object) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise GenerationError(f"{where}options must be a table of the plugin's parameters")
+        raise GenerationError(
+            f"{table.where('options')}options must be a table of the plugin's parameters, not {value!r}"
+        )
     options: dict[str, str] = {}
     for name, given in cast("dict[str, object]", value).items():
+        where = table.where("options", name)
         text = _as_parameter(given)
         if isinstance(text, bool) or not isinstance(text, str | int):
             raise GenerationError(
-                f"{where}options: {name} must be a string, an integer, or a list or table of strings"
+                f"{where}options: {name} must be a string, an integer, or a list or table of strings, "
+                f"not {given!r}"
             )
         if "," in f"{name}{text}":
             raise GenerationError(
-                f"{where}options: {name} = {given!r} contains a comma, which separates parameters"
+                f"{where}options: {name} must not contain a comma, which separates parameters: {given!r}"
             )
         options[name] = str(text)
     return options
 
 
 def _as_parameter(given: object) -> object:
-    """A list or a table of strings as the plugin takes it. Anything else is returned as it is."""
+    """A list or a table of strings as one parameter of the plugin. Anything else is returned unchanged."""
     if isinstance(given, dict):
         table = cast("dict[str, object]", given)
         if not _is_texts([*table.values()]):
@@ -197,20 +230,20 @@ def _as_parameter(given: object) -> object:
 
 def _pyi(where: str, value: object) -> str:
     if not isinstance(value, str) or value not in PYI:
-        hint = ': for mypy-protobuf\'s, set plugins = ["mypy"]' if value == "mypy" else ""
-        raise GenerationError(f"{where}pyi must be {' or '.join(map(repr, PYI))}{hint}")
+        hint = ': for types by mypy-protobuf, set plugins = ["mypy"]' if value == "mypy" else ""
+        raise GenerationError(f"{where}pyi must be {' or '.join(map(repr, PYI))}, not {value!r}{hint}")
     return value
 
 
 def _text(what: str, value: object) -> str:
     if not isinstance(value, str):
-        raise GenerationError(f"{what} must be a string")
+        raise GenerationError(f"{what} must be a string, not {value!r}")
     return value
 
 
 def _texts(what: str, value: object) -> list[str]:
     if not _is_texts(value):
-        raise GenerationError(f"{what} must be a list of strings")
+        raise GenerationError(f"{what} must be a list of strings, not {value!r}")
     return value
 
 

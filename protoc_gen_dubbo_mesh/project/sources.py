@@ -58,7 +58,7 @@ def find(settings: Settings) -> Sources:
     """
     for missing in missing_directories(settings):
         raise GenerationError(
-            f"{shown(missing)} is not a directory: nothing can be generated or imported from it"
+            f"{shown(missing)} is not a directory: correct roots or import-path, which name it"
         )
     files: dict[str, Path] = {}
     modules: dict[str, str] = {}
@@ -76,16 +76,22 @@ def find(settings: Settings) -> Sources:
                 )
             files[name] = file
     if not files:
-        raise GenerationError(f"there is no .proto file below {', '.join(map(shown, settings.roots))}")
+        raise GenerationError(
+            f"there is no .proto file below {', '.join(map(shown, settings.roots))}: correct roots or exclude"
+        )
     search = (*settings.roots, *settings.import_path, *_installed())
     for directory in search:
         # protoc takes several directories in one argument, and the separator cannot be escaped.
         if os.pathsep in str(directory) or "\n" in str(directory):
             raise GenerationError(
-                f"protoc cannot handle the path {str(directory)!r}: it splits paths at {os.pathsep!r}"
+                f"protoc cannot handle the path {str(directory)!r}, since it splits paths at {os.pathsep!r} "
+                "and newlines: rename the directory"
             )
         if not _is_text(to_text(directory)):
-            raise GenerationError(f"protoc cannot handle the path {to_text(directory)!r}: it is not UTF-8")
+            raise GenerationError(
+                f"protoc cannot handle the path {to_text(directory)!r}, which is not UTF-8: "
+                "rename the directory"
+            )
     return Sources(dict(sorted(files.items())), search)
 
 
@@ -96,7 +102,7 @@ def _below(root: Path, roots: tuple[Path, ...]) -> Iterator[str]:
             if name.endswith(".proto"):
                 proto = to_text((here / name).relative_to(root).as_posix())
                 if not proto.isprintable() or proto.startswith("-"):
-                    raise GenerationError(f"protoc cannot handle the file name {proto!r}")
+                    raise GenerationError(f"protoc cannot handle the file name {proto!r}: rename the file")
                 yield proto
 
 

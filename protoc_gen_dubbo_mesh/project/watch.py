@@ -132,7 +132,7 @@ def _outside(files: Iterable[Path], watched: _Watched) -> Iterator[Path]:
 
 def _described(pyproject: _Watched, configured: _Watched) -> str:
     names = [shown(path) for path in (*configured.directories, *configured.files, *pyproject.files)]
-    return f"watching {', '.join(names)}; Ctrl-C ends"
+    return f"watching {', '.join(names)}; press Ctrl-C to stop"
 
 
 def _summary(changed: list[Path]) -> str:

@@ -28,8 +28,8 @@ def module_of(proto: str, suffix: str) -> str:
     module = _stem(proto) + suffix
     if "" in module.split(".") or "\0" in module or "\\" in module:
         raise GenerationError(
-            f"{proto!r} gives the Python module {module!r}, which Python cannot import: "
-            "a part of its path is empty or contains a character that file names cannot contain"
+            f"{proto!r} would become the Python module {module!r}, which cannot be imported, since a part of "
+            "its path is empty or contains a character that file names cannot contain: rename the file"
         )
     return module
 

@@ -86,7 +86,7 @@ def _seconds(given: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds <= 86_400:
-        raise argparse.ArgumentTypeError(f"{given!r} is not a number of seconds above 0, at most 86400")
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, at most 86400, not {given!r}")
     return seconds
 
 

@@ -48,10 +48,10 @@ class Project:
         """The settings that the command writes, if the project has these files; they must generate."""
         write(self.directory, files)
         assert self("init") == 0, self.err
-        said = self.out
+        written = self.out
         settings = read(self.directory)
         assert self("generate") == 0, self.err
-        self.out = said
+        self.out = written
         return {
             "roots": [self._shown(root) for root in settings.roots],
             "out": self._shown(settings.out),
@@ -98,12 +98,12 @@ def test_a_flat_directory(project: Project) -> None:
         '# app = "\\u2026"\n'
         "\n"
         "next:\n"
-        "* set app below [tool.dubbo-mesh.options]: no file says which application, that is, which "
-        "Kubernetes Service, provides the services; if there are several, set it in the protos or by "
-        "config=\n"
+        "* set app below [tool.dubbo-mesh.options] to the application that provides the services, that is, "
+        "the name of its Kubernetes Service; if there are several, set app in the protos or in a config "
+        "file\n"
         "* run protoc-gen-dubbo-mesh generate\n"
         '* add "dubbo-mesh" to the dependencies of the project: generated modules import it\n'
-        "* commit what is generated, or generate before each build\n"
+        "* commit the generated files, or generate before each build\n"
     ).replace("\\u2026", "…")
     assert "src/greeter_mesh.py" in below(project.directory)
 
@@ -245,7 +245,7 @@ def test_a_dry_run_writes_nothing(project: Project) -> None:
 def test_existing_settings_are_not_changed(project: Project, table: str) -> None:
     write(project.directory, {**FLAT, "pyproject.toml": f"[{table}]\nroots = []\n"})
     assert project("init") == 0
-    assert project.out == "pyproject.toml has settings already; nothing was changed\n"
+    assert project.out == "pyproject.toml already has settings; nothing was changed\n"
     assert (project.directory / "pyproject.toml").read_text() == f"[{table}]\nroots = []\n"
 
 
@@ -253,7 +253,7 @@ def test_existing_settings_are_not_changed(project: Project, table: str) -> None
     ("files", "complaint"),
     [
         ({"src/a.py": ""}, "there is no .proto file below "),
-        ({**FLAT, "pyproject.toml": "[tool"}, "pyproject.toml: not TOML: "),
+        ({**FLAT, "pyproject.toml": "[tool"}, "pyproject.toml:1: not TOML: "),
         ({**FLAT, "pyproject.toml": "tool = { a = 1 }\n"}, "pyproject.toml: cannot be extended, since "),
         ({**FLAT, "pyproject.toml": "tool = 1\n"}, "pyproject.toml: cannot be extended, since "),
         ({**FLAT, "pyproject.toml/a": ""}, "pyproject.toml: cannot be read: Is a directory"),
@@ -320,7 +320,7 @@ def test_a_buf_workspace(project: Project, files: dict[str, str]) -> None:
         directory
     )
     assert project("init") == 0
-    assert project.out.endswith("buf.gen.yaml names the plugin already; nothing was changed\n")
+    assert project.out.endswith("buf.gen.yaml already has the plugin; nothing was changed\n")
 
 
 def test_a_buf_module_below_the_project(project: Project) -> None:
@@ -348,7 +348,7 @@ def test_an_existing_buf_template_is_not_changed(project: Project, template: str
     files = {"buf.yaml": "version: v2\n", "buf.gen.yaml": template, **FLAT}
     write(project.directory, files)
     assert project("init") == 0
-    assert f"buf.gen.yaml exists and was not changed; add below plugins:\n\n{added}" in project.out
+    assert f"buf.gen.yaml exists and was not changed: add below its plugins:\n\n{added}" in project.out
     assert below(project.directory) == set(files)
 
 

@@ -27,7 +27,7 @@ import-path = ["shared"]
 options = { config = "mesh.toml" }
 """
 
-WATCHING = "watching protos, shared, mesh.toml, pyproject.toml; Ctrl-C ends"
+WATCHING = "watching protos, shared, mesh.toml, pyproject.toml; press Ctrl-C to stop"
 WRITTEN = "1 written and 0 removed below src, from 1 .proto"
 
 
@@ -124,15 +124,15 @@ def test_all_that_determines_the_output_is_watched(watching: Watching) -> None:
     assert "port=2" in module.read_text()
 
     replace(project / "pyproject.toml", "[tool.dubbo-mesh]\nroot = 1\n")
-    watching.said("pyproject.toml changed", "pyproject.toml: [tool.dubbo-mesh] unknown key 'root'")
+    watching.said("pyproject.toml changed", "pyproject.toml:2: [tool.dubbo-mesh] unknown key 'root'")
     (project / "mesh.toml").unlink()
-    watching.said("mesh.toml changed", "pyproject.toml: [tool.dubbo-mesh] unknown key 'root'")
+    watching.said("mesh.toml changed", "pyproject.toml:2: [tool.dubbo-mesh] unknown key 'root'")
     replace(
         project / "pyproject.toml",
         SETTINGS.replace("options =", "exclude =").replace('{ config = "mesh.toml" }', "[]"),
     )
     watching.said("pyproject.toml changed", WRITTEN)
-    watching.said("watching protos, shared, pyproject.toml; Ctrl-C ends")
+    watching.said("watching protos, shared, pyproject.toml; press Ctrl-C to stop")
 
     assert watching.end(signal.SIGINT) == 0
 

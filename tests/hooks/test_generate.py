@@ -199,20 +199,38 @@ def test_errors_say_where_and_change_nothing(generate: Generating, broken: str, 
         ("[tool.dubbo-mesh]\nroots = ['protos']\n", "out is not set: write out"),
         (
             "[tool.dubbo-mesh]\nroot = ['protos']\n",
-            "[tool.dubbo-mesh] unknown key 'root': must be one of roots, out",
+            "pyproject.toml:2: [tool.dubbo-mesh] unknown key 'root': must be one of roots, out",
         ),
-        ("[tool.dubbo-mesh]\nroots = 'protos'\n", "[tool.dubbo-mesh] roots must be a list of strings"),
-        ("[tool.dubbo-mesh]\nout = 1\n", "[tool.dubbo-mesh] out must be a string"),
         (
-            "[tool.dubbo-mesh.options]\napp = true\n",
-            "options: app must be a string, an integer, or a list or table of strings",
+            "[tool.dubbo-mesh]\nroots = 'protos'\n",
+            "pyproject.toml:2: [tool.dubbo-mesh] roots must be a list of strings, not 'protos'",
         ),
-        ("[tool.dubbo-mesh.options]\napp = 'a,b'\n", "options: app = 'a,b' contains a comma"),
-        ("[tool.dubbo-mesh]\noptions = 'app=a'\n", "options must be a table of the plugin's parameters"),
-        ("[tool]\ndubbo-mesh = 1\n", "[tool.dubbo-mesh] is not a table"),
-        ("[tool\n", "pyproject.toml: not TOML: "),
+        ("[tool.dubbo-mesh]\n\nout = 1\n", "pyproject.toml:3: [tool.dubbo-mesh] out must be a string, not 1"),
+        (
+            "[tool.dubbo-mesh.options]\nport = 1\napp = true\n",
+            "pyproject.toml:3: [tool.dubbo-mesh] options: app must be a string, an integer, or a list or "
+            "table of strings, not True",
+        ),
+        (
+            "[tool.dubbo-mesh.options]\napp = 'a,b'\n",
+            "pyproject.toml:2: [tool.dubbo-mesh] options: app must not contain a comma, which separates "
+            "parameters: 'a,b'",
+        ),
+        (
+            "[tool.dubbo-mesh]\noptions = 'app=a'\n",
+            "options must be a table of the plugin's parameters, not 'app=a'",
+        ),
+        (
+            "[tool]\ndubbo-mesh = 1\n",
+            "pyproject.toml:2: tool.dubbo-mesh must be a table, but dubbo-mesh is 1",
+        ),
+        ("\ntool = 1\n", "pyproject.toml:2: tool.dubbo-mesh must be a table, but tool is 1"),
+        ("[tool\n", "pyproject.toml:1: not TOML: "),
         (SETTINGS.replace('protos"', 'prots"'), "prots is not a directory"),
-        (SETTINGS + "exclude = ['*']\n", "there is no .proto file below protos, shared protos"),
+        (
+            SETTINGS + "exclude = ['*']\n",
+            "there is no .proto file below protos, shared protos: correct roots or exclude",
+        ),
         (SETTINGS + "[tool.dubbo-mesh.options]\naop = 'a'\n", "unknown parameter 'aop'"),
         (
             SETTINGS + "[tool.dubbo-mesh.options]\naliases = ['lower']\n",
@@ -247,7 +265,7 @@ def test_protos_of_one_module_are_refused(generate: Generating, one: str, other:
 def test_names_that_protoc_would_misread(generate: Generating, name: str) -> None:
     write(generate.project, {f"protos/{name}": TYPES})
     assert generate() == 1
-    assert generate.err == f"protoc cannot handle the file name {name!r}\n"
+    assert generate.err == f"protoc cannot handle the file name {name!r}: rename the file\n"
 
 
 def test_odd_names_and_directories(generate: Generating, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,21 +170,27 @@ def test_the_version_of_a_plugin_of_another_environment(on_path: Path, tmp_path:
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [
-        ('plugins = "mypy"', "[tool.dubbo-mesh] plugins must be a list"),
-        ('plugins = ["mypy", {name = "mypy"}]', "plugins: mypy is named twice: remove one"),
-        ('plugins = ["pyi"]', "plugins: pyi always runs: remove it"),
-        ('plugins = ["dubbo-mesh"]', "plugins: dubbo-mesh always runs: remove it"),
-        ('plugins = ["descriptor_set"]', "plugins: 'descriptor_set' must be the NAME of a plugin's flag"),
-        ('plugins = ["--x"]', "plugins: '--x' must be the NAME"),
-        ("plugins = [1]", "plugins: 1 must be the NAME"),
+        ('plugins = "mypy"', "[tool.dubbo-mesh] plugins must be a list, such as "),
+        ('plugins = ["mypy", {name = "mypy"}]', "plugins must not name mypy twice: remove one"),
+        ('plugins = ["pyi"]', "plugins must not name pyi, which always runs: remove it"),
+        ('plugins = ["dubbo-mesh"]', "plugins must not name dubbo-mesh, which always runs: remove it"),
+        (
+            'plugins = ["descriptor_set"]',
+            "plugins must be names, each the NAME of --NAME_out, not 'descriptor_set'",
+        ),
+        ('plugins = ["--x"]', "plugins must be names, each the NAME of --NAME_out, not '--x'"),
+        ("plugins = [1]", "plugins must be names, each the NAME of --NAME_out, not 1"),
         ('plugins = [{nam = "mypy"}]', "plugins: unknown key 'nam': must be one of name, opt"),
         (
             'plugins = [{name = "mypy", opt = 1}]',
-            "plugins: opt of mypy must be a string or a list of strings",
+            "plugins: opt of mypy must be a string or a list of strings, not 1",
         ),
-        ('plugins = ["docs"]', "plugins: there is no program protoc-gen-docs beside "),
-        ('pyi = "mypy"', "pyi must be 'protoc' or 'none': for mypy-protobuf's, set plugins = [\"mypy\"]"),
-        ("pyi = []", "pyi must be 'protoc' or 'none'"),
+        ('plugins = ["docs"]', "plugins: the program protoc-gen-docs was found neither beside "),
+        (
+            'pyi = "mypy"',
+            "pyi must be 'protoc' or 'none', not 'mypy': for types by mypy-protobuf, set plugins = ",
+        ),
+        ("pyi = []", "pyi must be 'protoc' or 'none', not []"),
     ],
 )
 def test_plugins_are_checked(generate: Generating, more: str, complaint: str) -> None:
@@ -203,7 +209,8 @@ def test_a_missing_mypy_protobuf_is_named(
     monkeypatch.setattr(shutil, "which", Mock(return_value=None))
     assert generate("--plugin=mypy") == 1
     assert (
-        "or on PATH: pip install mypy-protobuf, and add it to the requires of [build-system]" in generate.err
+        "nor on PATH: pip install mypy-protobuf, and if builds generate, add it to requires in [build-system]"
+        in generate.err
     )
 
 
@@ -213,7 +220,7 @@ def test_a_missing_mypy_protobuf_is_named(
         (
             ["--plugin=mypy", "--pyi=protoc"],
             ".txt",
-            '_pb2.pyi is written by pyi and by mypy: set pyi = "none" to have the plugin\'s',
+            '_pb2.pyi is written by pyi and by mypy: set pyi = "none" to use the file of the plugin',
         ),
         (["--plugin=text"], "_pb2.pyi", "_pb2.pyi is written by pyi and by text: set pyi = "),
         (

@@ -54,7 +54,7 @@ def test_each_remedy(generate: Generating) -> None:
 def test_handwritten_modules_are_not_replaced(generate: Generating, name: str) -> None:
     write(generate.src, {name: "mine: int\n"})
     assert generate() == 1
-    assert generate.err.startswith(f"src/{name}: would be replaced, but is not recognised as generated\n")
+    assert generate.err.startswith(f"src/{name}: would be replaced, but is not recognized as generated\n")
     assert generate.err.count("\n") == 2
 
 
@@ -104,7 +104,7 @@ def test_comments_in_protocs_types_are_a_teams_own(generate: Generating) -> None
     with stub.open("a") as file:
         file.write("# mine\n")
     assert generate() == 1
-    assert generate.err.startswith("src/acme/types_pb2.pyi: would be replaced, but is not recognised")
+    assert generate.err.startswith("src/acme/types_pb2.pyi: would be replaced, but is not recognized")
     assert stub.read_text().endswith("# mine\n")
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ...errors import GenerationError
-from ..settings import shown
 from ..walk import walk
 from .roots import TOP
 
@@ -54,23 +51,6 @@ class Code(NamedTuple):
     def builds_with(self, distribution: str) -> bool:
         """Whether the build requirements have `distribution`."""
         return _names(self.requires, distribution)
-
-
-def read_pyproject(project: Path) -> dict[str, Any]:
-    """The content of pyproject.toml; nothing if it does not exist.
-
-    Raises:
-        GenerationError: it is not TOML, or cannot be read.
-    """
-    file = project / "pyproject.toml"
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise GenerationError(f"cannot be read: {error.strerror}", shown(file)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise GenerationError(f"not TOML: {error}", shown(file)) from error
 
 
 def look(project: Path, pyproject: dict[str, Any], layout: Layout) -> Code:

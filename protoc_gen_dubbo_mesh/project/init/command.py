@@ -46,18 +46,22 @@ def run(arguments: Namespace) -> int:
 
 
 def _init(project: Path, *, write: bool) -> None:
-    from ..settings import shown
+    from .. import settings
     from . import buf, protos
-    from .code import read_pyproject, table_at
+    from .code import table_at
 
-    pyproject = read_pyproject(project)
+    file = settings.pyproject(project)
+    pyproject = file.content()
     tool = table_at(pyproject, "tool")
     if "dubbo-mesh" in tool or "dubbo-mesh" in table_at(tool, "hatch", "build", "hooks"):
-        _say([f"{shown(project / 'pyproject.toml')} has settings already; nothing was changed"])
+        _say([f"{file.path} already has settings; nothing was changed"])
         return
     found = protos.find(project)
     if not found:
-        raise GenerationError(f"there is no .proto file below {project}, except what git ignores")
+        raise GenerationError(
+            f"there is no .proto file below {settings.shown(project)}, apart from files that git ignores: "
+            "pass the directory of the project as --project"
+        )
     workspace = buf.find(project, found)
     if workspace is None:
         _init_pyproject(project, pyproject, found, write=write)
@@ -107,9 +111,9 @@ def _init_buf(
     if existing is not None:
         text = (project / existing).read_text(encoding="utf-8", errors="replace")
         if "dubbo-mesh" in text:
-            _say([f"{shown(project / existing)} names the plugin already; nothing was changed"])
+            _say([f"{shown(project / existing)} already has the plugin; nothing was changed"])
             return
-        _say([f"{shown(project / existing)} exists and was not changed; add below plugins:", ""])
+        _say([f"{shown(project / existing)} exists and was not changed: add below its plugins:", ""])
         _say(buf.addition(text, code).splitlines())
     else:
         file = project / buf.TEMPLATE

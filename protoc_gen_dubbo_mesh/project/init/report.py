@@ -1,4 +1,4 @@
-"""What `init` says: what it found, and what is left to do."""
+"""What `init` prints: what it found, and what is left to do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def findings(layout: Layout, code: Code) -> Iterator[str]:
         yield f"imports are also found below {directory}: nothing is generated from there"
     yield f"output directory {code.out}: {code.why}"
     if code.plugins:
-        yield f"generated already, and still: the output of {', '.join(code.plugins)}"
+        yield f"the existing output of {', '.join(code.plugins)} will be kept up to date"
 
 
 def _listed(what: str, names: set[str]) -> Iterator[str]:
@@ -47,16 +47,19 @@ def steps(layout: Layout, code: Code, *, command: str, where_app_is_set: str) ->
     protos = [proto for below in layout.roots.values() for proto in below]
     if any(proto.services and _OPTIONS not in proto.imports for proto in protos):
         yield (
-            f"set app {where_app_is_set}: no file says which application, that is, which Kubernetes Service, "
-            "provides the services; if there are several, set it in the protos or by config="
+            f"set app {where_app_is_set} to the application that provides the services, that is, the name of "
+            "its Kubernetes Service; if there are several, set app in the protos or in a config file"
         )
     if not any(proto.services for proto in protos):
         yield "there are no services yet: only messages will be generated"
     yield f"run {command}"
     if "mypy" in code.plugins:
-        yield "have mypy-protobuf installed wherever code is generated"
+        yield "install mypy-protobuf wherever code is generated"
     if "grpc_python" in code.plugins:
-        yield "import from …_mesh instead of …_pb2_grpc, then remove grpc_python: see docs/migrating.md"
+        yield (
+            "import from …_mesh instead of …_pb2_grpc, then remove grpc_python from plugins: "
+            "see docs/migrating.md"
+        )
     if not code.needs("dubbo-mesh"):
         yield 'add "dubbo-mesh" to the dependencies of the project: generated modules import it'
 
@@ -72,14 +75,14 @@ def builds(code: Code) -> Iterator[str]:
         if not code.builds_with("protoc-gen-dubbo-mesh"):
             yield (
                 'to generate in builds, add "protoc-gen-dubbo-mesh" to requires of [build-system] in '
-                f"pyproject.toml{hook}; or commit what is generated"
+                f"pyproject.toml{hook}; or commit the generated files"
             )
     else:
-        yield "commit what is generated, or generate before each build"
+        yield "commit the generated files, or generate before each build"
 
 
 def options_for_buf(protos: list[Proto]) -> Iterator[str]:
     """What is left to do for buf, which finds imports only in its modules."""
     used = any(_OPTIONS in proto.imports for proto in protos)
     if used and not any(proto.path.as_posix().endswith(_OPTIONS) for proto in protos):
-        yield f"let buf find {_OPTIONS}: put a copy into a module, see docs/compatibility.md"
+        yield f"make {_OPTIONS} known to buf: put a copy into a module, see docs/compatibility.md"
