@@ -36,7 +36,7 @@ class Command(Protocol):
 
     @property
     def DESCRIPTION(self) -> str:
-        """The beginning of its own help."""
+        """The beginning of its own help. Its first line is a sentence, which zsh shows when it completes."""
         ...
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -62,15 +62,15 @@ protoc --dubbo-mesh_out=OUT [--dubbo-mesh_opt=NAME=VALUE,...] FILE.proto...
        {PROGRAM} --help | --version | --proto-path"""
 
 _DESCRIPTION = """\
-A protoc plugin: for each FILE.proto with services it writes FILE_mesh.py, with gRPC (Dubbo Triple) stubs and
-servicers for Python that are native to a service mesh. It stands beside protoc's FILE_pb2.py.
+A protoc plugin. For each FILE.proto with services it writes FILE_mesh.py, next to protoc's FILE_pb2.py:
+gRPC (Dubbo Triple) stubs and servicers for Python services in a service mesh.
 
   python -m grpc_tools.protoc -I protos --python_out=gen --pyi_out=gen --dubbo-mesh_out=gen \\
       --dubbo-mesh_opt=app=demo,port=50051 protos/greeter.proto
 """
 
 _PARAMETERS = f"""\
-parameters, separated by commas; a config wins over options in the proto, and those over parameters:
+parameters of --dubbo-mesh_opt, separated by commas; options in the proto take precedence over them:
 {HELP}"""
 
 
@@ -94,7 +94,11 @@ def parser() -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         command.add_arguments(
             commands.add_parser(
-                name, help=command.SUMMARY, description=command.DESCRIPTION, allow_abbrev=False
+                name,
+                help=command.SUMMARY,
+                description=command.DESCRIPTION,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+                allow_abbrev=False,
             )
         )
     return top

@@ -1,7 +1,7 @@
 """`protoc-gen-dubbo-mesh completion`: prints a script that completes the command line in a shell.
 
-The scripts are part of the package. `python -m protoc_gen_dubbo_mesh.completion` writes them anew from the
-parser, by means of shtab, which only developers of this package need.
+The scripts are part of the package. `python -m protoc_gen_dubbo_mesh.completion` regenerates them from the
+parser with shtab, which only developers of this package need.
 """
 
 from __future__ import annotations
@@ -13,23 +13,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-SUMMARY = "print a script with which bash or zsh completes this program's arguments"
+SUMMARY = "print a script for shell completion in bash or zsh"
 
 DESCRIPTION = """\
-Prints a script that makes a shell complete the arguments of protoc-gen-dubbo-mesh.
-In bash: eval "$(protoc-gen-dubbo-mesh completion bash)".
-In zsh: store it as _protoc-gen-dubbo-mesh in a directory of $fpath.
+Prints a script with which a shell completes the arguments of this program.
+
+bash: add to ~/.bashrc:  eval "$(protoc-gen-dubbo-mesh completion bash)"
+zsh:  save the output as _protoc-gen-dubbo-mesh in a directory of $fpath
 """
 
 SHELLS = ("bash", "zsh")
 
 _COMPLETED_AS = {"DIR": "directory", "FILE": "file"}
-"""What shtab completes arguments as, by the metavar that help shows."""
+"""How shtab completes the values of an argument, by the metavar that help shows."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("shell", choices=SHELLS, help="the shell to write the script for")
+    parser.add_argument("shell", choices=SHELLS, help="the shell that the script is for")
 
 
 def run(arguments: Namespace) -> int:
@@ -50,11 +51,12 @@ def script(shell: str) -> str:
     from .cli import parser
 
     top = parser()
-    _say_what_is_a_path(top)
+    _mark_paths(top)
     return shtab.complete(top, shell).rstrip() + "\n"
 
 
-def _say_what_is_a_path(parser: Any) -> None:
+def _mark_paths(parser: Any) -> None:
+    """Marks the arguments that are directories or files, in all commands."""
     import shtab
 
     for action in parser._actions:  # as shtab itself does: there is no public way
@@ -63,7 +65,7 @@ def _say_what_is_a_path(parser: Any) -> None:
         commands: Any = action.choices
         if hasattr(commands, "values"):
             for command in commands.values():
-                _say_what_is_a_path(command)
+                _mark_paths(command)
 
 
 if __name__ == "__main__":

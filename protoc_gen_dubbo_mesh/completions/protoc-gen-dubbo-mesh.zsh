@@ -10,10 +10,10 @@
 
 _shtab_protoc_gen_dubbo_mesh_commands() {
   local _commands=(
-    completion:'Prints a script that makes a shell complete the arguments of protoc-gen-dubbo-mesh. In bash: eval "$(protoc-gen-dubbo-mesh completion bash)". In zsh: store it as _protoc-gen-dubbo-mesh in a directory of $fpath.'
-    explain:'Shows the address of each service, what is configured for it and its rpcs and where each value was set, what stubs send, and what plain Envoy and Istio do with that. Settings are those of the command generate. Nothing is written.'
-    generate:'Generates messages (_pb2.py, .pyi) and mesh stubs and servicers (_mesh.py) from all protos of a project. Settings come from [tool.dubbo-mesh] in pyproject.toml; arguments win over them.'
-    init:'Finds the protos of a project, their roots, packages and services, and the Python code. Shows that, and writes minimal settings: [tool.dubbo-mesh] in pyproject.toml, or buf.gen.yaml if the project uses buf. Existing settings are never changed.'
+    completion:'Prints a script with which a shell completes the arguments of this program.'
+    explain:'Shows what is configured for services and rpcs, and where each value was set.'
+    generate:'Generates messages, stubs and servicers from all protos of a project.'
+    init:'Sets up the generation of code for the protos of an existing project.'
   )
   _describe 'protoc-gen-dubbo-mesh commands' _commands
 }
@@ -29,7 +29,7 @@ _shtab_protoc_gen_dubbo_mesh_defaults_added=0
 
 _shtab_protoc_gen_dubbo_mesh_completion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  ":the shell to write the script for:(bash zsh)"
+  ":the shell that the script is for:(bash zsh)"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -37,16 +37,16 @@ _shtab_protoc_gen_dubbo_mesh_completion_defaults_added=0
 
 _shtab_protoc_gen_dubbo_mesh_explain_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "*--root[generate from the protos below it\; can be repeated]:DIR:_files -/"
+  "*--root[generate from all protos below DIR\; can be repeated]:DIR:_files -/"
   "--out[the output directory, as protoc\'s --python_out]:DIR:_files -/"
-  "*--import-path[search it for imports too]:DIR:_files -/"
-  "*--exclude[exclude protos\: a glob of their names below a root]:GLOB:"
-  "--option[a parameter of the plugin, such as app\=demo]:NAME=VALUE:"
-  "*--plugin[run a further protoc plugin, by the NAME of protoc\'s --NAME_out\; can be repeated]:NAME[=OPT,...]:"
-  "--pyi[whether protoc writes .pyi files\; default\: unless the plugin mypy does]:pyi:(protoc none)"
-  "--project[the directory of pyproject.toml\; default\: the current one]:DIR:_files -/"
+  "*--import-path[search DIR for imports, too\; can be repeated]:DIR:_files -/"
+  "*--exclude[exclude the protos whose paths below a root match\; can be repeated]:GLOB:"
+  "--option[set a parameter of the plugin, such as app\=demo\; can be repeated]:NAME=VALUE:"
+  "*--plugin[also run the protoc plugin of the flag --NAME_out\; can be repeated]:NAME[=OPT,...]:"
+  "--pyi[what writes the .pyi files of messages\; default\: protoc, or none if the plugin mypy is named]:pyi:(protoc none)"
+  "--project[the directory of pyproject.toml\; default\: the current directory]:DIR:_files -/"
   "--json[print one JSON document]"
-  ":only this one\; the package can be left out if that is unambiguous\; default\: all services:"
+  ":show only this one\; the package can be left out if the name is unambiguous\; default\: all:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -54,18 +54,18 @@ _shtab_protoc_gen_dubbo_mesh_explain_defaults_added=0
 
 _shtab_protoc_gen_dubbo_mesh_generate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "*--root[generate from the protos below it\; can be repeated]:DIR:_files -/"
+  "*--root[generate from all protos below DIR\; can be repeated]:DIR:_files -/"
   "--out[the output directory, as protoc\'s --python_out]:DIR:_files -/"
-  "*--import-path[search it for imports too]:DIR:_files -/"
-  "*--exclude[exclude protos\: a glob of their names below a root]:GLOB:"
-  "--option[a parameter of the plugin, such as app\=demo]:NAME=VALUE:"
-  "*--plugin[run a further protoc plugin, by the NAME of protoc\'s --NAME_out\; can be repeated]:NAME[=OPT,...]:"
-  "--pyi[whether protoc writes .pyi files\; default\: unless the plugin mypy does]:pyi:(protoc none)"
-  "--project[the directory of pyproject.toml\; default\: the current one]:DIR:_files -/"
-  "--check[write nothing\; if a run would, print a diff and exit with 1]"
+  "*--import-path[search DIR for imports, too\; can be repeated]:DIR:_files -/"
+  "*--exclude[exclude the protos whose paths below a root match\; can be repeated]:GLOB:"
+  "--option[set a parameter of the plugin, such as app\=demo\; can be repeated]:NAME=VALUE:"
+  "*--plugin[also run the protoc plugin of the flag --NAME_out\; can be repeated]:NAME[=OPT,...]:"
+  "--pyi[what writes the .pyi files of messages\; default\: protoc, or none if the plugin mypy is named]:pyi:(protoc none)"
+  "--project[the directory of pyproject.toml\; default\: the current directory]:DIR:_files -/"
+  "--check[write nothing\; if files are stale, print a diff and exit with 1]"
   "--fail-on-change[exit with 1 if anything was written or removed]"
-  "--overwrite[also replace files that are not the output of a run]"
-  "--watch[generate again whenever a proto, pyproject.toml or a config file changes\; Ctrl-C ends it]"
+  "--overwrite[also replace files that are not recognized as generated]"
+  "--watch[generate again whenever a proto, pyproject.toml or a config file changes, until Ctrl-C]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -73,7 +73,7 @@ _shtab_protoc_gen_dubbo_mesh_generate_defaults_added=0
 
 _shtab_protoc_gen_dubbo_mesh_init_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--project[the directory of pyproject.toml\; default\: the current one]:DIR:_files -/"
+  "--project[the directory of pyproject.toml\; default\: the current directory]:DIR:_files -/"
   "--dry-run[show what would be written, and write nothing]"
 )
 

@@ -27,7 +27,7 @@ HELP = """\
                           Java's consumers call it without a generated stub; default: no aliases.
                           Authorization policies by path must then name both paths
   config=FILE             TOML that sets all of this, timeouts and retries, per service or glob and
-                          per method; wins over options in the proto
+                          per method; takes precedence over options in the proto
   service_config=FILE     a gRPC service config (JSON): its timeout and retryPolicy become Envoy's
 """
 

@@ -14,49 +14,53 @@ if TYPE_CHECKING:
 
 
 def add_project(parser: argparse.ArgumentParser) -> None:
-    """Declares the argument that says which project it is."""
+    """Declares the argument that selects the project."""
     parser.add_argument(
         "--project",
         metavar="DIR",
         default=".",
-        help="the directory of pyproject.toml; default: the current one",
+        help="the directory of pyproject.toml; default: the current directory",
     )
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments that `settings` reads."""
     parser.add_argument(
-        "--root", action="append", metavar="DIR", help="generate from the protos below it; can be repeated"
+        "--root", action="append", metavar="DIR", help="generate from all protos below DIR; can be repeated"
     )
     parser.add_argument("--out", metavar="DIR", help="the output directory, as protoc's --python_out")
-    parser.add_argument("--import-path", action="append", metavar="DIR", help="search it for imports too")
+    parser.add_argument(
+        "--import-path", action="append", metavar="DIR", help="search DIR for imports, too; can be repeated"
+    )
     parser.add_argument(
         "--exclude",
         action="append",
         metavar="GLOB",
-        help="exclude protos: a glob of their names below a root",
+        help="exclude the protos whose paths below a root match; can be repeated",
     )
     parser.add_argument(
         "--option",
         action=_AddOption,
         metavar="NAME=VALUE",
         default={},
-        help="a parameter of the plugin, such as app=demo",
+        help="set a parameter of the plugin, such as app=demo; can be repeated",
     )
     parser.add_argument(
         "--plugin",
         action="append",
         metavar="NAME[=OPT,...]",
-        help="run a further protoc plugin, by the NAME of protoc's --NAME_out; can be repeated",
+        help="also run the protoc plugin of the flag --NAME_out; can be repeated",
     )
     parser.add_argument(
-        "--pyi", choices=PYI, help="whether protoc writes .pyi files; default: unless the plugin mypy does"
+        "--pyi",
+        choices=PYI,
+        help="what writes the .pyi files of messages; default: protoc, or none if the plugin mypy is named",
     )
     add_project(parser)
 
 
 def settings(arguments: argparse.Namespace) -> Settings:
-    """The settings of the project; those among the arguments win.
+    """The settings of the project; those in the arguments take precedence.
 
     Raises:
         GenerationError: a key is unknown, missing or malformed.

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from ..explain.model import Report
     from .settings import Settings
 
-SUMMARY = "show what is configured for services and rpcs, where, and what a mesh does with them"
+SUMMARY = "show what is configured for services and rpcs, where, and what a mesh does with it"
 
 DESCRIPTION = """\
-Shows the address of each service, what is configured for it and its rpcs and where each value was set, what
-stubs send, and what plain Envoy and Istio do with that. Settings are those of the command generate. Nothing
-is written.
+Shows what is configured for services and rpcs, and where each value was set.
+
+Also shows the address of each service, what stubs send, and what plain Envoy
+and Istio do with such calls. The settings are those of the command generate.
+No files are written.
 """
 
 
@@ -31,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "name",
         nargs="?",
         metavar="SERVICE[/RPC]",
-        help="only this one; the package can be left out if that is unambiguous; default: all services",
+        help="show only this one; the package can be left out if the name is unambiguous; default: all",
     )
     project_arguments.add_settings(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")

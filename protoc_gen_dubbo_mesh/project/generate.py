@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 SUMMARY = "run protoc and the plugin over all protos of a project"
 
 DESCRIPTION = """\
-Generates messages (_pb2.py, .pyi) and mesh stubs and servicers (_mesh.py) from all protos of a project.
-Settings come from [tool.dubbo-mesh] in pyproject.toml; arguments win over them.
+Generates messages, stubs and servicers from all protos of a project.
+
+Writes _pb2.py, .pyi and _mesh.py. The settings are in [tool.dubbo-mesh] in
+pyproject.toml; arguments take precedence over them.
 """
 
 
@@ -26,18 +28,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declares the arguments."""
     project_arguments.add_settings(parser)
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; if a run would, print a diff and exit with 1"
+        "--check", action="store_true", help="write nothing; if files are stale, print a diff and exit with 1"
     )
     parser.add_argument(
         "--fail-on-change", action="store_true", help="exit with 1 if anything was written or removed"
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="also replace files that are not the output of a run"
+        "--overwrite", action="store_true", help="also replace files that are not recognized as generated"
     )
     parser.add_argument(
         "--watch",
         action="store_true",
-        help="generate again whenever a proto, pyproject.toml or a config file changes; Ctrl-C ends it",
+        help="generate again whenever a proto, pyproject.toml or a config file changes, until Ctrl-C",
     )
 
 

@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    scripts.add_argument("shell", choices=completion.SHELLS, help="the shell to write the script for")
+    scripts.add_argument("shell", choices=completion.SHELLS, help="the shell that the script is for")
     return top
 
 

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 SUMMARY = "set up generation for the protos of an existing project"
 
 DESCRIPTION = """\
-Finds the protos of a project, their roots, packages and services, and the Python code. Shows that, and writes
-minimal settings: [tool.dubbo-mesh] in pyproject.toml, or buf.gen.yaml if the project uses buf.
-Existing settings are never changed.
+Sets up the generation of code for the protos of an existing project.
+
+Finds the protos, their roots, packages and services, and the Python code.
+Prints what it found, and writes minimal settings: [tool.dubbo-mesh] in
+pyproject.toml, or buf.gen.yaml if the project uses buf. Existing settings are
+never changed.
 """
 
 

@@ -1,1 +1,1 @@
-"""What commands need besides their work: a terminal, and shell completion."""
+"""What all commands share: standard output and error, and shell completion."""

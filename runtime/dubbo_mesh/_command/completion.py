@@ -1,19 +1,20 @@
 """`dubbo-mesh completion`: prints a script that completes the command line in a shell.
 
-The scripts are part of the package. `make generate` derives them from the parser by means of shtab, which
-only developers of this package need.
+The scripts are part of the package. `make generate` regenerates them from the parser with shtab, which only
+developers of this package need.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-SUMMARY = "print a script with which bash or zsh completes this program's arguments"
+SUMMARY = "print a script for shell completion in bash or zsh"
 
 DESCRIPTION = """\
-Prints a script that makes a shell complete the arguments of dubbo-mesh.
-In bash: eval "$(dubbo-mesh completion bash)".
-In zsh: store it as _dubbo-mesh in a directory of $fpath.
+Prints a script with which a shell completes the arguments of this program.
+
+bash: add to ~/.bashrc:  eval "$(dubbo-mesh completion bash)"
+zsh:  save the output as _dubbo-mesh in a directory of $fpath
 """
 
 SHELLS = ("bash", "zsh")

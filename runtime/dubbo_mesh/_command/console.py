@@ -1,4 +1,4 @@
-"""Standard output and error, whatever terminal, file or pipe they are."""
+"""Standard output and error, whether they are a terminal, a file or a pipe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(command: Callable[[], int]) -> int:
-    """Runs a command; returns its exit status. Nothing about the streams causes a traceback."""
+    """Runs a command; returns its exit status. Streams that are closed or full cause no traceback."""
     _prepare()
     try:
         status = _status(command)
@@ -68,7 +68,7 @@ def _prepare() -> None:
 
 
 def _discard() -> None:
-    """Sends what is still buffered nowhere: Python would fail to write it once more when it exits."""
+    """Discards what is still buffered, which Python would try to write once more when it exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -10,7 +10,7 @@
 
 _shtab_dubbo_mesh_commands() {
   local _commands=(
-    completion:'Prints a script that makes a shell complete the arguments of dubbo-mesh.'
+    completion:'Prints a script with which a shell completes the arguments of this program.'
     doctor:'Checks the environment, the sidecar and the health service as generated code would find them. Reports what is wrong and what to do about it; exits with 1 if anything is.'
   )
   _describe 'dubbo-mesh commands' _commands
@@ -26,7 +26,7 @@ _shtab_dubbo_mesh_defaults_added=0
 
 _shtab_dubbo_mesh_completion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  ":the shell to write the script for:(bash zsh)"
+  ":the shell that the script is for:(bash zsh)"
 )
 
 # guard to ensure default positional specs are added only once per session
