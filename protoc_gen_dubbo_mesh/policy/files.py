@@ -11,13 +11,13 @@ def read(parameter: str, path: str) -> str:
     Args:
         parameter: the name of the parameter that names it, for the error.
         path: its path, absolute or relative to the working directory. It is taken for UTF-8 in any locale, as
-            the parameter itself is: builds may run in one that is ASCII.
+            the parameter itself is: builds may run in one that is ASCII. A byte order mark is left out.
 
     Raises:
         GenerationError: it cannot be read, or is not UTF-8.
     """
     try:
-        with open(path.encode(), encoding="utf-8") as file:  # noqa: PTH123 - Path takes no bytes
+        with open(path.encode(), encoding="utf-8-sig") as file:  # noqa: PTH123 - Path takes no bytes
             return file.read()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"

@@ -1,10 +1,13 @@
-"""The line of each value in a JSON document, which `json` does not tell."""
+"""JSON documents: their content, and the line of each value, which `json` does not tell."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ..errors import GenerationError
+from .toml_lines import line_of_long_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,6 +16,52 @@ Key = tuple[str | int, ...]
 """Where in a document a value stands: the names and indexes that lead to it."""
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}:,]|[^][{}:,"\s]+')
+
+
+def content_of(path: str, text: str) -> object:
+    """What the document `text` in the file `path` holds.
+
+    Raises:
+        GenerationError: it is not JSON, an object has a name twice (as gRPC refuses, too), or its values are too
+            long or nested too deeply to be read.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        raise GenerationError(f"not JSON: {error.msg}", f"{path}:{error.lineno}") from error
+    except _NamedTwiceError as error:
+        name, line = _second(text)
+        raise GenerationError(f"{name!r} is set twice in one object", f"{path}:{line}") from error
+    except RecursionError as error:
+        raise GenerationError("values are nested too deeply", path) from error
+    except ValueError as error:  # of int, which takes 4300 digits
+        where = f"{path}:{line_of_long_number(text)}"
+        raise GenerationError("a number has too many digits", where) from error
+
+
+class _NamedTwiceError(Exception):
+    """An object has a name twice."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _NamedTwiceError
+    return found
+
+
+def _second(text: str) -> tuple[str | int, int]:
+    """The first name that an object has twice, and the line of its second value."""
+    seen: set[Key] = set()
+    for key, start in _values(text):
+        if key in seen:
+            return key[-1], _line(text, start)
+        seen.add(key)
+    raise ValueError("no object has a name twice")
+
+
+def _line(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
 
 
 def line_of(text: str, key: Key) -> int:
@@ -26,7 +75,7 @@ def line_of(text: str, key: Key) -> int:
     for here, start in _values(text):
         if len(here) > deepest and here == key[: len(here)]:
             deepest, position = len(here), start
-    return text.count("\n", 0, position) + 1
+    return _line(text, position)
 
 
 def _values(text: str) -> Iterator[tuple[Key, int]]:

@@ -6,13 +6,12 @@ headers cannot express is warned of, once for each kind of thing, and never drop
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from ..errors import GenerationError
 from . import envoy_headers, files
-from .json_lines import line_of
+from .json_lines import content_of, line_of
 from .model import CallPolicy, Retry
 from .provenance import Layer, Origin
 
@@ -118,13 +117,7 @@ def read(path: str) -> ServiceConfig:
         GenerationError: it cannot be read, is not JSON, or is not a service config.
     """
     text = files.read("service_config", path)
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise GenerationError(f"not JSON: {error.msg}", f"{path}:{error.lineno}") from error
-    except RecursionError as error:
-        raise GenerationError("values are nested too deeply", path) from error
-    return _Reader(path, text).config(content)
+    return _Reader(path, text).config(content_of(path, text))
 
 
 class _Reader:

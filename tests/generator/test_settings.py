@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -124,10 +125,55 @@ def test_globs_are_case_sensitive(tmp_path: Path) -> None:
         ("[services.S]\n[services.S.defaults]\nretry = {\n", ("services", "S", "defaults", "retry", "on"), 3),
         ("# services.S\n\n[ services . S ]\n\tport=0\n", ("services", "S", "port"), 4),
         ("", ("services",), 0),
+        ("[a]\nx = \"\"\"\n[b]\ny = 1\n\"\"\"\ny = 2\n", ("a", "y"), 6),
+        ("[a]\nx = '''\n[b]\n'''''\ny = 2\n", ("a", "y"), 5),
+        ("[a]\nx = [\n  [\"b\"],\n  [1], # ]\n]\ny = 2\n", ("a", "y"), 6),
+        ("[a]\nx = {b = [{c = 1}],\n d = {e = 1}\n}\ny = 2\n", ("a", "x", "d", "e"), 3),
+        ("# \u2028\n[a]\ny = '\x85'\nz = 2\n", ("a", "z"), 4),
+        ('[a."b=c"]\n"d=\\u0065" = 1\n\'f"\' = 2\n', ("a", "b=c", "d=e"), 2),
+        ('[[a]]\nb.c = 1\nb . "d.e" = 2\n[[a]]\nf = 1e3\n', ("a", "b", "d.e"), 3),
+        ('[[a]]\nb.c = 1\n[[a]]\nf = 1979-05-27 07:32:00Z\ng="#"\n', ("a", "g"), 5),
     ],
 )
 def test_where(text: str, key: tuple[str, ...], line: int) -> None:
     assert TomlFile("c.toml", text).where(key) == (f"c.toml:{line}" if line else "c.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"\n[services.S]\nport = {'9' * 5000}\n", "mesh.toml:3: a number has too many digits"),
+        (f"x = {'[' * 5000}{']' * 5000}", "mesh.toml: values are nested too deeply"),
+    ],
+)
+def test_toml_beyond_the_limits_of_python(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(GenerationError, match=message):
+        parse(text, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f'{{"methodConfig": [\n{{"timeout": {"9" * 5000}}}]}}', "grpc.json:2: a number has too many digits"),
+        ("[" * 100_000 + "]" * 100_000, "grpc.json: values are nested too deeply"),
+        ('{"methodConfig": [],\n"x": {"a": 1,\n"\\u0061": 2}}', "grpc.json:3: 'a' is set twice in one object"),
+        ('{"methodConfig": [],\n"methodConfig": []}', "grpc.json:2: 'methodConfig' is set twice in one object"),
+    ],
+)
+def test_refused_json(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "grpc.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(GenerationError, match=re.escape(message)):
+        service_config.read(str(path))
+
+
+def test_byte_order_marks_are_left_out(tmp_path: Path) -> None:
+    read = parse('\ufeff[services.S]\r\napp = "a"\r\n', tmp_path)
+    assert identity(read, "S") == Identity(app="a")
+    assert read.identity("S")[0].place.origin("app").where.endswith("mesh.toml:2")
+    path = tmp_path / "grpc.json"
+    path.write_text('\ufeff{"methodConfig": [{"name": [{}], "timeout": "4s"}]}', encoding="utf-8")
+    assert call_policy(service_config.read(str(path)), "S", "m").timeout == 4
 
 
 def test_defaults_are_merged_field_by_field_and_within_retry() -> None:
