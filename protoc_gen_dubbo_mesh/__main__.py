@@ -7,6 +7,7 @@ import os
 import sys
 
 PROGRAM = "protoc-gen-dubbo-mesh"
+_INTERRUPTED = 130  # the status of programs that Ctrl-C ended, for shells: 128 + SIGINT
 _READ_AT_ONCE = 2**16  # bytes: a pipe's capacity; a third faster than the default of 8 KiB
 _HINT = "protoc and buf start this program; to start it yourself, name a command: see --help"
 
@@ -17,12 +18,31 @@ def main() -> int:
     Returns:
         The exit status. It is 0 if a response was written, even one that holds an error: protoc reports it.
     """
-    if sys.getfilesystemencoding() != "utf-8":
-        _restart_in_utf8_mode()
-    if len(sys.argv) > 1:
-        from . import cli
+    try:
+        if sys.getfilesystemencoding() != "utf-8":
+            _restart_in_utf8_mode()
+        return _command() if len(sys.argv) > 1 else _plugin()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
 
-        return cli.main(sys.argv[1:])
+
+def _command() -> int:
+    import signal
+
+    for number in (signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            # So that running programs are ended, and temporary files removed.
+            signal.signal(number, _exit)
+    from . import cli
+
+    return cli.main(sys.argv[1:])
+
+
+def _exit(number: int, frame: object) -> None:
+    sys.exit(128 + number)  # as shells report it
+
+
+def _plugin() -> int:
     # Each is None if it is closed.
     if not sys.stdin or not sys.stdout or sys.stdin.isatty():
         print(f"{PROGRAM}: there is no request on standard input: {_HINT}", file=sys.stderr)  # noqa: T201

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROGRAM = "protoc-gen-dubbo-mesh"
-_INTERRUPTED = 130  # the status of programs that Ctrl-C ended, for shells: 128 + SIGINT
-_NO_READER = 141  # likewise, 128 + SIGPIPE, as `git diff | head` has
+_NO_READER = (
+    141  # the status of programs that a pipe without a reader ended: 128 + SIGPIPE, as `git diff | head` has
+)
 
 
 class Command(Protocol):
@@ -132,8 +133,6 @@ def main(arguments: list[str]) -> int:
     try:
         status = _status(arguments)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        return _INTERRUPTED
     except BrokenPipeError:
         _discard()
         return _NO_READER

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -20,7 +22,13 @@ if TYPE_CHECKING:
     from .plugins import Program
     from .sources import Sources
 
+_WRITTEN_TWICE = ": Tried to write the same file twice"
 _NAMES_A_FILE = re.compile(r"(.+?\.proto)(?=:)")
+
+
+_LOGGED = re.compile(r"^[IWEF][0-9]{4} [0-9:.]+ +[0-9]+ \S+\] ")
+"""How lines of protoc's own log begin, such as its warning of a proto without `syntax`: with a time."""
+_LOGS_TO_STDERR = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR"
 
 
 class ProtocError(GenerationError):
@@ -59,9 +67,9 @@ class Protoc:
             {generator.name: into for generator in self._generators},
         )
         complaints = [
-            with_path(printable(line), self._sources)
+            with_path(printable(_LOGGED.sub("", line)), self._sources)
             for line in (done.stderr + done.stdout).splitlines()
-            if line
+            if line and line != _LOGS_TO_STDERR
         ]
         if done.returncode:
             raise ProtocError(
@@ -73,15 +81,18 @@ class Protoc:
 
     def writers(self, file: str) -> list[str]:
         """The names of the generators that write `file`, found by running each by itself."""
-        into = {generator.name: self._work / f"by {generator.name}" for generator in self._generators}
-        for directory in into.values():
-            directory.mkdir(exist_ok=True)
-        self._run([], into)
-        return [name for name, directory in into.items() if (directory / from_text(file)).exists()]
+        return [name for generator in self._generators if self._writes(name := generator.name, file)]
+
+    def _writes(self, name: str, file: str) -> bool:
+        directory = self._work / f"by {name}"
+        directory.mkdir(exist_ok=True)
+        done = self._run([], {name: directory})
+        # protoc writes nothing if a plugin alone writes a file twice.
+        return (directory / from_text(file)).exists() or f"{file}{_WRITTEN_TWICE}" in done.stderr
 
     def _conflicts(self, complaints: list[str]) -> list[str]:
         for complaint in complaints:
-            file, separator, _ = complaint.partition(": Tried to write the same file twice")
+            file, separator, _ = complaint.partition(_WRITTEN_TWICE)
             if separator:
                 # protoc runs one plugin after the other, and names none of them.
                 return [conflict(file, self.writers(file))]
@@ -94,6 +105,8 @@ class Protoc:
             *arguments,
         ]
         for name, opt, executable, _ in self._generators:
+            if name not in into:
+                continue
             if executable is not None:
                 lines.append(f"--plugin=protoc-gen-{name}={to_text(executable)}")
             # Relative, since protoc splits at a ":" of the path.
@@ -103,21 +116,40 @@ class Protoc:
         text = "\n".join((*lines, *self._sources.files))
         file.write_bytes(text.encode("utf-8", "surrogateescape"))
         # -P and an empty working directory, so that files of the project cannot hide Python's modules.
-        return subprocess.run(  # noqa: S603
-            [sys.executable, "-P", "-m", "grpc_tools.protoc", f"@{file.name}"],
-            cwd=self._work,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
+        return _completed([sys.executable, "-P", "-m", "grpc_tools.protoc", f"@{file.name}"], self._work)
+
+
+def _completed(command: Sequence[str], directory: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a program in a directory. If that is interrupted, all that the program has started ends too."""
+    group = 0 if os.name == "posix" else None  # of its own, so that plugins can be ended with protoc
+    with subprocess.Popen(  # noqa: S603
+        command,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        process_group=group,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate()
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):  # it may just have ended
+                if os.name == "posix":
+                    os.killpg(process.pid, signal.SIGKILL)
+                else:
+                    process.kill()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def conflict(file: str, generators: Sequence[str]) -> str:
     """The message about a file that several generators write."""
     plugins = [name for name in generators if name not in ALWAYS_RUN]
+    if len(generators) == 1:
+        return f"{file} is written twice by {generators[0]}: remove {generators[0]} from plugins"
     if "pyi" in generators:
         remedy = 'set pyi = "none" to use the file of the plugin'
     else:

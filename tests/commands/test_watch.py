@@ -12,9 +12,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+from unittest.mock import Mock
 
 import pytest
 
+from protoc_gen_dubbo_mesh import __main__, cli
 from protoc_gen_dubbo_mesh.cli import answer
 from protoc_gen_dubbo_mesh.project import watch
 from tests.hooks.samples import ORDERS, TYPES, write
@@ -180,19 +182,35 @@ def test_watching_excludes_what_ends(other: str, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "--watch cannot be combined with --check or --fail-on-change\n"
 
 
-def test_ctrl_c_ends_any_command_without_a_traceback(project: Path) -> None:
-    """It waits for the content of a proto that nobody writes: a named pipe."""
-    fifo = project / "protos" / "endless.proto"
-    os.mkfifo(fifo)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_a_command_runs_ends_with_it(number: signal.Signals, project: Path, tmp_path: Path) -> None:
+    """A plugin that hangs holds a pipe open, as does the program that it has started itself."""
+    pipe, temporary = tmp_path / "pipe", tmp_path / "temporary"
+    os.mkfifo(pipe)
+    temporary.mkdir()
+    plugin = (
+        write(tmp_path, {"protoc-gen-hang": f"#!/bin/sh\nexec 3> '{pipe}'\nsleep 3600\n"}) / "protoc-gen-hang"
+    )
+    plugin.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     process = subprocess.Popen(
-        [sys.executable, "-m", "protoc_gen_dubbo_mesh", "generate"],
+        [sys.executable, "-m", "protoc_gen_dubbo_mesh", "generate", "--plugin=hang"],
         cwd=project,
+        env={**os.environ, "PATH": path, "TMPDIR": str(temporary)},
         stderr=subprocess.PIPE,
     )
-    with fifo.open("wb"):  # until it is being read
-        process.send_signal(signal.SIGINT)
+    with pipe.open("rb") as held:  # once the plugin runs
+        process.send_signal(number)
         _, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (130, b"")
+        assert held.read() == b""  # once nobody holds it any more
+    assert (process.returncode, said) == (128 + number, b"")
+    assert not [*temporary.iterdir()]
+
+
+def test_ctrl_c_while_modules_are_imported_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["protoc-gen-dubbo-mesh", "--help"])
+    monkeypatch.setattr(cli, "main", Mock(side_effect=KeyboardInterrupt))
+    assert __main__.main() == 130
 
 
 class Looks(NamedTuple):

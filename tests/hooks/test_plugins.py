@@ -241,6 +241,15 @@ def test_two_generators_of_one_file_are_named(
     assert not generate.src.exists()
 
 
+def test_a_plugin_that_writes_a_file_twice_is_named(generate: Generating, on_path: Path) -> None:
+    program = plugin(on_path, "text", ".txt")
+    program.write_text(
+        program.read_text().replace("in request.file_to_generate", "in 2 * [*request.file_to_generate]")
+    )
+    assert generate("--plugin=text", "--plugin=mypy") == 1
+    assert generate.err == "acme/types.txt is written twice by text: remove text from plugins\n"
+
+
 def test_imports_that_cannot_be_rewritten_are_reported(generate: Generating, on_path: Path) -> None:
     plugin(on_path, "old", "_old.pyi", "import builtins\\nimport acme.types_pb2\\n")
     assert generate("--plugin=old") == 0
