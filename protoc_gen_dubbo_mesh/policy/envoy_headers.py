@@ -113,6 +113,9 @@ def why_slow_attempts_are_not_retried(headers: Mapping[str, Any]) -> str:
 _CONDITIONS = ("retry_on", "retry_grpc_on", "retriable_status_codes", "retriable_header_names")
 
 
+_MOST_ATTEMPTS = 2**31  # with one less, retries, as EnvoyHeaders takes them
+
+
 def _arguments(policy: CallPolicy) -> dict[str, Any]:
     return {
         "timeout": policy.timeout,
@@ -136,6 +139,8 @@ def _retries(retry: Retry | None) -> dict[str, Any]:
         )
     if retry.attempts == 1:
         return {"max_retries": 0}
+    if retry.attempts is not None and retry.attempts > _MOST_ATTEMPTS:
+        raise PolicyError("retry.attempts", f"retry.attempts must be at most {_MOST_ATTEMPTS}")
     return {
         "max_retries": None if retry.attempts is None else retry.attempts - 1,
         "retry_on": retry.on or None,

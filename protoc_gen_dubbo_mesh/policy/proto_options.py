@@ -150,9 +150,17 @@ def _numbers(fields: tuple[str, ...], *, is_method: bool) -> Path:
 def _parsed(kind: type[_Option], pieces: Iterable[bytes]) -> _Option:
     """The option that was serialized in `pieces`, which protobuf merges when they are concatenated."""
     try:
-        return kind.FromString(b"".join(pieces))
+        option = kind.FromString(b"".join(pieces))
     except DecodeError as error:
         raise ValueError(f"its option is not one of {OPTIONS_FILE}") from error
+    size = option.ByteSize()
+    option.DiscardUnknownFields()
+    if option.ByteSize() != size:
+        raise ValueError(
+            f"its option sets a field that {OPTIONS_FILE} of this version does not have: update "
+            "protoc-gen-dubbo-mesh and dubbo-mesh, or import the file that comes with them"
+        )
+    return option
 
 
 def _call_policy(option: options_pb2.MethodOptions) -> CallPolicy:

@@ -81,7 +81,9 @@ def read(stream: BinaryIO) -> Request:
         if name not in messages.files:
             raise GenerationError(f"the request names {name!r} but does not contain it")
     generate = deque(with_services[name] for name in names if name in with_services)
-    return Request(parameter, generate, messages, OPTIONS_FILE in messages.files)
+    # Copies may be imported from another directory, as "third_party/dubbo_mesh/v1/options.proto".
+    has_options = any(name.endswith(OPTIONS_FILE) for name in messages.files)
+    return Request(parameter, generate, messages, has_options)
 
 
 def _fields(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:

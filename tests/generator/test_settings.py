@@ -16,6 +16,8 @@ from protoc_gen_dubbo_mesh.policy.model import NO_IDENTITY, NO_POLICY, CallPolic
 from protoc_gen_dubbo_mesh.policy.provenance import Layer
 from protoc_gen_dubbo_mesh.policy.service_config import ServiceConfig
 from protoc_gen_dubbo_mesh.policy.toml_lines import TomlFile
+from protoc_gen_dubbo_mesh.project.sources import proto_path
+from protoc_gen_dubbo_mesh.protoc.request import OPTIONS_FILE
 from tests.generator.compiling import generate_proto
 
 
@@ -125,9 +127,9 @@ def test_globs_are_case_sensitive(tmp_path: Path) -> None:
         ("[services.S]\n[services.S.defaults]\nretry = {\n", ("services", "S", "defaults", "retry", "on"), 3),
         ("# services.S\n\n[ services . S ]\n\tport=0\n", ("services", "S", "port"), 4),
         ("", ("services",), 0),
-        ("[a]\nx = \"\"\"\n[b]\ny = 1\n\"\"\"\ny = 2\n", ("a", "y"), 6),
+        ('[a]\nx = """\n[b]\ny = 1\n"""\ny = 2\n', ("a", "y"), 6),
         ("[a]\nx = '''\n[b]\n'''''\ny = 2\n", ("a", "y"), 5),
-        ("[a]\nx = [\n  [\"b\"],\n  [1], # ]\n]\ny = 2\n", ("a", "y"), 6),
+        ('[a]\nx = [\n  ["b"],\n  [1], # ]\n]\ny = 2\n', ("a", "y"), 6),
         ("[a]\nx = {b = [{c = 1}],\n d = {e = 1}\n}\ny = 2\n", ("a", "x", "d", "e"), 3),
         ("# \u2028\n[a]\ny = '\x85'\nz = 2\n", ("a", "z"), 4),
         ('[a."b=c"]\n"d=\\u0065" = 1\n\'f"\' = 2\n', ("a", "b=c", "d=e"), 2),
@@ -156,8 +158,14 @@ def test_toml_beyond_the_limits_of_python(text: str, message: str, tmp_path: Pat
     [
         (f'{{"methodConfig": [\n{{"timeout": {"9" * 5000}}}]}}', "grpc.json:2: a number has too many digits"),
         ("[" * 100_000 + "]" * 100_000, "grpc.json: values are nested too deeply"),
-        ('{"methodConfig": [],\n"x": {"a": 1,\n"\\u0061": 2}}', "grpc.json:3: 'a' is set twice in one object"),
-        ('{"methodConfig": [],\n"methodConfig": []}', "grpc.json:2: 'methodConfig' is set twice in one object"),
+        (
+            '{"methodConfig": [],\n"x": {"a": 1,\n"\\u0061": 2}}',
+            "grpc.json:3: 'a' is set twice in one object",
+        ),
+        (
+            '{"methodConfig": [],\n"methodConfig": []}',
+            "grpc.json:2: 'methodConfig' is set twice in one object",
+        ),
     ],
 )
 def test_refused_json(text: str, message: str, tmp_path: Path) -> None:
@@ -257,3 +265,44 @@ def test_parameters() -> None:
 
 def test_one_attempt_means_no_retry() -> None:
     assert arguments(CallPolicy(retry=Retry(attempts=1))) == {"max_retries": 0}
+
+
+COPIED = """\
+syntax = "proto3";
+import "IMPORTED";
+message M {}
+service S {
+  option (dubbo_mesh.v1.service) = { app: "copied" };
+  rpc call(M) returns (M);
+}
+"""
+
+
+def copy_options(to: Path, old: str = "", new: str = "") -> None:
+    to.parent.mkdir(parents=True)
+    text = (proto_path() / OPTIONS_FILE).read_text(encoding="utf-8")
+    assert old in text
+    to.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_options_of_a_copy_that_is_imported_from_elsewhere_are_read(tmp_path: Path) -> None:
+    copy = f"third_party/{OPTIONS_FILE}"
+    copy_options(tmp_path / copy)
+    [content] = generate_proto(COPIED.replace("IMPORTED", copy), tmp_path).files.values()
+    assert 'app="copied"' in content
+
+
+def test_a_field_that_only_a_copy_has_is_not_ignored(tmp_path: Path) -> None:
+    copy_options(
+        tmp_path / OPTIONS_FILE, "message ServiceOptions {", "message ServiceOptions { string new = 99;"
+    )
+    text = COPIED.replace("IMPORTED", OPTIONS_FILE).replace('"copied"', '"copied" new: "x"')
+    generated = generate_proto(text, tmp_path)
+    assert generated.error.startswith("test.proto:5: service S: its option sets a field that ")
+    assert not generated.files
+
+
+def test_too_many_attempts(tmp_path: Path) -> None:
+    with pytest.raises(GenerationError, match=r"mesh.toml:2: .*retry.attempts must be at most 2147483648$"):
+        parse(f"[services.S.defaults]\nretry = {{ attempts = {2**31 + 1} }}", tmp_path)
+    assert parse(f"[services.S.defaults]\nretry = {{ attempts = {2**31} }}", tmp_path)
