@@ -22,8 +22,8 @@ def content_of(path: str, text: str) -> object:
     """What the document `text` in the file `path` holds.
 
     Raises:
-        GenerationError: it is not JSON, an object has a name twice (as gRPC refuses, too), or its values are too
-            long or nested too deeply to be read.
+        GenerationError: it is not JSON, an object has a name twice (which gRPC refuses, too), or its values
+            are too long or nested too deeply to be read.
     """
     try:
         return json.loads(text, object_pairs_hook=_object)

@@ -38,7 +38,9 @@ class TomlFile(NamedTuple):
             return tomllib.loads(self.text)
         except tomllib.TOMLDecodeError as error:
             message, _, position = str(error).partition(" (at line ")
-            line = int(position.partition(",")[0]) if position else self.text.removesuffix("\n").count("\n") + 1
+            line = (
+                int(position.partition(",")[0]) if position else self.text.removesuffix("\n").count("\n") + 1
+            )
             if self.text.startswith("\ufeff"):
                 message = "the file begins with a byte order mark: save it without"
             raise GenerationError(f"not TOML: {message}", f"{self.path}:{line}") from error

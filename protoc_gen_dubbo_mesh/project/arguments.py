@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import GenerationError
 from .plugins import from_argument
 from .settings import PATH_OPTIONS, PYI, read
 
@@ -59,13 +61,25 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     add_project(parser)
 
 
+def project(arguments: argparse.Namespace) -> Path:
+    """The project's directory, absolute.
+
+    Raises:
+        GenerationError: it does not exist.
+    """
+    directory = Path(os.path.abspath(arguments.project))  # noqa: PTH100 - resolve() would replace links
+    if not directory.is_dir():
+        raise GenerationError(f"--project={arguments.project} is not a directory")
+    return directory
+
+
 def settings(arguments: argparse.Namespace) -> Settings:
     """The settings of the project; those in the arguments take precedence.
 
     Raises:
-        GenerationError: a key is unknown, missing or malformed.
+        GenerationError: there is no such project, or a key is unknown, missing or malformed.
     """
-    return read(Path(arguments.project), _given(arguments))
+    return read(project(arguments), _given(arguments))
 
 
 def _given(arguments: argparse.Namespace) -> dict[str, object]:

@@ -67,6 +67,7 @@ def _report(settings: Settings, name: str | None, given: Set[str]) -> Report:
     from .option_places import option_places
     from .policies import resolve
     from .protoc import with_path
+    from .settings import file_error
 
     try:
         sources, services, warnings = resolve(settings)
@@ -75,4 +76,4 @@ def _report(settings: Settings, name: str | None, given: Set[str]) -> Report:
         places = Places(option_places(settings, given), partial(with_path, sources=sources))
         return report(services, places, warnings)
     except OSError as error:
-        raise GenerationError(f"{error.strerror}: {error.filename}") from error
+        raise file_error(error) from error

@@ -12,7 +12,7 @@ from . import plugins, tree
 from . import sources as protos
 from . import stamp as stamps
 from .paths import from_text
-from .settings import shown
+from .settings import file_error, shown
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -63,7 +63,7 @@ def _plain_errors() -> Generator[None]:
     try:
         yield
     except OSError as error:
-        raise GenerationError(f"{error.strerror}: {shown(Path(str(error.filename)))}") from error
+        raise file_error(error) from error
 
 
 @_plain_errors()
@@ -104,7 +104,7 @@ def update(settings: Settings, progress: Progress, *, overwrite: bool = False) -
     except OSError as error:
         warnings.append(
             "warning: the next run will generate everything again: cannot write "
-            f"{shown(Path(str(error.filename)))}: {error.strerror}"
+            f"{shown(stamps.path_of(settings))}: {error.strerror}"
         )
     return _outcome(settings, sources, stamp, found, warnings)
 

@@ -154,6 +154,14 @@ def shown(path: Path) -> str:
         return to_text(path)
 
 
+def file_error(error: OSError) -> GenerationError:
+    """The error for a file or directory that cannot be read or written; not every OSError names one."""
+    reason = error.strerror or str(error)
+    return GenerationError(
+        reason if error.filename is None else f"{reason}: {shown(Path(os.fsdecode(error.filename)))}"
+    )
+
+
 class _Table(NamedTuple):
     """A table with settings.
 
@@ -252,4 +260,5 @@ def _is_texts(value: object) -> TypeGuard[list[str]]:
 
 
 def _paths(project: Path, values: object) -> tuple[Path, ...]:
-    return tuple(Path(os.path.normpath(project / from_setting(value))) for value in cast("list[str]", values))
+    paths = (os.path.normpath(project / from_setting(value)) for value in cast("list[str]", values))
+    return tuple(map(Path, dict.fromkeys(paths)))

@@ -70,6 +70,10 @@ def find(settings: Settings) -> Sources:
             module = name.removesuffix(".proto").replace("-", "_").replace(".", "/") + "_pb2.py"
             other = modules.setdefault(module, name)
             file = root / from_text(name)
+            if not name.isprintable() or name.startswith("-"):
+                raise GenerationError(f"protoc cannot handle the file name {name!r}: rename the file")
+            if not file.is_file():
+                raise GenerationError(f"{shown(file)} is neither a file nor a link to one")
             if name in files or other != name:
                 raise GenerationError(
                     f"{shown(files[other])} and {shown(file)} both become {module}: rename one"
@@ -101,8 +105,6 @@ def _below(root: Path, roots: tuple[Path, ...]) -> Iterator[str]:
         for name in names:
             if name.endswith(".proto"):
                 proto = to_text((here / name).relative_to(root).as_posix())
-                if not proto.isprintable() or proto.startswith("-"):
-                    raise GenerationError(f"protoc cannot handle the file name {proto!r}: rename the file")
                 yield proto
 
 

@@ -71,7 +71,7 @@ def apply(settings: Settings, found: Iterable[Difference]) -> None:
     """Makes the changes; each file is replaced atomically."""
     for path, _, after in found:
         if after is None:
-            path.unlink()
+            path.unlink(missing_ok=True)  # another run may have removed it
             _remove_empty(path.parent, settings.out)
             continue
         path.parent.mkdir(parents=True, exist_ok=True)

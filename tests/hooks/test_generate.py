@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from protoc_gen_dubbo_mesh.cli import answer
 from protoc_gen_dubbo_mesh.project import run, stamp
 from tests.hooks.generating import PROGRAM, SETTINGS, Generating
 from tests.hooks.samples import MODULES, ORDERS, TYPES, below, output_of, place_an_order, write
@@ -226,6 +230,8 @@ def test_errors_say_where_and_change_nothing(generate: Generating, broken: str, 
         ),
         ("\ntool = 1\n", "pyproject.toml:2: tool.dubbo-mesh must be a table, but tool is 1"),
         ("[tool\n", "pyproject.toml:1: not TOML: "),
+        ("\ufeff" + SETTINGS, "pyproject.toml:1: not TOML: the file begins with a byte order mark"),
+        (f"x = {'[' * 5000}{']' * 5000}", "pyproject.toml: values are nested too deeply"),
         (SETTINGS.replace('protos"', 'prots"'), "prots is not a directory"),
         (
             SETTINGS + "exclude = ['*']\n",
@@ -266,6 +272,36 @@ def test_names_that_protoc_would_misread(generate: Generating, name: str) -> Non
     write(generate.project, {f"protos/{name}": TYPES})
     assert generate() == 1
     assert generate.err == f"protoc cannot handle the file name {name!r}: rename the file\n"
+
+
+def test_what_is_no_file_is_refused_unless_it_is_excluded(generate: Generating) -> None:
+    """Reading a named pipe would wait for a writer."""
+    protos = generate.project / "protos"
+    os.mkfifo(protos / "pipe.proto")
+    assert generate() == 1
+    assert generate.err == "protos/pipe.proto is neither a file nor a link to one\n"
+    (protos / "dead.proto").symlink_to("nowhere")
+    (protos / "-.proto").touch()
+    assert generate("--exclude=pipe.proto", "--exclude=dead.proto", "--exclude=-.proto") == 0
+
+
+def test_a_root_that_is_named_twice_is_one(generate: Generating) -> None:
+    assert generate("--root=protos", "--root=./shared protos/../protos", "--root=shared protos") == 0
+
+
+@pytest.mark.parametrize("command", ["generate", "explain", "init"])
+def test_a_project_that_does_not_exist_is_named(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer([command, "--project=nowhere"]) == 1
+    assert capsys.readouterr().err == "--project=nowhere is not a directory\n"
+
+
+def test_an_error_without_a_file_is_one_line(generate: Generating, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a full disk."""
+    monkeypatch.setattr(
+        Path, "write_bytes", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    )
+    assert generate() == 1
+    assert generate.err == "No space left on device\n"
 
 
 def test_odd_names_and_directories(generate: Generating, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,6 +427,14 @@ def test_protocs_warnings_are_passed_on(generate: Generating) -> None:
         "protos/shop/api/v1/orders.proto:5:1: warning: Import google/protobuf/timestamp.proto is unused.\n"
     )
     assert generate.err.startswith(warning)
+
+
+def test_a_warning_in_protocs_log_has_no_time(generate: Generating) -> None:
+    (generate.project / "protos" / "old.proto").touch()
+    assert generate() == 0
+    assert generate.err.startswith(
+        "No edition or syntax specified for the proto file: old.proto. Please use "
+    )
 
 
 def test_protoc_starts_the_plugin_without_loading_any_of_this() -> None:

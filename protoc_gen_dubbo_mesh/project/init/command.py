@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...console import complain, show
@@ -13,6 +11,7 @@ from .. import arguments as project_arguments
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from .buf import Workspace
     from .protos import Proto
@@ -39,9 +38,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Runs the command; returns its exit status: 1 if there are no protos and on errors."""
-    project = Path(os.path.abspath(arguments.project))  # noqa: PTH100 - resolve() would replace symbolic links
     try:
-        _init(project, write=not arguments.dry_run)
+        _init(project_arguments.project(arguments), write=not arguments.dry_run)
     except GenerationError as error:
         complain(error)
         return 1

@@ -67,7 +67,7 @@ def find(project: Path) -> list[Proto]:
         read(PurePosixPath((here / name).relative_to(project).as_posix()), here / name)
         for here, names in walk(project, skip=skip)
         for name in names
-        if name.endswith(".proto") and here / name not in ignored
+        if name.endswith(".proto") and here / name not in ignored and (here / name).is_file()
     ]
 
 
