@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..policy.envoy_headers import why_slow_attempts_are_not_retried
 from ..policy.model import CALL_FIELDS, Identity
 from ..policy.provenance import DEFAULT, Origin, field_of
 from ..protoc.descriptors_pb2 import MethodOptions
@@ -91,7 +92,7 @@ def _rpc(identity: Identity, policy: RpcPolicy, places: Places) -> Rpc:
         },
         sent=asked,
         meshes=meshes,
-        cautions=() if policy.idempotent else _cautions(meshes),
+        cautions=(*(() if policy.idempotent else _cautions(meshes)), *_shared_timeouts(policy)),
     )
 
 
@@ -118,6 +119,24 @@ def _cautions(meshes: Mapping[str, InMesh]) -> tuple[str, ...]:
         return (f"not marked idempotent, but may be run again: {obeyed}",)
     default = _reruns({key: mesh.by_default for key, mesh in meshes.items()})
     return (f"not marked idempotent, but may be run again unless the headers are obeyed: {default}",)
+
+
+def _shared_timeouts(policy: RpcPolicy) -> tuple[str, ...]:
+    """What to know of slow attempts that are retried: in Istio, the provider may be the one that ends them.
+
+    `setHeaders` in Envoy's router sends the timeout of the attempt as `grpc-timeout` by routes that obey it.
+    """
+    asked = policy.headers
+    if (
+        "per_try_timeout" not in asked
+        or why_slow_attempts_are_not_retried(asked)
+        or "deadline-exceeded" in asked.get("retry_grpc_on", ())
+    ):
+        return ()
+    return (
+        "Istio's routes send providers per_try_timeout as their deadline, and a provider may end a slow "
+        "attempt before Envoy does: add DEADLINE_EXCEEDED to retry.grpc_on to have that retried too",
+    )
 
 
 def _reruns(handlings: Mapping[str, Handling]) -> str:

@@ -73,6 +73,20 @@ def test_istio_runs_what_is_not_idempotent_three_times_unless_a_single_attempt_i
 
 
 @routes
+def test_routes_that_obey_the_deadline_send_providers_that_of_the_attempt(route: Route, bench: Bench) -> None:
+    """Providers may then end slow attempts before Envoy does, with DEADLINE_EXCEEDED: `explain` says so."""
+    left: list[float] = []
+
+    def look(attempt: Attempt) -> str:
+        left.append(attempt.context.time_remaining())
+        return ""
+
+    headers = EnvoyHeaders(per_try_timeout=2, retry_on="reset")
+    bench.run(INTERNAL, headers, app=APPS[route], behaviour=look, timeout=60)
+    assert (left[0] <= 2) is route.obeys_deadline
+
+
+@routes
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("retry", RETRIES)
 def test_headers_that_are_obeyed_are_joined_with_the_route(
