@@ -74,6 +74,8 @@ def find(settings: Settings) -> Sources:
                 raise GenerationError(f"protoc cannot handle the file name {name!r}: rename the file")
             if not file.is_file():
                 raise GenerationError(f"{shown(file)} is neither a file nor a link to one")
+            if not os.access(file, os.R_OK):
+                raise GenerationError("cannot be read: Permission denied", shown(file))
             if name in files or other != name:
                 raise GenerationError(
                     f"{shown(files[other])} and {shown(file)} both become {module}: rename one"
@@ -101,11 +103,16 @@ def find(settings: Settings) -> Sources:
 
 def _below(root: Path, roots: tuple[Path, ...]) -> Iterator[str]:
     """The names of the protos below `root`, except those below another root inside it."""
-    for here, names in walk(root, skip=roots.__contains__):
+    for here, names in walk(root, skip=roots.__contains__, on_error=_raise):
         for name in names:
             if name.endswith(".proto"):
                 proto = to_text((here / name).relative_to(root).as_posix())
                 yield proto
+
+
+def _raise(error: OSError) -> None:
+    """Ends the run: what was generated from protos that cannot be seen would be removed."""
+    raise error
 
 
 def _is_text(path: str) -> bool:

@@ -17,6 +17,7 @@ from . import stamp as stamps
 from .difference import Difference
 from .paths import from_text, to_text
 from .settings import shown
+from .walk import is_virtual_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -131,7 +132,7 @@ def _modules_below(directory: Path) -> Iterator[Path]:
         directories[:] = sorted(
             name
             for name in directories
-            if not name.startswith(".") and not (here / name / "pyvenv.cfg").exists()
+            if not name.startswith(".") and not is_virtual_environment(here / name)
         )
         for name in sorted(names):
             if name.endswith("_mesh.py"):

@@ -7,13 +7,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
 from protoc_gen_dubbo_mesh.cli import answer
 from protoc_gen_dubbo_mesh.project import run, stamp
+from protoc_gen_dubbo_mesh.project.walk import walk
 from tests.hooks.generating import PROGRAM, SETTINGS, Generating
 from tests.hooks.samples import MODULES, ORDERS, TYPES, below, output_of, place_an_order, write
 
@@ -283,6 +286,46 @@ def test_what_is_no_file_is_refused_unless_it_is_excluded(generate: Generating) 
     (protos / "dead.proto").symlink_to("nowhere")
     (protos / "-.proto").touch()
     assert generate("--exclude=pipe.proto", "--exclude=dead.proto", "--exclude=-.proto") == 0
+
+
+@pytest.mark.parametrize("unreadable", ["protos/shop", "protos/shop/api/v1/orders.proto"])
+def test_what_cannot_be_read_is_an_error_and_not_gone(
+    generate: Generating, monkeypatch: pytest.MonkeyPatch, unreadable: str
+) -> None:
+    """The user of the tests may be root, who can read everything."""
+    assert generate() == 0
+    refused = generate.project / unreadable
+    monkeypatch.setattr(os, "scandir", refusing(os.scandir, refused))
+
+    def access(path: Path, mode: int) -> bool:
+        return path != refused
+
+    monkeypatch.setattr(os, "access", access)
+    assert generate() == 1
+    assert "Permission denied" in generate.err
+    assert unreadable in generate.err
+    assert generate.err.count("\n") == 1
+    assert below(generate.src) == MODULES
+
+
+def test_a_directory_that_cannot_be_looked_into_is_no_virtual_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {"a.proto": "", "locked/b.proto": ""})
+    monkeypatch.setattr(os, "stat", refusing(os.stat, tmp_path / "locked" / "pyvenv.cfg"))
+    monkeypatch.setattr(os, "scandir", refusing(os.scandir, tmp_path / "locked"))
+    assert [*walk(tmp_path)] == [(tmp_path, ["a.proto"])]
+
+
+def refusing(function: Callable[..., Any], refused: Path) -> Callable[..., Any]:
+    """`function`, but for a path that must not be read."""
+
+    def refuse(path: Any, *arguments: Any, **named: Any) -> Any:
+        if not isinstance(path, int) and Path(path) == refused:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return function(path, *arguments, **named)
+
+    return refuse
 
 
 def test_a_root_that_is_named_twice_is_one(generate: Generating) -> None:
