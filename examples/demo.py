@@ -58,7 +58,7 @@ def generate(into: Path) -> None:
     """Generates messages, protoc's own stubs and ours from greeter.proto.
 
     Raises:
-        subprocess.CalledProcessError: protoc failed, and has said why.
+        subprocess.CalledProcessError: protoc failed, and has printed why.
     """
     plugin = str(Path(sys.executable).with_name("protoc-gen-dubbo-mesh"))
     options = subprocess.check_output([plugin, "--proto-path"], text=True).strip()
@@ -230,7 +230,7 @@ def both_providers(mesh: Mesh, greetings: Greetings) -> str:
     """Envoy, not the stub, spreads the calls over both providers"""
     calls = 20
     before = {host.address: host.stats["rq_success"] for host in mesh.envoy.admin.hosts("greeter")}
-    said = Counter(
+    replies = Counter(
         greetings.greeter.sayHello(greetings.request("Ada")).message.partition("! ")[2].split()[0]
         for _ in range(calls)
     )
@@ -239,10 +239,10 @@ def both_providers(mesh: Mesh, greetings: Greetings) -> str:
     connections = mesh.stat("http.egress.downstream_cx_active")
     seen = (
         f"clusters: rq_success {', '.join(f'{address} +{count}' for address, count in counted.items())}; "
-        f"the replies came from {', '.join(f'{name} ({count})' for name, count in sorted(said.items()))}"
+        f"the replies came from {', '.join(f'{name} ({count})' for name, count in sorted(replies.items()))}"
     )
     hold(min(counted.values()) >= calls // 4 and sum(counted.values()) == calls, seen)
-    hold(len(said) == 2, seen)
+    hold(len(replies) == 2, seen)
     return f"{seen}; connections from the consumer to its Envoy: {connections}"
 
 

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from . import __version__, completion
-from .console import say
+from .console import print_status
 from .errors import printable
 from .parameters import HELP
 from .project import explain, generate
@@ -113,7 +113,9 @@ def answer(arguments: list[str]) -> int:
     """
     first = arguments[0]
     if not first.startswith("-") and first not in COMMANDS:
-        say(f"{PROGRAM}: unknown command {first!r}: must be one of {', '.join(COMMANDS)}: see --help")
+        print_status(
+            f"{PROGRAM}: unknown command {first!r}: must be one of {', '.join(COMMANDS)}: see --help"
+        )
         return 2
     asked = parser().parse_args(arguments)
     if asked.version:
@@ -140,7 +142,7 @@ def main(arguments: list[str]) -> int:
         if error.filename is not None:
             raise
         _discard()
-        say(f"cannot write to standard output: {error.strerror}")
+        print_status(f"cannot write to standard output: {error.strerror}")
         return 1
     return status
 

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 _BLANK = re.compile(r"([\t\n])")
 
 
-def say(line: str) -> None:
+def print_status(line: str) -> None:
     """Writes a line to standard error."""
     sys.stderr.write(f"{printable(line)}\n")
     sys.stderr.flush()
 
 
-def complain(error: GenerationError) -> None:
+def print_error(error: GenerationError) -> None:
     """Writes an error in the user's input to standard error: a line, or several of protoc's."""
     for line in str(error).split("\n"):
-        say(line)
+        print_status(line)
 
 
-def show(lines: Iterable[str]) -> None:
+def print_output(lines: Iterable[str]) -> None:
     """Writes text with newlines and tabs to standard output."""
     for line in lines:
         sys.stdout.write("".join(map(_printable_or_blank, _BLANK.split(line))))

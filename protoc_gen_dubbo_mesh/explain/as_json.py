@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .model import Handling, Report, Rpc, Sent, Service, Setting
+    from .model import ConfiguredValue, Handling, Report, Rpc, Sent, Service
 
 
 def render(report: Report) -> str:
@@ -22,7 +22,7 @@ def _service(service: Service) -> dict[str, Any]:
     return {
         "where": service.where,
         "address": service.address,
-        "identity": {name: _setting(setting, name) for name, setting in service.identity.items()},
+        "identity": {name: _value(setting, name) for name, setting in service.identity.items()},
         "rpcs": {rpc.name: _rpc(rpc) for rpc in service.rpcs},
     }
 
@@ -33,8 +33,8 @@ def _rpc(rpc: Rpc) -> dict[str, Any]:
         "paths": list(rpc.paths),
         "shape": rpc.shape,
         "idempotent": rpc.idempotent,
-        "idempotency_level": _setting(rpc.idempotency_level),
-        "policies": {name: _setting(setting) for name, setting in rpc.policies.items()},
+        "idempotency_level": _value(rpc.idempotency_level),
+        "policies": {name: _value(setting) for name, setting in rpc.policies.items()},
         "sent": _sent(rpc.sent),
         "meshes": {
             name: {"by_default": _handling(mesh.by_default), "if_obeyed": _handling(mesh.if_obeyed)}
@@ -44,7 +44,7 @@ def _rpc(rpc: Rpc) -> dict[str, Any]:
     }
 
 
-def _setting(setting: Setting, name: str = "") -> dict[str, Any]:
+def _value(setting: ConfiguredValue, name: str = "") -> dict[str, Any]:
     value = setting.value
     if name == "labels" and value is not None:
         value = dict(value)

@@ -11,7 +11,7 @@ from . import mesh_defaults
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .model import Handling, Report, Rpc, Sent, Service, Setting
+    from .model import ConfiguredValue, Handling, Report, Rpc, Sent, Service
 
 _WIDTH = 80
 _INDENT = "  "
@@ -82,7 +82,7 @@ def _heading(what: str, where: str) -> list[str]:
     return [what, f"{where:>{_WIDTH}}"]
 
 
-def _settings(settings: Mapping[str, Setting]) -> Iterator[str]:
+def _settings(settings: Mapping[str, ConfiguredValue]) -> Iterator[str]:
     for name, setting in settings.items():
         value = printable(_value(name, setting.value))
         source = printable(_source(setting))
@@ -97,7 +97,7 @@ def _settings(settings: Mapping[str, Setting]) -> Iterator[str]:
             yield _below(source)
 
 
-def _source(setting: Setting) -> str:
+def _source(setting: ConfiguredValue) -> str:
     return f"{setting.where} ({setting.source})" if setting.where else setting.source
 
 

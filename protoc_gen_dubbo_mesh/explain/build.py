@@ -10,7 +10,7 @@ from ..policy.provenance import DEFAULT, Origin, field_of
 from ..protoc.descriptors_pb2 import MethodOptions
 from ..protoc.source_info import IDEMPOTENCY_LEVEL, METHOD_OPTIONS, where
 from . import mesh_defaults
-from .model import InMesh, Report, Rpc, Service, Setting
+from .model import ConfiguredValue, InMesh, Report, Rpc, Service
 from .sending import sent
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _service(policy: ServicePolicy, places: Places) -> Service:
         where=places.show(policy.declaration.where),
         address=_address(identity),
         identity={
-            name: _setting(value, name, policy.origin(name), places)
+            name: _configured(value, name, policy.origin(name), places)
             for name, value in identity._replace(port=identity.port or DEFAULT_PORT)._asdict().items()
         },
         rpcs=tuple(_rpc(identity, rpc, places) for rpc in policy.rpcs),
@@ -86,7 +86,7 @@ def _rpc(identity: Identity, policy: RpcPolicy, places: Places) -> Rpc:
         idempotent=policy.idempotent,
         idempotency_level=_idempotency_level(policy, places),
         policies={
-            field: _setting(value, field, policy.origin(field), places)
+            field: _configured(value, field, policy.origin(field), places)
             for field in CALL_FIELDS
             if (value := field_of(policy.call, field)) is not None
         },
@@ -96,20 +96,20 @@ def _rpc(identity: Identity, policy: RpcPolicy, places: Places) -> Rpc:
     )
 
 
-def _setting(value: Any, field: str, origin: Origin, places: Places) -> Setting:
+def _configured(value: Any, field: str, origin: Origin, places: Places) -> ConfiguredValue:
     if origin.source == "parameter":
-        return Setting(value, origin.source, places.parameters.get(field, ""))
-    return Setting(value, origin.source, places.show(origin.where))
+        return ConfiguredValue(value, origin.source, places.parameters.get(field, ""))
+    return ConfiguredValue(value, origin.source, places.show(origin.where))
 
 
-def _idempotency_level(policy: RpcPolicy, places: Places) -> Setting:
+def _idempotency_level(policy: RpcPolicy, places: Places) -> ConfiguredValue:
     file, path = policy.declaration
     level = file.service[path[1]].method[path[3]].options.idempotency_level
     name = MethodOptions.IdempotencyLevel.Name(level)
     if level == MethodOptions.IDEMPOTENCY_UNKNOWN:
-        return Setting(name, *DEFAULT)
+        return ConfiguredValue(name, *DEFAULT)
     line = where(file, (*path, METHOD_OPTIONS, IDEMPOTENCY_LEVEL), path)
-    return Setting(name, "idempotency_level", places.show(line))
+    return ConfiguredValue(name, "idempotency_level", places.show(line))
 
 
 def _cautions(meshes: Mapping[str, InMesh]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..policy.model import Duration
 
 
-class Setting(NamedTuple):
+class ConfiguredValue(NamedTuple):
     """A value, and where it was set.
 
     Attributes:
@@ -89,8 +89,8 @@ class Rpc(NamedTuple):
     paths: tuple[str, ...]
     shape: str
     idempotent: bool
-    idempotency_level: Setting
-    policies: Mapping[str, Setting]
+    idempotency_level: ConfiguredValue
+    policies: Mapping[str, ConfiguredValue]
     sent: Sent
     meshes: Mapping[str, InMesh]
     cautions: tuple[str, ...]
@@ -110,7 +110,7 @@ class Service(NamedTuple):
     name: str
     where: str
     address: str | None
-    identity: Mapping[str, Setting]
+    identity: Mapping[str, ConfiguredValue]
     rpcs: tuple[Rpc, ...]
 
 

@@ -151,7 +151,7 @@ class Resolver:
         layers: tuple[Layer[CallPolicy], ...] = ()
         if idempotent or not self._is_empty:
             layers = self._call_layers(service, name, declaration, defaults)
-            call, headers, layers = _in_force(f"{service}.{name}", declaration, layers, idempotent)
+            call, headers, layers = _effective(f"{service}.{name}", declaration, layers, idempotent)
         policy = RpcPolicy(
             name=name,
             path=f"/{service}/{name}",
@@ -165,7 +165,7 @@ class Resolver:
             layers=layers,
         )
         if "per_try_timeout" in headers:
-            self._look_at_per_try_timeout(f"{service}.{name}", policy)
+            self._check_per_try_timeout(f"{service}.{name}", policy)
         return policy
 
     def _call_layers(
@@ -184,7 +184,7 @@ class Resolver:
             layers += [] if entry is None else [entry]
         return tuple(layers)
 
-    def _look_at_per_try_timeout(self, rpc: str, policy: RpcPolicy) -> None:
+    def _check_per_try_timeout(self, rpc: str, policy: RpcPolicy) -> None:
         """Notes a per-try timeout after which Envoy does not retry: it ends calls, which is hardly meant."""
         from .envoy_headers import why_slow_attempts_are_not_retried
 
@@ -214,7 +214,7 @@ class Resolver:
             )
 
 
-def _in_force(
+def _effective(
     rpc: str, declaration: Declaration, layers: tuple[Layer[CallPolicy], ...], idempotent: bool
 ) -> tuple[CallPolicy, Mapping[str, Any], tuple[Layer[CallPolicy], ...]]:
     """The policy that results from `layers`, what it asks of Envoy, and the layers with that of retries."""

@@ -126,7 +126,7 @@ class _Reader:
     def __init__(self, path: str, text: str) -> None:
         self._path = path
         self._text = text
-        self._lost: dict[str, list[Key]] = {}
+        self._dropped: dict[str, list[Key]] = {}
 
     def config(self, content: object) -> ServiceConfig:
         top = self._object((), content)
@@ -142,7 +142,7 @@ class _Reader:
                     raise self._wrong((*at, "name", number), f"names {_named(name)} a second time")
                 methods[name] = Layer(policy, Entry(self._path, self._text, index))
         for field in top:
-            self._lose(field, (field,))
+            self._drop(field, (field,))
         return ServiceConfig(methods, self._warnings(), self._path)
 
     def _call_policy(self, number: int, entry: dict[str, Any]) -> CallPolicy:
@@ -150,7 +150,7 @@ class _Reader:
         timeout = entry.pop("timeout", None)
         retry = entry.pop("retryPolicy", None)
         for field in entry:
-            self._lose(f"methodConfig.{field}", (*at, field))
+            self._drop(f"methodConfig.{field}", (*at, field))
         policy = CallPolicy(
             timeout=None if timeout is None else self._seconds((*at, "timeout"), timeout),
             retry=None if retry is None else self._retry((*at, "retryPolicy"), retry),
@@ -175,9 +175,9 @@ class _Reader:
         for index, number in enumerate(numbers):
             if number not in _RETRIABLE:
                 what = f"methodConfig.retryPolicy.retryableStatusCodes {_CODES[number]}"
-                self._lose(what, (*codes_at, index))
+                self._drop(what, (*codes_at, index))
         for field in policy:
-            self._lose(f"methodConfig.retryPolicy.{field}", (*at, field))
+            self._drop(f"methodConfig.retryPolicy.{field}", (*at, field))
         grpc_on = tuple(_RETRIABLE[number] for number in numbers if number in _RETRIABLE)
         # If Envoy knows none of the codes there is nothing to retry on: no other condition was asked for.
         return Retry(attempts=attempts, grpc_on=grpc_on) if grpc_on else None
@@ -215,14 +215,14 @@ class _Reader:
             raise self._wrong(at, "must be a JSON array")
         return value
 
-    def _lose(self, what: str, at: Key) -> None:
-        self._lost.setdefault(what, []).append(at)
+    def _drop(self, what: str, at: Key) -> None:
+        self._dropped.setdefault(what, []).append(at)
 
     def _warnings(self) -> tuple[str, ...]:
         return tuple(
             f"{self._where(places[0])}: {what} ({len(places)}x) cannot be expressed in Envoy's headers: "
             "not applied"
-            for what, places in self._lost.items()
+            for what, places in self._dropped.items()
         )
 
     def _wrong(self, at: Key, what: str) -> GenerationError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import GenerationError
 from .plugins import from_argument
-from .settings import PATH_OPTIONS, PYI, read
+from .settings import PATH_PARAMETERS, PYI, read
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -85,7 +85,7 @@ def settings(arguments: argparse.Namespace) -> Settings:
 def _given(arguments: argparse.Namespace) -> dict[str, object]:
     """The settings on the command line, whose paths are relative to the working directory."""
     options = {
-        name: str(Path(value).absolute()) if name in PATH_OPTIONS else value
+        name: str(Path(value).absolute()) if name in PATH_PARAMETERS else value
         for name, value in arguments.option.items()
     }
     given: dict[str, object] = {"options": options}

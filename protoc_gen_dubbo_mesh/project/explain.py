@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ..console import complain, show
+from ..console import print_error, print_output
 from ..errors import GenerationError
 from . import arguments as project_arguments
 
@@ -46,7 +46,7 @@ def run(arguments: Namespace) -> int:
         settings = project_arguments.settings(arguments)
         report = _report(settings, arguments.name, arguments.option.keys())
     except GenerationError as error:
-        complain(error)
+        print_error(error)
         return 1
     if arguments.json:
         from ..explain import as_json
@@ -55,7 +55,7 @@ def run(arguments: Namespace) -> int:
     else:
         from ..explain import as_text
 
-        show([as_text.render(report)])
+        print_output([as_text.render(report)])
     return 0
 
 
@@ -64,7 +64,7 @@ def _report(settings: Settings, name: str | None, given: Set[str]) -> Report:
 
     from ..explain.build import Places, report
     from ..explain.selection import select
-    from .option_places import option_places
+    from .parameter_places import parameter_places
     from .policies import resolve
     from .protoc import with_path
     from .settings import file_error
@@ -73,7 +73,7 @@ def _report(settings: Settings, name: str | None, given: Set[str]) -> Report:
         sources, services, warnings = resolve(settings)
         if name is not None:
             services = select(services, name)
-        places = Places(option_places(settings, given), partial(with_path, sources=sources))
+        places = Places(parameter_places(settings, given), partial(with_path, sources=sources))
         return report(services, places, warnings)
     except OSError as error:
         raise file_error(error) from error

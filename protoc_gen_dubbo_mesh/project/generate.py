@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ..console import complain, say, show
+from ..console import print_error, print_output, print_status
 from ..errors import GenerationError
 from . import arguments as project_arguments
 
@@ -53,13 +53,13 @@ def run(arguments: Namespace) -> int:
             return _check(settings, overwrite=arguments.overwrite)
         return _update(settings, fail_on_change=arguments.fail_on_change, overwrite=arguments.overwrite)
     except GenerationError as error:
-        complain(error)
+        print_error(error)
         return 1
 
 
 def _watch(arguments: Namespace) -> int:
     if arguments.check or arguments.fail_on_change:
-        say("--watch cannot be combined with --check or --fail-on-change")
+        print_status("--watch cannot be combined with --check or --fail-on-change")
         return 2
     from functools import partial
     from pathlib import Path
@@ -76,7 +76,7 @@ def _update(settings: Settings, *, fail_on_change: bool, overwrite: bool) -> int
 
     outcome = update(settings, Progress(sys.stderr), overwrite=overwrite)
     for line in (*outcome.warnings, outcome.summary):
-        say(line)
+        print_status(line)
     return int(fail_on_change and outcome.changed)
 
 
@@ -87,12 +87,14 @@ def _check(settings: Settings, *, overwrite: bool) -> int:
 
     stale = check(settings, Progress(sys.stderr), overwrite=overwrite)
     for warning in stale.warnings:
-        say(warning)
-    show(diff(stale.differences))
+        print_status(warning)
+    print_output(diff(stale.differences))
     sys.stdout.flush()
     for stray in stale.strays:
-        say(stray)
+        print_status(stray)
     if stale.differences:
         count = len(stale.differences)
-        say(f"{count} {'file is' if count == 1 else 'files are'} stale: run protoc-gen-dubbo-mesh generate")
+        print_status(
+            f"{count} {'file is' if count == 1 else 'files are'} stale: run protoc-gen-dubbo-mesh generate"
+        )
     return int(bool(stale.differences or stale.strays))

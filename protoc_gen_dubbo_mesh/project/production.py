@@ -41,7 +41,7 @@ def request_for(settings: Settings, sources: Sources, files: Iterable[FileDescri
     ).SerializeToString()
 
 
-class Made(NamedTuple):
+class Production(NamedTuple):
     """What is known about a run, apart from its output.
 
     Attributes:
@@ -60,7 +60,7 @@ def produce(
     into: Path,
     work: Path,
     progress: Progress,
-) -> Made:
+) -> Production:
     """Runs protoc with all further plugins, then ours.
 
     The plugin runs in this process, on the descriptors that protoc would pass to it. So it need not be on the
@@ -102,7 +102,7 @@ def produce(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content.encode())
     warnings += [f"warning: {with_path(line, sources)}" for line in result.warnings]
-    return Made(tuple(file.name for file in files), tuple(warnings))
+    return Production(tuple(file.name for file in files), tuple(warnings))
 
 
 def _protocs_own(settings: Settings) -> list[Program]:

@@ -30,15 +30,15 @@ class Progress:
     def stage(self, what: str) -> Generator[None]:
         """Reports on the body of the `with` block, which `what` describes."""
         done = threading.Event()
-        teller = threading.Thread(target=self._tell, args=(what, done), daemon=True)
-        teller.start()
+        reporter = threading.Thread(target=self._report, args=(what, done), daemon=True)
+        reporter.start()
         try:
             yield
         finally:
             done.set()
-            teller.join()
+            reporter.join()
 
-    def _tell(self, what: str, done: threading.Event) -> None:
+    def _report(self, what: str, done: threading.Event) -> None:
         began = time.monotonic()
         line = ""
         with contextlib.suppress(OSError):  # nobody reads it any more; the work goes on

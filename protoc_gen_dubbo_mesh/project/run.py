@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .difference import Difference
     from .plugins import Program
-    from .production import Made
+    from .production import Production
     from .progress import Progress
     from .settings import Settings
     from .sources import Sources
@@ -130,7 +130,7 @@ def check(settings: Settings, progress: Progress, *, overwrite: bool = False) ->
 @contextlib.contextmanager
 def _produced(
     settings: Settings, sources: Sources, programs: Sequence[Program], progress: Progress
-) -> Generator[tuple[Path, Made]]:
+) -> Generator[tuple[Path, Production]]:
     from .production import produce  # if all is up to date, neither protobuf nor the plugin is loaded
 
     with tempfile.TemporaryDirectory(prefix="dubbo-mesh-") as directory:
@@ -165,7 +165,7 @@ def _outcome(
     located = (sources.locate(name) for name in stamp.inputs)
     return Outcome(
         outputs=tuple(settings.out / from_text(name) for name in stamp.outputs),
-        inputs=(*(file for file in located if file), *settings.option_files),
+        inputs=(*(file for file in located if file), *settings.parameter_files),
         summary=_summary(settings, sources, found),
         changed=bool(found),
         warnings=tuple(warnings),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _KEYS = ("roots", "out", "exclude", "import-path", "options", "plugins", "pyi")
 PYI = ("protoc", "none")
 """The values of `pyi`."""
-PATH_OPTIONS = ("config", "service_config")
+PATH_PARAMETERS = ("config", "service_config")
 """The plugin's parameters that name files."""
 
 
@@ -59,17 +59,19 @@ class Settings(NamedTuple):
     pyi: str | None = None
 
     @property
-    def option_files(self) -> tuple[Path, ...]:
+    def parameter_files(self) -> tuple[Path, ...]:
         """The files that the plugin's parameters name."""
         return tuple(
-            self.project / from_setting(self.options[name]) for name in PATH_OPTIONS if name in self.options
+            self.project / from_setting(self.options[name])
+            for name in PATH_PARAMETERS
+            if name in self.options
         )
 
     @property
     def parameter(self) -> str:
         """The plugin's parameters as one string."""
         options = dict(self.options)
-        for name in PATH_OPTIONS:
+        for name in PATH_PARAMETERS:
             if name in options:
                 options[name] = shown(self.project / from_setting(options[name]))
         return to_text(from_setting(",".join(f"{name}={value}" for name, value in options.items())))
@@ -100,7 +102,9 @@ def read(project: Path, given: Mapping[str, object] | None = None) -> Settings:
             elif key == "pyi":
                 found[key] = _pyi(where, value)
             else:
-                found[key] = _text(f"{where}{key}", value) if key == "out" else _texts(f"{where}{key}", value)
+                found[key] = (
+                    _string(f"{where}{key}", value) if key == "out" else _strings(f"{where}{key}", value)
+                )
     for key, example in (("roots", '["protos"]'), ("out", '"src"')):
         if not found.get(key):
             raise GenerationError(
@@ -230,10 +234,10 @@ def _as_parameter(given: object) -> object:
     """A list or a table of strings as one parameter of the plugin. Anything else is returned unchanged."""
     if isinstance(given, dict):
         table = cast("dict[str, object]", given)
-        if not _is_texts([*table.values()]):
+        if not _is_strings([*table.values()]):
             return table
         given = [f"{key}={value}" for key, value in table.items()]
-    return "+".join(given) if _is_texts(given) else given
+    return "+".join(given) if _is_strings(given) else given
 
 
 def _pyi(where: str, value: object) -> str:
@@ -243,19 +247,19 @@ def _pyi(where: str, value: object) -> str:
     return value
 
 
-def _text(what: str, value: object) -> str:
+def _string(what: str, value: object) -> str:
     if not isinstance(value, str):
         raise GenerationError(f"{what} must be a string, not {value!r}")
     return value
 
 
-def _texts(what: str, value: object) -> list[str]:
-    if not _is_texts(value):
+def _strings(what: str, value: object) -> list[str]:
+    if not _is_strings(value):
         raise GenerationError(f"{what} must be a list of strings, not {value!r}")
     return value
 
 
-def _is_texts(value: object) -> TypeGuard[list[str]]:
+def _is_strings(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(item, str) for item in cast("list[object]", value))
 
 

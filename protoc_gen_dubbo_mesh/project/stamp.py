@@ -100,7 +100,7 @@ def tools(settings: Settings, sources: Sources, programs: Iterable[Program]) -> 
                 dict(settings.options),
                 [[program.name, program.opt, program.version] for program in programs],
                 settings.pyi,
-                [_hash_file(file) for file in settings.option_files],
+                [_hash_file(file) for file in settings.parameter_files],
                 list(sources.files),
             ]
         ).encode()

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..console import complain, say
+from ..console import print_error, print_status
 from ..errors import GenerationError
 from .progress import Progress
 from .run import update
@@ -76,7 +76,7 @@ def watch(project: Path, read: Callable[[], Settings], *, overwrite: bool) -> in
     """
     with contextlib.suppress(KeyboardInterrupt), _sigterm_interrupts():
         _watch(_Watched((project / "pyproject.toml",)), read, overwrite=overwrite)
-    say("stopped watching")
+    print_status("stopped watching")
     return 0
 
 
@@ -88,7 +88,7 @@ def _watch(pyproject: _Watched, read: Callable[[], Settings], *, overwrite: bool
         before = {**pyproject.look(), **configured.look()}
         settings = _settings(read)
         if settings is not None:
-            configured = _Watched(settings.option_files, (*settings.roots, *settings.import_path))
+            configured = _Watched(settings.parameter_files, (*settings.roots, *settings.import_path))
         before = {**configured.look(), **before}
         if settings is not None:
             outcome = _update(settings, overwrite=overwrite)
@@ -97,9 +97,9 @@ def _watch(pyproject: _Watched, read: Callable[[], Settings], *, overwrite: bool
         everything = _Watched((*pyproject.files, *configured.files, *imported.files), configured.directories)
         announcement = _described(pyproject, configured)
         if announcement != announced:
-            say(announcement)
+            print_status(announcement)
             announced = announcement
-        say(_summary(_wait_for_change(everything, {**imported.look(), **before})))
+        print_status(_summary(_wait_for_change(everything, {**imported.look(), **before})))
 
 
 def _settings(read: Callable[[], Settings]) -> Settings | None:
@@ -107,7 +107,7 @@ def _settings(read: Callable[[], Settings]) -> Settings | None:
     try:
         return read()
     except GenerationError as error:
-        complain(error)
+        print_error(error)
         return None
 
 
@@ -116,10 +116,10 @@ def _update(settings: Settings, *, overwrite: bool) -> Outcome | None:
     try:
         outcome = update(settings, Progress(sys.stderr), overwrite=overwrite)
     except GenerationError as error:
-        complain(error)
+        print_error(error)
         return None
     for line in (*outcome.warnings, outcome.summary):
-        say(line)
+        print_status(line)
     return outcome
 
 

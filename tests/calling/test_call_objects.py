@@ -179,12 +179,12 @@ def stream(stub: Any) -> Any:
 
 
 def outcome(use: Callable[[Any], object], call: Any) -> str:
-    """What a use of a call comes to, less what differs from call to call."""
+    """The result of one use of a call, without what differs from call to call."""
     try:
-        said = repr(use(call))
+        text = repr(use(call))
     except Exception as error:  # noqa: BLE001 - whatever it is
-        said = f"{type(error)}: {error}"
-    return said.partition("debug_error_string")[0].partition(" object at ")[0]
+        text = f"{type(error)}: {error}"
+    return text.partition("debug_error_string")[0].partition(" object at ")[0]
 
 
 def set_attribute(call: Any) -> object:

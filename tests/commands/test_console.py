@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from protoc_gen_dubbo_mesh.console import show
+from protoc_gen_dubbo_mesh.console import print_output
 from protoc_gen_dubbo_mesh.project.sources import proto_path
 from tests.hooks.samples import write
 
@@ -123,7 +123,7 @@ def test_protocs_plugin_warns_on_any_terminal(project: Path, terminal: dict[str,
 
 def test_what_steers_a_terminal_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     """Generated code has it escaped, but the diff also shows the file that is there."""
-    show(["-\tred: \x1b[31m, backwards: \u202e, bell: \x07\r\n", "+no newline\x9b\n\\ No"])
+    print_output(["-\tred: \x1b[31m, backwards: \u202e, bell: \x07\r\n", "+no newline\x9b\n\\ No"])
     assert capsys.readouterr().out == (
         "-\tred: \\x1b[31m, backwards: \\u202e, bell: \\x07\\r\n+no newline\\x9b\n\\ No"
     )

@@ -56,17 +56,17 @@ class Watching:
             self._lines.put(line.removesuffix("\n"))
         self._lines.put(None)
 
-    def said(self, *expected: str) -> None:
+    def expect(self, *expected: str) -> None:
         """Waits for the next lines, which must begin like this."""
         for line in expected:
-            said = self._lines.get(timeout=60)
-            assert said is not None
-            assert said.startswith(line), said
+            output = self._lines.get(timeout=60)
+            assert output is not None
+            assert output.startswith(line), output
 
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
         status = self.process.wait(60)
-        self.said("stopped watching")
+        self.expect("stopped watching")
         assert self._lines.get(timeout=60) is None
         return status
 
@@ -93,7 +93,7 @@ def project(tmp_path: Path) -> Path:
 def watching(project: Path) -> Iterator[Watching]:
     process = Watching(project)
     try:
-        process.said("3 written and 0 removed below src, from 1 .proto", WATCHING)
+        process.expect("3 written and 0 removed below src, from 1 .proto", WATCHING)
         yield process
     finally:
         process.close()
@@ -112,29 +112,29 @@ def test_all_that_determines_the_output_is_watched(watching: Watching) -> None:
     module = project / "src" / "shop" / "orders_mesh.py"
 
     replace(orders, text.replace("Takes orders.", "Takes all orders."))
-    watching.said("protos/shop/orders.proto changed", WRITTEN)
+    watching.expect("protos/shop/orders.proto changed", WRITTEN)
     assert "Takes all orders." in module.read_text()
 
     replace(project / "shared" / "acme" / "types.proto", TYPES.replace("acme", "acme.items"))
-    watching.said("shared/acme/types.proto changed", 'protos/shop/orders.proto:7:3: "acme.Item" is not')
-    watching.said("protos/shop/orders.proto:")
+    watching.expect("shared/acme/types.proto changed", 'protos/shop/orders.proto:7:3: "acme.Item" is not')
+    watching.expect("protos/shop/orders.proto:")
     replace(project / "shared" / "acme" / "types.proto", TYPES)
-    watching.said("shared/acme/types.proto changed", "src is up to date")
+    watching.expect("shared/acme/types.proto changed", "src is up to date")
 
     replace(project / "mesh.toml", 'services."shop.*".port = 2\n')
-    watching.said("mesh.toml changed", WRITTEN)
+    watching.expect("mesh.toml changed", WRITTEN)
     assert "port=2" in module.read_text()
 
     replace(project / "pyproject.toml", "[tool.dubbo-mesh]\nroot = 1\n")
-    watching.said("pyproject.toml changed", "pyproject.toml:2: [tool.dubbo-mesh] unknown key 'root'")
+    watching.expect("pyproject.toml changed", "pyproject.toml:2: [tool.dubbo-mesh] unknown key 'root'")
     (project / "mesh.toml").unlink()
-    watching.said("mesh.toml changed", "pyproject.toml:2: [tool.dubbo-mesh] unknown key 'root'")
+    watching.expect("mesh.toml changed", "pyproject.toml:2: [tool.dubbo-mesh] unknown key 'root'")
     replace(
         project / "pyproject.toml",
         SETTINGS.replace("options =", "exclude =").replace('{ config = "mesh.toml" }', "[]"),
     )
-    watching.said("pyproject.toml changed", WRITTEN)
-    watching.said("watching protos, shared, pyproject.toml; press Ctrl-C to stop")
+    watching.expect("pyproject.toml changed", WRITTEN)
+    watching.expect("watching protos, shared, pyproject.toml; press Ctrl-C to stop")
 
     assert watching.end(signal.SIGINT) == 0
 
@@ -147,15 +147,15 @@ def test_files_and_roots_may_come_and_go(watching: Watching) -> None:
         watching.project / "new", {"a.proto": proto, "c.proto": proto, ".hidden/d.proto": "", "e": ""}
     )
     more.rename(protos / "more")
-    watching.said(
+    watching.expect(
         "protos/more/a.proto and 1 more changed", "4 written and 0 removed below src, from 3 .proto"
     )
     (protos / "more" / "c.proto").unlink()
-    watching.said("protos/more/c.proto changed", "0 written and 2 removed below src, from 2 .proto")
+    watching.expect("protos/more/c.proto changed", "0 written and 2 removed below src, from 2 .proto")
     protos.rename(watching.project / "elsewhere")
-    watching.said("protos/more/a.proto and 1 more changed", "protos is not a directory")
+    watching.expect("protos/more/a.proto and 1 more changed", "protos is not a directory")
     (watching.project / "elsewhere").rename(protos)
-    watching.said("protos/more/a.proto and 1 more changed", "src is up to date")
+    watching.expect("protos/more/a.proto and 1 more changed", "src is up to date")
     assert watching.end(signal.SIGTERM) == 0
 
 
@@ -165,12 +165,12 @@ def test_a_missing_import_is_waited_for(project: Path) -> None:
     types.unlink()
     watching = Watching(project)
     try:
-        watching.said("acme/types.proto: File not found", "protos/shop/orders.proto:3:1: Import")
+        watching.expect("acme/types.proto: File not found", "protos/shop/orders.proto:3:1: Import")
         for _ in range(2):
-            watching.said("protos/shop/orders.proto:")
-        watching.said(WATCHING)
+            watching.expect("protos/shop/orders.proto:")
+        watching.expect(WATCHING)
         replace(types, text)
-        watching.said("shared/acme/types.proto changed", "3 written")
+        watching.expect("shared/acme/types.proto changed", "3 written")
         assert watching.end(signal.SIGINT) == 0
     finally:
         watching.close()
@@ -201,9 +201,9 @@ def test_what_a_command_runs_ends_with_it(number: signal.Signals, project: Path,
     )
     with pipe.open("rb") as held:  # once the plugin runs
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=60)
         assert held.read() == b""  # once nobody holds it any more
-    assert (process.returncode, said) == (128 + number, b"")
+    assert (process.returncode, output) == (128 + number, b"")
     assert not [*temporary.iterdir()]
 
 

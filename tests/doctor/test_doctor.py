@@ -211,12 +211,12 @@ def test_direct_mode_without_an_address() -> None:
     assert "DUBBO_MESH_DIRECT has no address for app 'echo'" in findings["dial"]["finding"]
 
 
-@pytest.mark.parametrize("said", ["no/target", "Upper:1", "echo:0", "missing_mesh"])
-def test_what_is_no_target(said: str) -> None:
-    status, findings = doctor(said, DUBBO_MESH_ADMIN="off")
+@pytest.mark.parametrize("target", ["no/target", "Upper:1", "echo:0", "missing_mesh"])
+def test_malformed_targets(target: str) -> None:
+    status, findings = doctor(target, DUBBO_MESH_ADMIN="off")
     assert status == 1
     assert findings["dial"]["status"] == "failed"
-    assert said in findings["dial"]["finding"]
+    assert target in findings["dial"]["finding"]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])

@@ -103,7 +103,7 @@ durations = st.one_of(
     st.timedeltas(timedelta(0), timedelta(days=10_000)),
 )
 texts = st.from_regex(r"[!-~]([ -~]{0,20}[!-~])?", fullmatch=True)
-SAID: dict[str, st.SearchStrategy[Any]] = {
+STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(DURATIONS, durations),
     **dict.fromkeys(FLAGS, st.booleans()),
     **dict.fromkeys(TEXTS, texts),
@@ -114,8 +114,8 @@ SAID: dict[str, st.SearchStrategy[Any]] = {
     "retriable_header_names": st.lists(st.from_regex(r"[A-Za-z0-9_-]{1,9}", fullmatch=True)),
     "original_dst_host": st.builds("{}:{}".format, st.ip_addresses(v=4), st.integers(1, 65535)),
 }
-without_per_try = {name: values for name, values in SAID.items() if name != "per_try_timeout"}
-headers = st.fixed_dictionaries({}, optional=without_per_try).map(lambda said: EnvoyHeaders(**said))
+without_per_try = {name: values for name, values in STRATEGIES.items() if name != "per_try_timeout"}
+headers = st.fixed_dictionaries({}, optional=without_per_try).map(lambda values: EnvoyHeaders(**values))
 
 
 @given(headers)
@@ -146,8 +146,8 @@ def test_merging_takes_each_field_from_the_last_that_says_it(
     a: EnvoyHeaders, b: EnvoyHeaders, c: EnvoyHeaders
 ) -> None:
     for name in FIELDS:
-        said = [getattr(each, name) for each in (a, b, c) if getattr(each, name) is not None]
-        assert getattr(a | b | c, name) == (said[-1] if said else None)
+        values = [getattr(each, name) for each in (a, b, c) if getattr(each, name) is not None]
+        assert getattr(a | b | c, name) == (values[-1] if values else None)
     assert (a | b) | c == a | (b | c)
     assert a | EnvoyHeaders() == EnvoyHeaders() | a == a
 

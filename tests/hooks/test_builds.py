@@ -109,10 +109,10 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, builder: Path) -> Pr
 def test_sdist_and_wheel_contain_generated_files_that_git_ignores(
     project: Project, user: Path, tmp_path: Path
 ) -> None:
-    said = project.build()
-    assert "dubbo-mesh: 5 written and 0 removed below src, from 2 .proto" in said
+    output = project.build()
+    assert "dubbo-mesh: 5 written and 0 removed below src, from 2 .proto" in output
     # The wheel is built from the sdist, which has everything generated.
-    assert "dubbo-mesh: src is up to date" in said
+    assert "dubbo-mesh: src is up to date" in output
     assert project.in_wheel() == MODULES | MARKERS | OWN
     assert {f"src/{name}" for name in MODULES | OWN} <= project.in_sdist()
     assert {"protos/acme/types.proto", "protos/shop/api/v1/orders.proto"} <= project.in_sdist()
@@ -134,8 +134,8 @@ def test_a_second_build_generates_nothing(project: Project) -> None:
     project.build("--wheel")
     before = project.generated()
     assert set(before) == MODULES
-    said = project.build("--wheel")
-    assert "dubbo-mesh: src is up to date" in said
+    output = project.build("--wheel")
+    assert "dubbo-mesh: src is up to date" in output
     assert project.generated() == before
     assert project.in_wheel() == MODULES | MARKERS | OWN
     assert not (project.root / ".dubbo_mesh_cache" / "typed").exists()
@@ -147,13 +147,13 @@ def test_an_error_in_a_proto_is_a_line(project: Project, mode: str) -> None:
     if mode == "editable":
         with pytest.raises(AssertionError) as failure:
             install(project.builder, "--no-build-isolation", "--no-deps", "--editable", project.root)
-        said = str(failure.value)
+        output = str(failure.value)
     else:
         done = run(project.builder, "-m", "build", "--no-isolation", f"--{mode}", cwd=project.root)
         assert done.returncode != 0
-        said = done.stdout + done.stderr
-    assert 'protos/shop/api/v1/orders.proto:13:3: Expected "rpc".' in map(str.strip, said.splitlines())
-    assert "Traceback" not in said
+        output = done.stdout + done.stderr
+    assert 'protos/shop/api/v1/orders.proto:13:3: Expected "rpc".' in map(str.strip, output.splitlines())
+    assert "Traceback" not in output
     assert not project.generated()
 
 
@@ -166,13 +166,13 @@ def test_an_editable_install_uses_newly_generated_modules(project: Project, out:
     install(project.builder, "--no-build-isolation", "--no-deps", "--editable", project.root)
     assert set(project.generated(out)) == MODULES
     place_an_order("", python=project.builder)
-    said = output_of(
+    output = output_of(
         project.builder,
         "-c",
         "import store.app, acme.types_pb2 as types; print(types.__file__)",
         cwd=Path("/"),
     )
-    assert said == f"{project.root / out / 'acme' / 'types_pb2.py'}\n"
+    assert output == f"{project.root / out / 'acme' / 'types_pb2.py'}\n"
     project.build("--wheel")
     assert project.in_wheel() == MODULES | MARKERS | {"store/__init__.py", "store/app.py"}
 
@@ -184,27 +184,28 @@ def test_an_editable_install_warns_of_what_it_hides(project: Project) -> None:
     }
     project.configure(more[project.backend], "gen")
     verbose = ("--no-build-isolation", "--no-deps", "--editable", project.root, "-vv")
-    said = install(project.builder, *verbose)
+    output = install(project.builder, *verbose)
     assert (
-        "an editable install cannot import gen/shop/api/v1/orders_mesh.py: its package shop is in src" in said
+        "an editable install cannot import gen/shop/api/v1/orders_mesh.py: its package shop is in src"
+        in output
     )
 
 
 def test_protos_outside_of_the_project_need_not_be_in_the_sdist(project: Project) -> None:
     shutil.move(project.root / "protos" / "acme", project.root.parent / "shared protos" / "acme")
     project.configure(roots='"protos", "../shared protos"')
-    said = project.build()
-    assert "dubbo-mesh: src is used as it is in this sdist" in said
+    output = project.build()
+    assert "dubbo-mesh: src is used as it is in this sdist" in output
     assert project.in_wheel() == MODULES | MARKERS | OWN
 
 
 @pytest.mark.parametrize("options", ['imports = "relative"', ""])
 def test_output_inside_of_a_package(project: Project, user: Path, tmp_path: Path, options: str) -> None:
     project.configure(f"[tool.dubbo-mesh.options]\n{options}\n", "src/shop/gen")
-    said = project.build("--wheel")
+    output = project.build("--wheel")
     assert project.in_wheel() == {f"shop/gen/{name}" for name in MODULES | MARKERS} | OWN
     wrong = "is installed as shop/gen/acme/types_pb2.py, but imported as acme/types_pb2.py: set import_prefix"
-    assert (wrong in said) == (not options)
+    assert (wrong in output) == (not options)
     if options:
         installed = tmp_path / "installed"
         install(user, "--no-deps", "--target", installed, project.wheel)
@@ -213,8 +214,8 @@ def test_output_inside_of_a_package(project: Project, user: Path, tmp_path: Path
 
 def test_a_project_that_is_all_generated(project: Project, user: Path, tmp_path: Path) -> None:
     shutil.rmtree(project.root / "src")
-    said = project.build()
-    assert "5 written" in said
+    output = project.build()
+    assert "5 written" in output
     assert project.in_wheel() == MODULES | MARKERS
     install(user, "--no-deps", "--target", tmp_path / "installed", project.wheel)
     place_an_order("", path=tmp_path / "installed", python=user)
@@ -240,11 +241,11 @@ def test_an_isolated_build_finds_the_hook_and_plugins(project: Project, wheels: 
     settings = project.root / "pyproject.toml"
     requires = settings.read_text().replace('dubbo-mesh"]\n', 'dubbo-mesh", "mypy-protobuf"]\n', 1)
     settings.write_text(f'{requires}plugins = ["mypy"]\n')
-    said = output_of(
+    output = output_of(
         *(project.builder, "-m", "build", "--wheel", "--installer=pip", project.root),
         PIP_FIND_LINKS=str(wheels),
     )
-    assert "dubbo-mesh: 5 written" in said
+    assert "dubbo-mesh: 5 written" in output
     assert project.in_wheel() == MODULES | MARKERS | OWN
     assert "@generated by mypy-protobuf" in (project.root / "src" / "acme" / "types_pb2.pyi").read_text()
 

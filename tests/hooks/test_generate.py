@@ -410,13 +410,13 @@ def test_messages_import_each_other_below_a_package(generate: Generating, option
     )
     assert generate("--out=src/below/gen", *options) == 0
     place_an_order("src.below.gen", path=generate.project)
-    said = output_of(
+    output = output_of(
         *(sys.executable, "-W", "error", "-c"),
         "from src.below.gen.acme.all_pb2 import All, Item; import src.below.gen.acme.types_pb2 as types;"
         "assert Item is types.Item; print(All(top={'id': '1'}), end='')",
         cwd=generate.project,
     )
-    assert said == 'top {\n  id: "1"\n}\n'
+    assert output == 'top {\n  id: "1"\n}\n'
     types = (generate.src / "below" / "gen" / "acme" / "all_pb2.pyi").read_text()
     assert ("from .types_pb2 import Item as Item" in types) == ("relative" in options[0])
 
@@ -435,8 +435,8 @@ def test_mypy_follows_relative_imports_of_messages(generate: Generating) -> None
         generate.src,
         {"use.py": "from gen.shop.api.v1.orders_pb2 import Order\nreveal_type(Order().item.id)\n"},
     )
-    said = output_of(sys.executable, "-m", "mypy", "use.py", cwd=generate.src)
-    assert 'Revealed type is "str"' in said
+    output = output_of(sys.executable, "-m", "mypy", "use.py", cwd=generate.src)
+    assert 'Revealed type is "str"' in output
 
 
 def test_protos_of_installed_distributions_are_found(generate: Generating) -> None:
@@ -451,8 +451,8 @@ def test_protos_of_installed_distributions_are_found(generate: Generating) -> No
 
 def test_a_home_and_cache_that_cannot_be_written_do_not_matter(generate: Generating) -> None:
     (generate.project / stamp.DIRECTORY).write_text("in the way")
-    said = output_of(PROGRAM, "generate", cwd=generate.project, HOME="/dev/null/home")
-    assert "warning: the next run will generate everything again: cannot write" in said
+    output = output_of(PROGRAM, "generate", cwd=generate.project, HOME="/dev/null/home")
+    assert "warning: the next run will generate everything again: cannot write" in output
     assert below(generate.src) == MODULES
 
 
@@ -481,16 +481,18 @@ def test_a_warning_in_protocs_log_has_no_time(generate: Generating) -> None:
 
 
 def test_protoc_starts_the_plugin_without_loading_any_of_this() -> None:
-    said = output_of(
+    output = output_of(
         *(sys.executable, "-c"),
         "import sys, protoc_gen_dubbo_mesh.__main__, protoc_gen_dubbo_mesh.plugin;"
         "print([name for name in sys.modules if name.startswith('protoc_gen_dubbo_mesh.project')])",
     )
-    assert said == "[]\n"
+    assert output == "[]\n"
 
 
 def test_help_documents_every_flag() -> None:
-    said = subprocess.run([PROGRAM, "generate", "--help"], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(
+        [PROGRAM, "generate", "--help"], capture_output=True, text=True, check=True
+    ).stdout
     for flag in (
         "--root",
         "--out",
@@ -504,7 +506,7 @@ def test_help_documents_every_flag() -> None:
         "--check",
         "--fail-on-change",
     ):
-        assert flag in said
+        assert flag in output
 
 
 def test_the_commands_before_a_commit_are_known() -> None:

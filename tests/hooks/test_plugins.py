@@ -80,9 +80,9 @@ def test_output_with_mypy_protobufs_types_is_strictly_typed(generate: Generating
     for name, package in (("use.py", ""), ("use_gen.py", "gen.")):
         write(generate.src, {name: USES_THEM.format(package=package)})
     mypy = (sys.executable, "-m", "mypy", "--strict", "--namespace-packages", "--explicit-package-bases", ".")
-    said = output_of(*mypy, cwd=generate.src)
-    assert said.count('Revealed type is "str"') == 2
-    assert "Success" in said
+    output = output_of(*mypy, cwd=generate.src)
+    assert output.count('Revealed type is "str"') == 2
+    assert "Success" in output
 
 
 def test_the_types_of_messages_are_protocs_mypy_protobufs_or_none(generate: Generating) -> None:

@@ -39,11 +39,11 @@ def plain(address: str, grace: float) -> None:
     server.wait_for_termination()
 
 
-def main(kind: str, address: str, *said: str) -> None:
+def main(kind: str, address: str, *assignments: str) -> None:
     """Serves until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings: dict[str, Any] = {
-        name: json.loads(value) for name, _, value in (each.partition("=") for each in said)
+        name: json.loads(value) for name, _, value in (each.partition("=") for each in assignments)
     }
     if kind == "plain":
         plain(address, settings["grace"])

@@ -1,4 +1,4 @@
-"""What the health service of a server says."""
+"""What the health service of a server health."""
 
 from __future__ import annotations
 
@@ -146,15 +146,15 @@ class TestVersions:
     NAMES = ("test.Keyed", "test.Keyed:1.0", "test.Keyed:2.0", "blue/test.Keyed:2.0")
 
     def statuses(self, running: Running) -> list[bool]:
-        says = running.health()
-        listed = says.list()
-        statuses = [says.check(name) for name in self.NAMES]
-        assert statuses == [next(says.watch(name)) for name in self.NAMES]
+        health = running.health()
+        listed = health.list()
+        statuses = [health.check(name) for name in self.NAMES]
+        assert statuses == [next(health.watch(name)) for name in self.NAMES]
         assert statuses == [listed[name] for name in self.NAMES]
         assert statuses == [
             "SERVING" if running.server.is_serving(name) else "NOT_SERVING" for name in self.NAMES
         ]
-        assert (says.check(""), says.check("test.Echo")) == ("SERVING", "SERVING")
+        assert (health.check(""), health.check("test.Echo")) == ("SERVING", "SERVING")
         return [status == "SERVING" for status in statuses]
 
     @pytest.fixture
@@ -228,7 +228,7 @@ def test_watchers_hear_of_draining_and_do_not_hold_up_the_stop(serve: Serve) -> 
 
 @pytest.fixture
 def plain(kind: Kind, loop: LoopThread) -> Iterator[Callable[..., Health]]:
-    """Starts a plain server with the steps given, and returns what its health service says."""
+    """Starts a plain server with the steps given, and returns its health service."""
     stops: list[Callable[[], object]] = []
 
     def start(*steps: Callable[[Any], object]) -> Health:
@@ -295,9 +295,9 @@ def generic_health(kind: Kind) -> Callable[[Any], object]:
 
 
 def test_services_of_a_plain_server_serve_from_the_start(kind: Kind, plain: Callable[..., Health]) -> None:
-    says = plain(echo(kind))
-    assert [says.check(name) for name in ("", "test.Echo")] == ["SERVING", "SERVING"]
-    assert next(says.watch("test.Echo")) == "SERVING"
+    health = plain(echo(kind))
+    assert [health.check(name) for name in ("", "test.Echo")] == ["SERVING", "SERVING"]
+    assert next(health.watch("test.Echo")) == "SERVING"
 
 
 def test_without_the_generated_function_a_server_has_no_health_service(plain: Callable[..., Health]) -> None:
@@ -312,11 +312,11 @@ def test_a_health_service_of_the_users_own_wins(
     kind: Kind, plain: Callable[..., Health], own: Callable[[Kind], Any], before: bool
 ) -> None:
     steps = [own(kind), echo(kind)] if before else [echo(kind), own(kind)]
-    says = plain(*steps)
-    assert says.check("mine") == "NOT_SERVING"
-    assert next(says.watch("mine")) == "NOT_SERVING"
+    health = plain(*steps)
+    assert health.check("mine") == "NOT_SERVING"
+    assert next(health.watch("mine")) == "NOT_SERVING"
     with pytest.raises(grpc.RpcError) as raised:
-        says.check("test.Echo")
+        health.check("test.Echo")
     assert raised.value.code() is grpc.StatusCode.NOT_FOUND
 
 

@@ -53,7 +53,7 @@ class Code(NamedTuple):
         return _names(self.requires, distribution)
 
 
-def look(project: Path, pyproject: dict[str, Any], layout: Layout) -> Code:
+def examine(project: Path, pyproject: dict[str, Any], layout: Layout) -> Code:
     """Finds out about the code of a project."""
     files = [
         PurePosixPath((here / name).relative_to(project).as_posix())
@@ -70,8 +70,8 @@ def look(project: Path, pyproject: dict[str, Any], layout: Layout) -> Code:
         in_package=out != TOP and any(at / "__init__.py" in files for at in (out, out.parent) if at != TOP),
         plugins=tuple(sorted(set(_plugins(project, files)))),
         backend=str(build.get("build-backend", default)),
-        requires=_texts(build.get("requires")),
-        dependencies=_texts(table_at(pyproject, "project").get("dependencies")),
+        requires=_strings(build.get("requires")),
+        dependencies=_strings(table_at(pyproject, "project").get("dependencies")),
     )
 
 
@@ -103,11 +103,11 @@ def _out(
 def _of_packages(pyproject: dict[str, Any]) -> Iterator[str]:
     """The directories that contain the packages, according to the tables of build backends."""
     tool = table_at(pyproject, "tool")
-    for package in _texts(table_at(tool, "hatch", "build", "targets", "wheel").get("packages")):
+    for package in _strings(table_at(tool, "hatch", "build", "targets", "wheel").get("packages")):
         yield PurePosixPath(package).parent.as_posix()
-    yield from _texts(table_at(tool, "setuptools", "packages", "find").get("where"))
+    yield from _strings(table_at(tool, "setuptools", "packages", "find").get("where"))
     for package, directory in table_at(tool, "setuptools", "package-dir").items():
-        yield from _texts([directory if package == "" else PurePosixPath(str(directory)).parent.as_posix()])
+        yield from _strings([directory if package == "" else PurePosixPath(str(directory)).parent.as_posix()])
     packages: object = table_at(tool, "poetry").get("packages")
     for included in cast("list[object]", packages) if isinstance(packages, list) else ():
         yield str(table_at({"package": included}, "package").get("from", "."))
@@ -121,7 +121,7 @@ def table_at(table: dict[str, Any], *keys: str) -> dict[str, Any]:
     return table
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def _strings(value: object) -> tuple[str, ...]:
     """The strings of a list; what else may be there is for the build backend to complain about."""
     items = cast("list[object]", value) if isinstance(value, list) else []
     return tuple(item for item in items if isinstance(item, str))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...console import complain, show
+from ...console import print_error, print_output
 from ...errors import GenerationError
 from .. import arguments as project_arguments
 
@@ -41,7 +41,7 @@ def run(arguments: Namespace) -> int:
     try:
         _init(project_arguments.project(arguments), write=not arguments.dry_run)
     except GenerationError as error:
-        complain(error)
+        print_error(error)
         return 1
     return 0
 
@@ -55,7 +55,7 @@ def _init(project: Path, *, write: bool) -> None:
     pyproject = file.content()
     tool = table_at(pyproject, "tool")
     if "dubbo-mesh" in tool or "dubbo-mesh" in table_at(tool, "hatch", "build", "hooks"):
-        _say([f"{file.path} already has settings; nothing was changed"])
+        _print([f"{file.path} already has settings; nothing was changed"])
         return
     found = protos.find(project)
     if not found:
@@ -74,21 +74,21 @@ def _init_pyproject(
     project: Path, pyproject: dict[str, object], found: Sequence[Proto], *, write: bool
 ) -> None:
     from ..settings import shown
-    from .code import look
+    from .code import examine
     from .report import builds, findings, steps
-    from .roots import work_out
+    from .roots import infer
     from .table import append, table
 
-    layout = work_out(project, found)
-    code = look(project, pyproject, layout)
-    _say(findings(layout, code))
+    layout = infer(project, found)
+    code = examine(project, pyproject, layout)
+    _print(findings(layout, code))
     file = project / "pyproject.toml"
     text = table(layout, code)
     if write:
         append(file, text)
-    _say_written(shown(file), text, write=write)
+    _print_written(shown(file), text, write=write)
     where = "below [tool.dubbo-mesh.options]"
-    _say_next(
+    _print_next_steps(
         (
             *steps(layout, code, command="protoc-gen-dubbo-mesh generate", where_app_is_set=where),
             *builds(code),
@@ -101,21 +101,21 @@ def _init_buf(
 ) -> None:
     from ..settings import shown
     from . import buf
-    from .code import look
+    from .code import examine
     from .report import findings, options_for_buf, steps
     from .roots import configured
 
     layout = configured(found, workspace.modules)
-    code = look(project, pyproject, layout)
-    _say(findings(layout, code))
+    code = examine(project, pyproject, layout)
+    _print(findings(layout, code))
     existing = buf.existing_template(project, workspace)
     if existing is not None:
         text = (project / existing).read_text(encoding="utf-8", errors="replace")
         if "dubbo-mesh" in text:
-            _say([f"{shown(project / existing)} already has the plugin; nothing was changed"])
+            _print([f"{shown(project / existing)} already has the plugin; nothing was changed"])
             return
-        _say([f"{shown(project / existing)} exists and was not changed: add below its plugins:", ""])
-        _say(buf.addition(text, code).splitlines())
+        _print([f"{shown(project / existing)} exists and was not changed: add below its plugins:", ""])
+        _print(buf.addition(text, code).splitlines())
     else:
         file = project / buf.TEMPLATE
         text = buf.template(workspace, code)
@@ -124,19 +124,21 @@ def _init_buf(
                 file.write_text(text, encoding="utf-8")
             except OSError as error:
                 raise GenerationError(f"cannot be written: {error.strerror}", shown(file)) from error
-        _say_written(shown(file), text, write=write)
+        _print_written(shown(file), text, write=write)
     where = "in opt of the plugin"
-    _say_next((*options_for_buf(found), *steps(layout, code, command="buf generate", where_app_is_set=where)))
+    _print_next_steps(
+        (*options_for_buf(found), *steps(layout, code, command="buf generate", where_app_is_set=where))
+    )
 
 
-def _say(lines: Iterable[str]) -> None:
-    show(f"{line}\n" for line in lines)
+def _print(lines: Iterable[str]) -> None:
+    print_output(f"{line}\n" for line in lines)
 
 
-def _say_written(file: str, text: str, *, write: bool) -> None:
-    _say(["", f"{'written to' if write else 'would be written to'} {file}:", ""])
-    _say(text.splitlines())
+def _print_written(file: str, text: str, *, write: bool) -> None:
+    _print(["", f"{'written to' if write else 'would be written to'} {file}:", ""])
+    _print(text.splitlines())
 
 
-def _say_next(steps: Iterable[str]) -> None:
-    _say(["", "next:", *(f"* {step}" for step in steps)])
+def _print_next_steps(steps: Iterable[str]) -> None:
+    _print(["", "next:", *(f"* {step}" for step in steps)])

@@ -45,7 +45,7 @@ class Layout(NamedTuple):
     exclude: tuple[str, ...] = ()
 
 
-def work_out(project: Path, protos: Sequence[Proto]) -> Layout:
+def infer(project: Path, protos: Sequence[Proto]) -> Layout:
     """Works out the layout of these protos, of which there is at least one.
 
     In this order, a root is: what an import of the proto resolves from; what contains the proto and is a root

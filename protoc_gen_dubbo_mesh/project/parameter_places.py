@@ -18,7 +18,7 @@ _TABLES = (
 """The tables of pyproject.toml that can set parameters; an earlier one wins."""
 
 
-def option_places(settings: Settings, given: Set[str]) -> Mapping[str, str]:
+def parameter_places(settings: Settings, given: Set[str]) -> Mapping[str, str]:
     """Where each parameter in the settings was set: `--option`, or the `file:line` in pyproject.toml.
 
     Args:
