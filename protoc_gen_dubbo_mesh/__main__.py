@@ -1,4 +1,4 @@
-"""The command `protoc-gen-dubbo-mesh`, which protoc and buf start, and people for help."""
+"""The program `protoc-gen-dubbo-mesh`: a plugin if protoc or buf start it, commands if people do."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _HINT = "protoc and buf start this program; to start it yourself, name a command
 
 
 def main() -> int:
-    """Answers the request on standard input, or runs what the command line asks for.
+    """Answers the request on standard input or, if there are arguments, runs the command line.
 
     Returns:
-        The exit status. It is 0 if a response was written, even one that holds an error: protoc reports it.
+        The exit status. It is 0 if a response was written, even if that is an error, which protoc reports.
     """
     try:
         if sys.getfilesystemencoding() != "utf-8":
@@ -43,11 +43,11 @@ def _exit(number: int, frame: object) -> None:
 
 
 def _plugin() -> int:
-    # Each is None if it is closed.
+    # A closed stream is None.
     if not sys.stdin or not sys.stdout or sys.stdin.isatty():
         print(f"{PROGRAM}: there is no request on standard input: {_HINT}", file=sys.stderr)  # noqa: T201
         return 2
-    # A short run makes hardly any garbage, and collecting it would take a tenth of the time.
+    # A short run leaves hardly any garbage, and collecting it would take a tenth of the time.
     gc.disable()
     from .plugin import run
     from .protoc.request import MalformedRequestError
@@ -67,13 +67,13 @@ def _plugin() -> int:
 
 
 def _restart_in_utf8_mode() -> None:
-    """Replaces this process by one that takes paths for UTF-8, as protoc and pyproject.toml do.
+    """Replaces this process with one that decodes paths as UTF-8, as protoc and pyproject.toml do.
 
     Python does so by itself, except in locales such as de_DE.ISO-8859-1, and if PYTHONUTF8=0 asks for ASCII.
     What is printed stays in the encoding of the locale.
     """
     if os.environ.get("PYTHONUTF8") == "1":
-        return  # nothing changed: Python was told to ignore its environment variables
+        return  # it had no effect, since Python was told to ignore its environment variables
     encoding = getattr(sys.stdout, "encoding", "ascii")
     environment = {"PYTHONIOENCODING": f"{encoding}:backslashreplace", **os.environ, "PYTHONUTF8": "1"}
     os.execve(sys.executable, sys.orig_argv, environment)  # noqa: S606

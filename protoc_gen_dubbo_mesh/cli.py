@@ -1,6 +1,6 @@
 """The command line, for people rather than for protoc.
 
-Help, shell completion (`completion.py`) and what is accepted all come from `parser`.
+`parser` defines the arguments, the help and, through `completion.py`, shell completion.
 """
 
 from __future__ import annotations
@@ -22,13 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROGRAM = "protoc-gen-dubbo-mesh"
-_NO_READER = (
-    141  # the status of programs that a pipe without a reader ended: 128 + SIGPIPE, as `git diff | head` has
-)
+_NO_READER = 141  # the exit status after a closed pipe, as with `| head`: 128 + SIGPIPE
 
 
 class Command(Protocol):
-    """What a module offers to be a command."""
+    """The interface of a module that implements a command."""
 
     @property
     def SUMMARY(self) -> str:
@@ -55,7 +53,7 @@ COMMANDS: Mapping[str, Command] = {
     "explain": explain,
     "completion": completion,
 }
-"""The commands, in the order of the help. Their modules import what takes long when they run."""
+"""The commands, in the order of the help. Their modules postpone slow imports until they run."""
 
 _USAGE = f"""\
 protoc --dubbo-mesh_out=OUT [--dubbo-mesh_opt=NAME=VALUE,...] FILE.proto...
@@ -106,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def answer(arguments: list[str]) -> int:
-    """Runs what the arguments ask for; returns the exit status.
+    """Parses the arguments and runs the command; returns the exit status.
 
     Raises:
         SystemExit: argparse printed help (status 0), or what is wrong with the arguments (2).
@@ -117,20 +115,20 @@ def answer(arguments: list[str]) -> int:
             f"{PROGRAM}: unknown command {first!r}: must be one of {', '.join(COMMANDS)}: see --help"
         )
         return 2
-    asked = parser().parse_args(arguments)
-    if asked.version:
+    parsed = parser().parse_args(arguments)
+    if parsed.version:
         sys.stdout.write(f"{PROGRAM} {__version__}\n")
-    elif asked.proto_path:
+    elif parsed.proto_path:
         from .project.sources import proto_path
 
         sys.stdout.write(f"{proto_path()}\n")
     else:
-        return COMMANDS[asked.command].run(asked)
+        return COMMANDS[parsed.command].run(parsed)
     return 0
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command line; returns the exit status. Nothing about the streams causes a traceback."""
+    """Runs the command line; returns the exit status. Streams that are closed or full cause no traceback."""
     _prepare()
     try:
         status = _status(arguments)
@@ -165,7 +163,7 @@ def _prepare() -> None:
 
 
 def _discard() -> None:
-    """Sends what is still buffered nowhere: Python would fail to write it once more when it exits."""
+    """Discards what is still buffered, which Python would try to write once more when it exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:

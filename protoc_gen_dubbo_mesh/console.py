@@ -1,7 +1,7 @@
-"""Standard output and error, as people at any terminal can read them.
+"""Standard output and error, readable on any terminal.
 
-Characters that the terminal's encoding lacks are escaped. So are, by `printable`, those with which a name or
-a comment in a proto could steer the terminal or disguise what it shows: control characters and overrides of
+Characters that the terminal's encoding lacks are escaped. `printable` also escapes those with which a name or
+a comment in a proto could control the terminal or falsify what it shows: control characters and overrides of
 the writing direction.
 """
 
@@ -28,7 +28,7 @@ def print_status(line: str) -> None:
 
 
 def print_error(error: GenerationError) -> None:
-    """Writes an error in the user's input to standard error: a line, or several of protoc's."""
+    """Writes an error in the user's input to standard error: one line, or several from protoc."""
     for line in str(error).split("\n"):
         print_status(line)
 

@@ -1,4 +1,4 @@
-"""How a run ends with an error in the user's input."""
+"""Errors in the user's input."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Parameters(NamedTuple):
     Attributes:
         policy: those that configure services and rpcs.
         python: those of generated Python.
-        emit: what to write, of `EMITTERS`.
+        emit: what to write, one or more of `EMITTERS`.
     """
 
     policy: PolicyParameters = PolicyParameters()

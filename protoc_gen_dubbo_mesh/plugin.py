@@ -52,13 +52,13 @@ def run(stdin: BinaryIO, installed: frozenset[str] = frozenset()) -> Result:
     return Result(answer, tuple(map(printable, warnings)))
 
 
-def _generate(asked: Request, installed: frozenset[str], warnings: list[str]) -> Response:
-    given = parameters.parse(asked.parameter, installed)
-    resolver = Resolver(given.policy, asked)
-    emitters = [PythonEmitter(given.python, asked)]
+def _generate(received: Request, installed: frozenset[str], warnings: list[str]) -> Response:
+    given = parameters.parse(received.parameter, installed)
+    resolver = Resolver(given.policy, received)
+    emitters = [PythonEmitter(given.python, received)]
     response = Response()
-    while asked.generate:
-        file = asked.generate.popleft()
+    while received.generate:
+        file = received.generate.popleft()
         services = resolver.resolve(file)
         for emitter in emitters:
             path, content = emitter.emit(file, services)

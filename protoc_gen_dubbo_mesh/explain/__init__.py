@@ -1,1 +1,1 @@
-"""What is in force for services and rpcs, why, and what a mesh makes of it: policy in, text or JSON out."""
+"""Reports what is configured for services and rpcs, where, and what a mesh does with it, as text or JSON."""

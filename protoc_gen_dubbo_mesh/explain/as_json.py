@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def render(report: Report) -> str:
-    """The report as one document, in ASCII, with a newline at its end. Durations are in seconds."""
+    """The report as one document, in ASCII, with a final newline. Durations are in seconds."""
     document = {
         "services": {service.name: _service(service) for service in report.services},
         "warnings": list(report.warnings),
@@ -22,7 +22,7 @@ def _service(service: Service) -> dict[str, Any]:
     return {
         "where": service.where,
         "address": service.address,
-        "identity": {name: _value(setting, name) for name, setting in service.identity.items()},
+        "identity": {name: _value(configured, name) for name, configured in service.identity.items()},
         "rpcs": {rpc.name: _rpc(rpc) for rpc in service.rpcs},
     }
 
@@ -34,7 +34,7 @@ def _rpc(rpc: Rpc) -> dict[str, Any]:
         "shape": rpc.shape,
         "idempotent": rpc.idempotent,
         "idempotency_level": _value(rpc.idempotency_level),
-        "policies": {name: _value(setting) for name, setting in rpc.policies.items()},
+        "policies": {name: _value(configured) for name, configured in rpc.policies.items()},
         "sent": _sent(rpc.sent),
         "meshes": {
             name: {"by_default": _handling(mesh.by_default), "if_obeyed": _handling(mesh.if_obeyed)}
@@ -44,11 +44,11 @@ def _rpc(rpc: Rpc) -> dict[str, Any]:
     }
 
 
-def _value(setting: ConfiguredValue, name: str = "") -> dict[str, Any]:
-    value = setting.value
+def _value(configured: ConfiguredValue, name: str = "") -> dict[str, Any]:
+    value = configured.value
     if name == "labels" and value is not None:
         value = dict(value)
-    return {"value": value, "source": setting.source, "where": setting.where or None}
+    return {"value": value, "source": configured.source, "where": configured.where or None}
 
 
 def _sent(sent: Sent) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The report as text: ASCII unless names are not, and 80 columns wide unless a name is longer."""
+"""The report as text: ASCII if all names are, and 80 columns wide unless a name is longer."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _INDENT = "  "
-_LABEL = 17  # columns of what stands before values, two of them blank
-_VALUE = 16  # columns of values, where a source follows on the same line
+_LABEL = 17  # columns of labels, including two blanks
+_VALUE = 16  # columns of values that are followed by their source on the same line
 
 _SHOWN = {("namespace", None): "the caller's", ("idempotency", "IDEMPOTENCY_UNKNOWN"): "not set"}
-"""Values that are not shown as they are."""
+"""Values that are shown in other words, by field and value."""
 
 _NOTES = """\
-A call's own timeout= and envoy= win over what is shown. Stubs also send what the caller's environment sets, \
+A call's own timeout= and envoy= override what is shown. Stubs also send what the caller's environment sets, \
 such as tri-consumer-appname (DUBBO_MESH_APP) and x-forwarded-for (DUBBO_MESH_FORWARDED_FOR).
-"By default" is without these headers, and without a route that says otherwise.
+"By default": without these headers, and with routes that configure neither timeouts nor retries.
 "If obeyed": sidecars obey x-envoy-* headers in requests that they consider internal, and silently drop them \
 from all others. As Istio configures its sidecars, no request is internal: see internal_address_config, \
 DUBBO_MESH_FORWARDED_FOR, and `python -m dubbo_mesh doctor`. The conditions of a request are added to those \
 of the route; its number of retries replaces the route's.
-Of an rpc that must not be run again: retry.attempts = 1 asks for a single attempt; a VirtualService with \
-`retries: {attempts: 0}` turns Istio's retries off for all callers, whatever headers are obeyed.
+For an rpc that must not be run twice: retry.attempts = 1 asks for a single attempt; a VirtualService with \
+`retries: {attempts: 0}` turns Istio's retries off for all callers, whether headers are obeyed or not.
 """
 _CALLERS = """\
 <namespace> is the caller's own (POD_NAMESPACE, or else default).
@@ -41,7 +41,7 @@ The caller's CLUSTER_DOMAIN replaces cluster.local.
 
 
 def render(report: Report) -> str:
-    """The report as text, with a newline at its end."""
+    """The report as text, with a final newline."""
     blocks = [block for service in report.services for block in _service(service)]
     if report.warnings:
         blocks.append(["Warnings", "", *_paragraphs(report.warnings)])
@@ -58,7 +58,7 @@ def _service(service: Service) -> Iterator[list[str]]:
         head += _labelled("address", "none: set app in its option, in a config or as a parameter")
     else:
         head += _labelled("address", service.address)
-    yield [*head, *_settings(service.identity)]
+    yield [*head, *_configured(service.identity)]
     for rpc in service.rpcs:
         yield _rpc(rpc)
 
@@ -67,7 +67,7 @@ def _rpc(rpc: Rpc) -> list[str]:
     kind = f"{rpc.shape}, {'idempotent' if rpc.idempotent else 'not marked idempotent'}"
     lines = [*_heading(f"rpc {rpc.name} ({kind})", rpc.where), ""]
     lines += _listed("path", rpc.paths)
-    lines += _settings({"idempotency": rpc.idempotency_level, **rpc.policies})
+    lines += _configured({"idempotency": rpc.idempotency_level, **rpc.policies})
     lines += _listed("a stub sends", _sent(rpc.sent))
     lines += _handled("by default", rpc, {key: mesh.by_default for key, mesh in rpc.meshes.items()})
     if any(mesh.by_default != mesh.if_obeyed for mesh in rpc.meshes.values()):
@@ -82,10 +82,10 @@ def _heading(what: str, where: str) -> list[str]:
     return [what, f"{where:>{_WIDTH}}"]
 
 
-def _settings(settings: Mapping[str, ConfiguredValue]) -> Iterator[str]:
-    for name, setting in settings.items():
-        value = printable(_value(name, setting.value))
-        source = printable(_source(setting))
+def _configured(values: Mapping[str, ConfiguredValue]) -> Iterator[str]:
+    for name, configured in values.items():
+        value = printable(_value(name, configured.value))
+        source = printable(_source(configured))
         if len(name) > _LABEL - 2:
             yield f"{_INDENT}{name}"
             name = ""
@@ -97,8 +97,8 @@ def _settings(settings: Mapping[str, ConfiguredValue]) -> Iterator[str]:
             yield _below(source)
 
 
-def _source(setting: ConfiguredValue) -> str:
-    return f"{setting.where} ({setting.source})" if setting.where else setting.source
+def _source(configured: ConfiguredValue) -> str:
+    return f"{configured.where} ({configured.source})" if configured.where else configured.source
 
 
 def _value(name: str, value: Any) -> str:
@@ -124,10 +124,10 @@ def _seconds(duration: float) -> str:
 
 
 def _sent(sent: Sent) -> list[str]:
-    asked = [f"{name}: {value}" for name, value in sent.headers]
+    headers = [f"{name}: {value}" for name, value in sent.headers]
     if sent.deadline is not None:
-        return [f"a deadline of {_seconds(sent.deadline)} (grpc-timeout)", *asked]
-    return asked or ["no deadline, and no headers for Envoy"]
+        return [f"a deadline of {_seconds(sent.deadline)} (grpc-timeout)", *headers]
+    return headers or ["no deadline, and no headers for Envoy"]
 
 
 def _handled(label: str, rpc: Rpc, handlings: Mapping[str, Handling]) -> Iterator[str]:
@@ -151,7 +151,7 @@ def _handling(handling: Handling, rpc: Rpc) -> str:
 
 
 def _remark(timeout: float, rpc: Rpc) -> str:
-    """What a timeout of Envoy's means for an rpc, unless its deadline comes first."""
+    """What Envoy's timeout means for an rpc, unless its deadline comes first."""
     if rpc.sent.deadline is not None and rpc.sent.deadline <= timeout:
         return ""
     if rpc.shape in {"client-streaming", "bidirectional-streaming"}:
@@ -172,7 +172,7 @@ def _labelled(label: str, text: str) -> list[str]:
 
 
 def _below(source: str) -> str:
-    """A source that does not fit beside its value: in its own column, or in that of values if it is long."""
+    """A source that does not fit beside its value: in its own column or, if it is long, in the values'."""
     column = len(_INDENT) + _LABEL
     return " " * (column + _VALUE + 2 if column + _VALUE + 2 + len(source) <= _WIDTH else column) + source
 

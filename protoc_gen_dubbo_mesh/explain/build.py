@@ -1,4 +1,4 @@
-"""Builds what is shown from what is in force."""
+"""Builds the report from the policies."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _SHAPES = {
 
 
 class Places(NamedTuple):
-    """What only the caller knows of where values were set.
+    """Where values were set, as far as only the caller knows.
 
     Attributes:
         parameters: where each parameter of the plugin was set.
-        show: makes of a `file:line` that begins with a proto's name one that people find.
+        show: replaces the name of a proto at the beginning of a `file:line` by its path.
     """
 
     parameters: Mapping[str, str]
@@ -44,7 +44,7 @@ class Places(NamedTuple):
 
 
 def report(services: Iterable[ServicePolicy], places: Places, warnings: Iterable[str]) -> Report:
-    """What is shown of `services`."""
+    """The report on `services`."""
     return Report(tuple(_service(each, places) for each in services), tuple(warnings))
 
 
@@ -70,10 +70,10 @@ def _address(identity: Identity) -> str | None:
 
 
 def _rpc(identity: Identity, policy: RpcPolicy, places: Places) -> Rpc:
-    asked = sent(identity, policy)
+    outgoing = sent(identity, policy)
     meshes = {
         route.key: InMesh(
-            mesh_defaults.by_default(route, asked.deadline), mesh_defaults.if_obeyed(route, asked)
+            mesh_defaults.by_default(route, outgoing.deadline), mesh_defaults.if_obeyed(route, outgoing)
         )
         for route in mesh_defaults.ROUTES
     }
@@ -90,7 +90,7 @@ def _rpc(identity: Identity, policy: RpcPolicy, places: Places) -> Rpc:
             for field in CALL_FIELDS
             if (value := field_of(policy.call, field)) is not None
         },
-        sent=asked,
+        sent=outgoing,
         meshes=meshes,
         cautions=(*(() if policy.idempotent else _cautions(meshes)), *_shared_timeouts(policy)),
     )
@@ -113,7 +113,7 @@ def _idempotency_level(policy: RpcPolicy, places: Places) -> ConfiguredValue:
 
 
 def _cautions(meshes: Mapping[str, InMesh]) -> tuple[str, ...]:
-    """What the author of an rpc that is not marked idempotent should know: where it may be run again."""
+    """A warning about an rpc that is not marked idempotent: which meshes may run it again."""
     obeyed = _reruns({key: mesh.if_obeyed for key, mesh in meshes.items()})
     if obeyed:
         return (f"not marked idempotent, but may be run again: {obeyed}",)
@@ -140,7 +140,7 @@ def _shared_timeouts(policy: RpcPolicy) -> tuple[str, ...]:
 
 
 def _reruns(handlings: Mapping[str, Handling]) -> str:
-    """Which meshes run a handler again that has run, how often, and when."""
+    """Which meshes may run a handler again, how often, and on which conditions."""
     return "; ".join(
         f"by {route.mesh} {_times(handling.max_retries)} ({', '.join(conditions)})"
         for route in mesh_defaults.ROUTES

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 class Route(NamedTuple):
-    """What the routes of a mesh do, unless they are configured otherwise.
+    """The default behaviour of a mesh's routes.
 
     Attributes:
-        key: names the mesh, in JSON.
-        mesh: names it, in text.
-        timeout: when a call is ended; None for never.
-        obeys_deadline: whether `grpc-timeout` takes the place of that timeout.
+        key: the mesh's name in JSON.
+        mesh: its name in text.
+        timeout: the timeout of calls; None if there is none.
+        obeys_deadline: whether `grpc-timeout` replaces that timeout.
         max_retries: the number of retries.
         retry_on: their conditions, by Envoy's names.
     """
@@ -58,15 +58,15 @@ ROUTES = (PLAIN_ENVOY, ISTIO)
 _DEFAULT_RETRIES = 1
 _STATUS_CODES = "retriable-status-codes"
 _NOT_RUN = frozenset({"connect-failure", "refused-stream", "reset-before-request", "envoy-ratelimited"})
-"""The conditions under which no handler has run."""
+"""The conditions that mean that no handler has run."""
 
 
 def by_default(route: Route, deadline: Duration | None) -> Handling:
-    """How a call is handled that asks for nothing, or whose headers are dropped.
+    """How a call is handled that has no headers for Envoy, or whose headers are dropped.
 
     Args:
         route: the route.
-        deadline: the call's.
+        deadline: the deadline of the call.
     """
     return _handling(route, deadline, {})
 
@@ -77,7 +77,7 @@ def if_obeyed(route: Route, sent: Sent) -> Handling:
 
 
 def run_again(handling: Handling) -> tuple[str, ...]:
-    """The conditions under which a handler that has run is run again."""
+    """The conditions on which a handler that has already run may be run again."""
     slow = ("slow attempts",) if handling.hedges else ()
     return (*(condition for condition in handling.retry_on if condition not in _NOT_RUN), *slow)
 
@@ -89,7 +89,7 @@ def _handling(route: Route, deadline: Duration | None, headers: dict[str, str]) 
     elif route.obeys_deadline and deadline:
         timeout, is_deadline = deadline, True
     per_try = headers.get("x-envoy-upstream-rq-per-try-timeout-ms")
-    asked = [
+    requested = [
         condition
         for header in ("x-envoy-retry-on", "x-envoy-retry-grpc-on")
         for condition in headers.get(header, "").split(",")
@@ -97,9 +97,9 @@ def _handling(route: Route, deadline: Duration | None, headers: dict[str, str]) 
     ]
     conditions = tuple(
         condition
-        for condition in dict.fromkeys((*asked, *route.retry_on))
-        # A route's alone retries nothing: it names no codes.
-        if condition != _STATUS_CODES or condition in asked
+        for condition in dict.fromkeys((*requested, *route.retry_on))
+        # In a route alone it has no effect, since the routes here list no codes.
+        if condition != _STATUS_CODES or condition in requested
     )
     retries = int(headers.get("x-envoy-max-retries", max(_DEFAULT_RETRIES, route.max_retries)))
     if not conditions:

@@ -1,4 +1,4 @@
-"""What `explain` shows."""
+"""The report that `explain` shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ConfiguredValue(NamedTuple):
-    """A value, and where it was set.
+    """A configured or default value, and where it was set.
 
     Attributes:
         value: the value, as in `Identity` and `CallPolicy`.
@@ -28,7 +28,7 @@ class Sent(NamedTuple):
     """What a stub sends with a call that is made without arguments.
 
     Attributes:
-        deadline: the gRPC deadline (`grpc-timeout`), from now; None if there is none.
+        deadline: the time until the gRPC deadline (`grpc-timeout`); None if there is none.
         headers: the metadata. The environment of the caller may add some.
     """
 
@@ -40,12 +40,12 @@ class Handling(NamedTuple):
     """How a sidecar handles a call.
 
     Attributes:
-        timeout: when it ends the call; None if it never does.
-        is_deadline: whether it takes that timeout from `grpc-timeout`.
-        per_try_timeout: when it ends a single attempt.
-        hedges: whether it then starts another attempt beside that one instead, whatever the conditions.
+        timeout: the time after which it ends the call; None if it never does.
+        is_deadline: whether that timeout is the deadline, from `grpc-timeout`.
+        per_try_timeout: the time after which it ends a single attempt.
+        hedges: whether it lets a slow attempt continue and starts another one, whatever the conditions.
         max_retries: the number of further attempts.
-        retry_on: the conditions of these, by Envoy's names; empty if there are none.
+        retry_on: their conditions, by Envoy's names; empty if there are no further attempts.
     """
 
     timeout: Duration | None
@@ -60,7 +60,7 @@ class InMesh(NamedTuple):
     """How a kind of mesh handles a call.
 
     Attributes:
-        by_default: without the headers, and without a route that says otherwise.
+        by_default: without the headers, by a route that configures neither timeouts nor retries.
         if_obeyed: by the same route, if the sidecar obeys the headers that the stub sends.
     """
 
@@ -77,11 +77,11 @@ class Rpc(NamedTuple):
         paths: its HTTP/2 path, and those of its aliases.
         shape: one of `unary`, `client-streaming`, `server-streaming`, `bidirectional-streaming`.
         idempotent: whether it may be run twice.
-        idempotency_level: the option that decides so, by protobuf's name.
-        policies: what is in force, by the names in `CALL_FIELDS`.
+        idempotency_level: the option that decides this, by protobuf's name.
+        policies: the values that are set, by the names in `CALL_FIELDS`.
         sent: what a stub sends.
         meshes: how each mesh in `mesh_defaults.ROUTES` handles it, by its key there.
-        cautions: what its author should know, a sentence each.
+        cautions: warnings for its author, a sentence each.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Service(NamedTuple):
 
 
 class Report(NamedTuple):
-    """All that is shown.
+    """The whole report.
 
     Attributes:
         services: the services.

@@ -1,4 +1,4 @@
-"""Which services and rpcs to explain, by the names that people give."""
+"""Selects services and rpcs by the names that people give."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def select(services: Sequence[ServicePolicy], name: str) -> tuple[ServicePolicy, ...]:
-    """The service that is meant, with all of its rpcs or only the one that is meant.
+    """The service with that name, with all of its rpcs or only the one with that name.
 
     Args:
         services: all services.
@@ -44,7 +44,7 @@ def select(services: Sequence[ServicePolicy], name: str) -> tuple[ServicePolicy,
 
 
 def _named(services: Iterable[ServicePolicy], name: str) -> list[ServicePolicy]:
-    """The service of that full name, or else those whose names end with it."""
+    """The service with that full name, or else those whose names end with it."""
     exact = [each for each in services if each.name == name]
     return exact or [each for each in services if name and each.name.endswith(f".{name}")]
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from ..policy.model import Identity, RpcPolicy
 
 _SLACK_MS = 100
-"""What Envoy gets on top of a deadline, so that the caller's own timer fires first."""
+"""The time that Envoy gets in addition to a deadline, so that the caller's own timer fires first."""
 
 suppress_warnings_in(__name__)  # the policy has its own, with the place in the proto
 
 
 def sent(identity: Identity, rpc: RpcPolicy) -> Sent:
-    """What a stub sends with a call of `rpc`, a service's of that identity."""
+    """What a stub sends with a call of `rpc`, which belongs to a service with that identity."""
     envoy = EnvoyHeaders(**rpc.headers)
     deadline = envoy.timeout or None
     headers = [

@@ -22,9 +22,9 @@ class Entry(NamedTuple):
     """What is configured under one name or glob of services.
 
     Attributes:
-        identity: where they are found.
-        defaults: for all of their methods.
-        methods: for methods, by name or glob.
+        identity: where the provider of these services is found.
+        defaults: the call policy of all methods, unless `methods` sets it.
+        methods: the call policies of methods, by name or glob.
     """
 
     identity: Identity
@@ -64,7 +64,7 @@ class Config(NamedTuple):
     file: TomlFile
 
     def identity(self, service: str) -> tuple[Layer[Identity], ...]:
-        """What sets where the provider of `service` (its full name) is found, in order of precedence.
+        """The layers that set the identity of `service` (its full name), in order of precedence.
 
         Raises:
             GenerationError: two globs that are equally specific disagree.
@@ -77,7 +77,7 @@ class Config(NamedTuple):
         return tuple(layer for _, layer in ranked)
 
     def call_policy(self, service: str, method: str) -> tuple[Layer[CallPolicy], ...]:
-        """What sets how a method is called, in order of precedence: its own entries, then `defaults`.
+        """The layers that set a method's call policy, in order of precedence: its own, then `defaults`.
 
         Raises:
             GenerationError: two globs that are equally specific disagree.
@@ -89,7 +89,7 @@ class Config(NamedTuple):
             for key in [("services", pattern, "methods")]
             for method_rank, method_pattern, policy in _matching(entry.methods, method)
         ]
-        ranked.sort(key=lambda each: each[0])  # methods of globs of one rank belong together; stable
+        ranked.sort(key=lambda each: each[0])  # stable; brings the methods of equally ranked globs together
         ranked += [
             (rank, Layer(entry.defaults, Table(self.file, ("services", pattern, "defaults"))))
             for rank, pattern, entry in entries
@@ -130,7 +130,7 @@ class Config(NamedTuple):
     def _check_agreement(
         self, subject: str, ranked: Sequence[tuple[_Rank, Layer[Any]]], fields: Iterable[str]
     ) -> None:
-        """Checks that among equally specific tables none sets a field that another one sets otherwise."""
+        """Checks that equally specific tables do not set a field to different values."""
         if len({rank for rank, _ in ranked}) == len(ranked):
             return
         decided: set[str] = set()

@@ -11,10 +11,10 @@
     timeout = 1.5                               # seconds, or "500ms", "3s", "2m", "1h"
     retry = { attempts = 3, grpc_on = ["unavailable"] }
 
-Field by field, an exact name wins over a glob, a longer glob over a shorter one, and a method's own entry
-over any `defaults`. Globs of the same length must not set one field differently for one service or method.
-A name that nothing matches is an error, unless `partial = true` is set at the top. With `strict = true`
-there, so is a service without an app.
+Field by field, an exact name takes precedence over a glob, a longer glob over a shorter one, and a method's
+own entry over any `defaults`. Globs of the same length must not set a field of one service or method to
+different values. A name that nothing matches is an error, unless `partial = true` is set at the top. With
+`strict = true` there, a service without an app is an error, too.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def read(path: str) -> Config:
 
 
 class _Reader:
-    """Turns the content of the file into a `Config`; whatever has no meaning is an error."""
+    """Turns the content of the file into a `Config`; unknown keys and invalid values are errors."""
 
     def __init__(self, file: TomlFile) -> None:
         self._file = file

@@ -10,8 +10,8 @@ def read(parameter: str, path: str) -> str:
 
     Args:
         parameter: the name of the parameter that names it, for the error.
-        path: its path, absolute or relative to the working directory. It is taken for UTF-8 in any locale, as
-            the parameter itself is: builds may run in one that is ASCII. A byte order mark is left out.
+        path: its path, absolute or relative to the working directory. It is encoded in UTF-8, as the
+            parameter is, in any locale: builds may run in one that is ASCII. A byte order mark is left out.
 
     Raises:
         GenerationError: it cannot be read, or is not UTF-8.

@@ -1,4 +1,4 @@
-"""JSON documents: their content, and the line of each value, which `json` does not tell."""
+"""JSON documents: their content, and the line of each value, which `json` does not report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Key = tuple[str | int, ...]
-"""Where in a document a value stands: the names and indexes that lead to it."""
+"""The place of a value in a document: the names and indexes that lead to it."""
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}:,]|[^][{}:,"\s]+')
 
@@ -65,11 +65,11 @@ def _line(text: str, position: int) -> int:
 
 
 def line_of(text: str, key: Key) -> int:
-    """The line of a value, or of the innermost one around it that is there, counted from 1.
+    """The line of a value, or of the innermost existing one around it, counted from 1.
 
     Args:
         text: a valid JSON document.
-        key: where the value stands.
+        key: the place of the value.
     """
     deepest, position = 0, 0
     for here, start in _values(text):
@@ -79,7 +79,7 @@ def line_of(text: str, key: Key) -> int:
 
 
 def _values(text: str) -> Iterator[tuple[Key, int]]:
-    """Where each value stands, and where its name or, in an array, the value itself begins in the text."""
+    """The place of each value, and the position in the text of its name or, in an array, of itself."""
     here: list[str | int] = []
     last = name = ""
     name_start = 0

@@ -1,8 +1,8 @@
-"""What can be configured for services and rpcs, and what is in force for those of one run.
+"""What can be configured for services and rpcs, and the effective policies of one run.
 
-`Identity` and `CallPolicy` are what any source can set: the config file, options in the proto, a gRPC service
+`Identity` and `CallPolicy` are what a source can set: the config file, options in the proto, a gRPC service
 config, the plugin's parameters. In both, None means unset. `ServicePolicy` and `RpcPolicy` are the result for
-one service and rpc. They know where each value was set, and nothing about what is written from them.
+one service and one rpc. They know where each value was set, and nothing about the files that emitters write.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Duration = float  # seconds
 Labels = tuple[tuple[str, str], ...]
 """Kubernetes labels, sorted by key."""
 
-# What Envoy may retry for any rpc: the request certainly did not reach the provider.
+# Conditions that are safe for any rpc: the request certainly did not reach the provider.
 SAFE_RETRY_ON = ("connect-failure", "refused-stream")
-# What it may also retry for rpcs that are safe to run twice.
+# Further conditions for rpcs that are safe to run twice.
 IDEMPOTENT_RETRY_ON = (*SAFE_RETRY_ON, "reset")
 IDEMPOTENT_RETRY_GRPC_ON = ("unavailable",)
 
@@ -47,14 +47,14 @@ class Identity(NamedTuple):
     aliases: tuple[str, ...] | None = None
 
     def with_defaults(self, other: Identity) -> Identity:
-        """This, with the fields of `other` where they are unset."""
+        """This identity, with the fields of `other` where its own are unset."""
         return Identity(*map(_first_set, self, other))
 
     def checked(self, subject: str = "") -> Identity:
-        """This, if it can be the address of a Kubernetes Service and the values of headers.
+        """This identity, if its fields are valid as names of a Kubernetes Service and as values of headers.
 
         Raises:
-            ValueError: it cannot; the message begins with `subject` and the field's name.
+            ValueError: one is not; the message begins with `subject` and the field's name.
         """
         if self == NO_IDENTITY:
             return self
@@ -112,7 +112,7 @@ class CallPolicy(NamedTuple):
     decorator_operation: str | None = None
 
     def with_defaults(self, other: CallPolicy) -> CallPolicy:
-        """This, with the fields of `other` where they are unset, those of `retry` one by one."""
+        """This policy, with the fields of `other` where its own are unset, those of `retry` one by one."""
         if other is NO_POLICY or self is NO_POLICY:
             return self if other is NO_POLICY else other
         merged = CallPolicy(*map(_first_set, self, other))
@@ -127,11 +127,11 @@ CALL_FIELDS = (
     *(name for name in CallPolicy._fields if name != "retry"),
     *(f"retry.{name}" for name in Retry._fields),
 )
-"""The fields of a call policy, those of `retry` one by one: what has an origin."""
+"""The fields of a call policy that have an origin; those of `retry` each have their own."""
 
 
 class RpcPolicy(NamedTuple):
-    """What is in force for one rpc.
+    """The effective policy of one rpc.
 
     Attributes:
         name: its name in the proto.
@@ -139,8 +139,8 @@ class RpcPolicy(NamedTuple):
         client_streaming, server_streaming: its shape.
         idempotent: whether its `idempotency_level` allows running it twice.
         aliases: further names that it is served under.
-        call: how it is called. The conditions of `retry` are complete: without any, and with further attempts
-            allowed, they are those that are safe for the rpc.
+        call: how it is called. The conditions of `retry` are complete: if none are set and further attempts
+            are allowed, they are those that are safe for the rpc.
         headers: the arguments of the `dubbo_mesh.EnvoyHeaders` that ask for `call`, in its order.
         declaration: where it is declared.
         layers: what its sources set, in order of precedence.
@@ -163,7 +163,7 @@ class RpcPolicy(NamedTuple):
 
 
 class ServicePolicy(NamedTuple):
-    """What is in force for one service.
+    """The effective policy of one service.
 
     Attributes:
         name: its full name, `package.Service`.

@@ -1,7 +1,7 @@
 """Precedence of configuration sources.
 
 For a service: the config file, its option in the proto, the parameters. For an rpc: the config file, its
-option, its service's `defaults`, the gRPC service config, and then what is safe to retry.
+option, its service's `defaults`, the gRPC service config, and then default retries that are safe.
 """
 
 from __future__ import annotations
@@ -37,20 +37,17 @@ _NO_HEADERS: Mapping[str, Any] = {}
 
 
 class Resolver:
-    """Resolves what is in force for the services and rpcs of one run, from all sources.
+    """Resolves the effective policies of the services and rpcs of one run, from all sources.
 
     Reads the files that the parameters name.
 
     Args:
-        parameters: those that configure services.
-        request: the run's.
+        parameters: the parameters that configure services.
+        request: the request of the run.
 
     Raises:
         GenerationError: a file cannot be read, is malformed, or names what is not in this run; or a service
             has no app although the config is strict.
-
-    Attributes:
-        warnings: what is configured but hardly intended, or cannot be expressed, a line each.
     """
 
     def __init__(self, parameters: PolicyParameters, request: Request) -> None:
@@ -77,7 +74,7 @@ class Resolver:
 
     @property
     def warnings(self) -> list[str]:
-        """What is configured but hardly intended, or cannot be expressed, a line each."""
+        """Probable mistakes in the configuration, and what Envoy's headers cannot express, a line each."""
         return self._warnings + [
             f"{at}: per_try_timeout ends calls of rpc {rpcs[0]}{_and_more(rpcs)} "
             f"at the first slow attempt: {reason}"
@@ -85,7 +82,7 @@ class Resolver:
         ]
 
     def resolve(self, file: FileDescriptorProto) -> tuple[ServicePolicy, ...]:
-        """What is in force for the services of a file.
+        """The effective policies of the services of a file.
 
         Raises:
             GenerationError: a value is not allowed, by itself or together with the others.
@@ -124,7 +121,7 @@ class Resolver:
     def _service_layers(
         self, file: FileDescriptorProto, index: int, name: str
     ) -> tuple[tuple[Layer[Identity], ...], Layer[CallPolicy] | None]:
-        """What sets where the provider of a service is found; and the defaults in its option."""
+        """The layers that set the identity of a service; and the `defaults` in its option."""
         configured = () if self._config is None else self._config.identity(name)
         option = None
         if self._has_options:
@@ -185,7 +182,7 @@ class Resolver:
         return tuple(layers)
 
     def _check_per_try_timeout(self, rpc: str, policy: RpcPolicy) -> None:
-        """Notes a per-try timeout after which Envoy does not retry: it ends calls, which is hardly meant."""
+        """Notes a per-try timeout after which Envoy does not retry: it ends calls, probably by mistake."""
         from .envoy_headers import why_slow_attempts_are_not_retried
 
         reason = why_slow_attempts_are_not_retried(policy.headers)
@@ -197,7 +194,7 @@ class Resolver:
         """Checks that each service has an app, as a strict config demands.
 
         Raises:
-            GenerationError: services have none; the message names them.
+            GenerationError: a service has none; the message names the first.
         """
         missing: list[tuple[str, Declaration]] = []
         for file in files:
@@ -217,7 +214,7 @@ class Resolver:
 def _effective(
     rpc: str, declaration: Declaration, layers: tuple[Layer[CallPolicy], ...], idempotent: bool
 ) -> tuple[CallPolicy, Mapping[str, Any], tuple[Layer[CallPolicy], ...]]:
-    """The policy that results from `layers`, what it asks of Envoy, and the layers with that of retries."""
+    """The policy that results from `layers`, its headers, and the layers with that of default retries."""
     from . import envoy_headers
 
     call = NO_POLICY

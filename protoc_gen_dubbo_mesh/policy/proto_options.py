@@ -47,9 +47,9 @@ class Option(NamedTuple):
     within: tuple[str, ...] = ()
 
     def origin(self, field: str) -> Origin:
-        """The line that sets `field`, or else the one where the option begins; "" is the whole option.
+        """The line that sets `field`, or else the line where the option begins; "" is the whole option.
 
-        protoc records a line for each statement, and a value in braces is one; buf one for each field in it.
+        For a value in braces protoc records one line, and buf one for each field in it.
         """
         path = self._path
         fields = (*self.within, *filter(None, field.split(".")))
@@ -104,7 +104,7 @@ def of_method(declaration: Declaration, name: str) -> Layer[CallPolicy] | None:
 
     Args:
         declaration: of the rpc.
-        name: its full name, with a dot before its own.
+        name: its full name, `package.Service.rpc`.
 
     Returns:
         None if it has no such option.
@@ -135,7 +135,7 @@ def _errors_in(place: Option, subject: str, field: str = "") -> Generator[None]:
 
 
 def _numbers(fields: tuple[str, ...], *, is_method: bool) -> Path:
-    """The numbers of fields within each other, the outermost of which is one of the option's."""
+    """The numbers of nested fields, of which the first is a field of the option."""
     from dubbo_mesh.v1 import options_pb2
 
     message: Any = (options_pb2.MethodOptions if is_method else options_pb2.ServiceOptions).DESCRIPTOR

@@ -1,6 +1,6 @@
 """Where values were set.
 
-Nothing here is worked out before somebody asks: a run that only writes Python never searches for a line.
+Lines are searched for only when somebody asks for them, which a run that only writes Python never does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         """Something that sets fields: a table of a config, an option in a proto, the parameters."""
 
         def origin(self, field: str) -> Origin:
-            """Where it sets `field`."""
+            """Where `field` is set."""
             ...
 
 
@@ -59,7 +59,7 @@ class Layer(NamedTuple, Generic[T]):
 
 
 class Known(NamedTuple):
-    """A place all of whose fields have one origin."""
+    """A place whose fields all have the same origin."""
 
     known: Origin
 

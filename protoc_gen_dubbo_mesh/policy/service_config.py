@@ -1,7 +1,7 @@
 """`service_config=FILE`: a gRPC service config (JSON), whose timeouts and retries become Envoy's.
 
-The format: `grpc/service_config/service_config.proto` in grpc-proto, in protobuf's JSON form. What Envoy's
-headers cannot express is warned of, once for each kind of thing, and never dropped silently.
+The format: `grpc/service_config/service_config.proto` in grpc-proto, in protobuf's JSON form. Fields that
+Envoy's headers cannot express cause a warning, one for each kind; nothing is dropped silently.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Entry(NamedTuple):
     Attributes:
         path: the file's path.
         text: its content.
-        number: of the entry, counted from 0.
+        number: the index of the entry, from 0.
     """
 
     path: str
@@ -179,11 +179,11 @@ class _Reader:
         for field in policy:
             self._drop(f"methodConfig.retryPolicy.{field}", (*at, field))
         grpc_on = tuple(_RETRIABLE[number] for number in numbers if number in _RETRIABLE)
-        # If Envoy knows none of the codes there is nothing to retry on: no other condition was asked for.
+        # If Envoy can retry none of the codes there is no retry at all, since nothing else was asked for.
         return Retry(attempts=attempts, grpc_on=grpc_on) if grpc_on else None
 
     def _code(self, at: Key, code: object) -> int:
-        """A status code's number. It is written as such or by name, in any case (gRFC A6)."""
+        """The number of a status code, which is a number or a name in upper or lower case (gRFC A6)."""
         if isinstance(code, str) and code.upper() in _CODES:
             return _CODES.index(code.upper())
         if isinstance(code, int) and not isinstance(code, bool) and 0 <= code < len(_CODES):

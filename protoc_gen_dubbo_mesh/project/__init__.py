@@ -2,11 +2,15 @@
 
 Nothing here is imported when protoc starts the plugin. From the outside in:
 
-    generate, arguments, hooks             the entry points, which report the result
+    generate, watch, hooks                 the entry points, which report the result
+    explain, init                          further commands for projects
+    arguments, settings                    the settings, from the command line and pyproject.toml
     run                                    updates the output directory, or lists how it is stale
-    settings, sources, plugins             the configuration; the protos; further plugins
+    sources, walk, plugins                 the protos; further plugins
     production, protoc, message_imports    generates all files, in a temporary directory
-    stamp, tree                            whether anything has changed since the last run; which files differ
+    stamp, tree                            whether anything changed since the last run; which files differ
     ownership                              which of these files may be replaced
-    paths                                  paths and their text, in any locale
+    placing, typed                         where modules go in a wheel, and which packages are marked typed
+    policies, parameter_places             what is configured for the services, and where, for `explain`
+    paths, progress                        paths in any locale; progress on a terminal
 """

@@ -1,4 +1,4 @@
-"""Which files a run may replace: its own output, but nothing that a team wrote or generated otherwise.
+"""Which files a run may replace: its own output, but not files that a team wrote or generated otherwise.
 
 A fresh clone has no stamp, and its committed output may be of older versions. So generated files are also
 recognized by how they begin: a run may replace what protoc, this plugin or the file's own generator wrote.

@@ -15,14 +15,14 @@ _TABLES = (
     ("tool", "hatch", "build", "hooks", "dubbo-mesh", "options"),
     ("tool", "dubbo-mesh", "options"),
 )
-"""The tables of pyproject.toml that can set parameters; an earlier one wins."""
+"""The tables of pyproject.toml that can set parameters, highest precedence first."""
 
 
 def parameter_places(settings: Settings, given: Set[str]) -> Mapping[str, str]:
     """Where each parameter in the settings was set: `--option`, or the `file:line` in pyproject.toml.
 
     Args:
-        settings: the settings, which have been read from the project.
+        settings: the settings, as read from the project.
         given: the parameters on the command line.
     """
     file = pyproject(settings.project)

@@ -1,4 +1,4 @@
-"""What is in force for the services of a project."""
+"""The effective policies of a project's services."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class Resolved(NamedTuple):
-    """What is in force for the services of a project.
+    """The effective policies of a project's services.
 
     Attributes:
         sources: the protos.
-        services: their services, in the order of the protos' names.
-        warnings: those of protoc and of the policy, a line each.
+        services: the policies, in the order of the protos' names.
+        warnings: the warnings of protoc and about the policies, a line each.
     """
 
     sources: Sources
@@ -49,9 +49,9 @@ def resolve(settings: Settings) -> Resolved:
         descriptors, warnings = Protoc(sources, (), work).generate(work)
     files = FileDescriptorSet.FromString(descriptors).file
     try:
-        asked = request.read(BytesIO(request_for(settings, sources, files)))
-        resolver = Resolver(parameters.parse(asked.parameter).policy, asked)
-        services = tuple(service for file in asked.generate for service in resolver.resolve(file))
+        received = request.read(BytesIO(request_for(settings, sources, files)))
+        resolver = Resolver(parameters.parse(received.parameter).policy, received)
+        services = tuple(service for file in received.generate for service in resolver.resolve(file))
     except GenerationError as error:
         raise GenerationError(with_path(str(error), sources)) from error
     warnings += [with_path(line, sources) for line in resolver.warnings]

@@ -42,7 +42,7 @@ def request_for(settings: Settings, sources: Sources, files: Iterable[FileDescri
 
 
 class Production(NamedTuple):
-    """What is known about a run, apart from its output.
+    """The result of a run, apart from the files.
 
     Attributes:
         inputs: the names of all protos that were read, including imported ones.
@@ -106,7 +106,7 @@ def produce(
 
 
 def _protocs_own(settings: Settings) -> list[Program]:
-    """Protoc's generators: its `.pyi` give way to those of mypy-protobuf, unless `pyi` is set."""
+    """The generators of protoc itself. Unless `pyi` is set, types by mypy-protobuf replace protoc's."""
     replaced = any(plugin.name == "mypy" for plugin in settings.plugins)
     pyi = settings.pyi or ("none" if replaced else "protoc")
     return [Program(name, (), None, "") for name in ("python", *(["pyi"] if pyi == "protoc" else []))]

@@ -15,7 +15,7 @@ _IN_A_LOG = 15.0  # seconds between lines
 
 
 class Progress:
-    """Writes what is being done and for how long, unless it is done at once; in ASCII, for any terminal.
+    """Reports stages of work that take longer than a moment; in ASCII, for any terminal.
 
     Args:
         stream: where to write, such as standard error.
@@ -28,7 +28,7 @@ class Progress:
 
     @contextlib.contextmanager
     def stage(self, what: str) -> Generator[None]:
-        """Reports on the body of the `with` block, which `what` describes."""
+        """Reports on the body of the `with` block, described by `what`, and the time that it has taken."""
         done = threading.Event()
         reporter = threading.Thread(target=self._report, args=(what, done), daemon=True)
         reporter.start()

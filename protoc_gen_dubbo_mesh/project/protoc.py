@@ -32,7 +32,7 @@ _LOGS_TO_STDERR = "WARNING: All log messages before absl::InitializeLog() is cal
 
 
 class ProtocError(GenerationError):
-    """protoc reports errors in the protos; the message has one line for each."""
+    """Errors in the protos that protoc reports; the message has one line for each."""
 
     def __init__(self, complaints: list[str]) -> None:
         Exception.__init__(self, "\n".join(complaints))

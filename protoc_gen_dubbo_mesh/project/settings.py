@@ -46,7 +46,7 @@ class Settings(NamedTuple):
         exclude: globs (fnmatch, case-sensitive; `*` also matches slashes) of protos to exclude.
         options: the plugin's parameters.
         plugins: further protoc plugins.
-        pyi: who writes the `.pyi` of messages: `protoc`, or `none` (but plugins); None means unset.
+        pyi: what writes the `.pyi` of messages: `protoc`, or `none` if at most plugins do; None means unset.
     """
 
     project: Path
@@ -82,7 +82,7 @@ def read(project: Path, given: Mapping[str, object] | None = None) -> Settings:
 
     Args:
         project: the directory of its pyproject.toml, if it has one.
-        given: settings that win over pyproject.toml, by the same keys; `options` are merged one by one.
+        given: settings that override pyproject.toml, by the same keys; `options` are merged one by one.
 
     Raises:
         GenerationError: a key is unknown, missing or malformed.

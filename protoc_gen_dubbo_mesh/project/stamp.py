@@ -1,4 +1,4 @@
-"""The inputs and outputs of the last run, by which a run knows whether there is anything to do.
+"""The inputs and outputs of the last run, which tell the next run whether there is anything to do.
 
 Stored in `.dubbo_mesh_cache/` in the project. As the caches of other tools do, it contains a .gitignore for
 itself. It is part of sdists, so that a build from one finds the output up to date.
@@ -87,7 +87,7 @@ def has_its_outputs(settings: Settings, stamp: Stamp) -> bool:
 
 
 def tools(settings: Settings, sources: Sources, programs: Iterable[Program]) -> str:
-    """A digest of everything except the content of protos that determines the output."""
+    """A digest of everything that determines the output, except the content of the protos."""
     package = Path(__file__).parents[1]
     return _hash(
         json.dumps(

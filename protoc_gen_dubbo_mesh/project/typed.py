@@ -1,6 +1,6 @@
-"""Which directories of a wheel are marked as typed: PEP 561's `py.typed`.
+"""Which directories of a wheel are marked as typed, by PEP 561's `py.typed`.
 
-Without it, type checkers ignore the types of what is installed. The mark applies to all that is below it.
+Without it, type checkers ignore the types of installed packages. It applies to everything below it.
 """
 
 from __future__ import annotations

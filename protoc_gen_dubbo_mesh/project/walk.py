@@ -1,4 +1,4 @@
-"""Walks directories for files of a project."""
+"""Lists the files of a project's directories."""
 
 from __future__ import annotations
 

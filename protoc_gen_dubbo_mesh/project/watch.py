@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from .run import Outcome
     from .settings import Settings
 
-_PAUSE = (0.25, 5.0)  # seconds between two looks, at least and at most
-_SHARE = 0.1  # of one CPU that looking may take; large trees are looked at less often
-_BURST = 0.1  # seconds without a change that end a burst of them
+_PAUSE = (0.25, 5.0)  # seconds between two checks, at least and at most
+_SHARE = 0.1  # the share of one CPU that checks may take; large trees are checked less often
+_BURST = 0.1  # seconds without a change after which a burst of changes is over
 _LONGEST_BURST = 2.0  # seconds after which a run starts even if files go on changing
 
 _State: TypeAlias = "dict[Path, tuple[int, int, int]]"
@@ -37,11 +37,11 @@ _State: TypeAlias = "dict[Path, tuple[int, int, int]]"
 
 
 class _Watched(NamedTuple):
-    """Something that a run depends on.
+    """Files that a run depends on.
 
     Attributes:
-        files: files that may or may not exist.
-        directories: those whose protos count.
+        files: files, which need not exist.
+        directories: directories, of which the protos count.
     """
 
     files: tuple[Path, ...] = ()
@@ -84,7 +84,7 @@ def _watch(pyproject: _Watched, read: Callable[[], Settings], *, overwrite: bool
     configured, imported = _Watched(), _Watched()
     announced = ""
     while True:
-        # Each is looked at before it is read: what changes during a run must count as changed afterwards.
+        # The state is taken before files are read, so that a change during a run leads to another run.
         before = {**pyproject.look(), **configured.look()}
         settings = _settings(read)
         if settings is not None:
@@ -103,7 +103,7 @@ def _watch(pyproject: _Watched, read: Callable[[], Settings], *, overwrite: bool
 
 
 def _settings(read: Callable[[], Settings]) -> Settings | None:
-    """The settings; None after showing their errors."""
+    """The settings; None after printing their errors."""
     try:
         return read()
     except GenerationError as error:
@@ -112,7 +112,7 @@ def _settings(read: Callable[[], Settings]) -> Settings | None:
 
 
 def _update(settings: Settings, *, overwrite: bool) -> Outcome | None:
-    """Generates and says so; returns None after showing errors."""
+    """Generates, and prints a summary; returns None after printing errors."""
     try:
         outcome = update(settings, Progress(sys.stderr), overwrite=overwrite)
     except GenerationError as error:
@@ -141,7 +141,7 @@ def _summary(changed: list[Path]) -> str:
 
 
 def _wait_for_change(watched: _Watched, before: _State) -> list[Path]:
-    """Waits for changes until there are no more; returns the files."""
+    """Waits for a change, and for the end of a burst of changes; returns the files."""
     pause = _PAUSE[0]
     while True:
         time.sleep(pause)

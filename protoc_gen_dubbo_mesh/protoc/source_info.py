@@ -190,7 +190,7 @@ def _lines(file: FileDescriptorProto) -> list[tuple[bytes, int]]:
     return _lines_in(file.source_code_info)
 
 
-@lru_cache(2**2)  # who asks for one line of a file tends to ask for many
+@lru_cache(2**2)  # callers tend to need many lines of the same file
 def _lines_in(source_code_info: bytes) -> list[tuple[bytes, int]]:
     locations = map(Location.FromString, SourceCodeInfo.FromString(source_code_info).location)
     return [(location.path, location.span[0] + 1) for location in locations if location.span]

@@ -33,7 +33,7 @@ _SHAPES = {
     (True, True): Code("StreamStream"),
 }
 _KEYWORDS = frozenset(keyword.kwlist)
-_IDENTITY = ("app", "namespace", "port", "version", "group")  # what a dubbo_mesh.Service knows of it
+_IDENTITY = ("app", "namespace", "port", "version", "group")  # the arguments of a dubbo_mesh.Service
 
 
 def build(
@@ -46,9 +46,9 @@ def build(
 
     Args:
         file: the file.
-        services: what is in force for its services.
-        messages: those of all files.
-        parameters: of generated Python.
+        services: the policies of its services.
+        messages: the messages of all files.
+        parameters: the parameters of generated Python.
 
     Raises:
         GenerationError: the module cannot be generated.

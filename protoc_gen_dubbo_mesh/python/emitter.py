@@ -40,7 +40,7 @@ class PythonEmitter:
 
 
 def _hidden(request: Request) -> list[str]:
-    """A warning for each package of Python's or ours that hides generated modules."""
+    """A warning for each installed package that hides generated modules."""
     hidden: dict[str, str] = {}
     for file in request.generate:
         for name in (file.name, *file.dependency):

@@ -1,7 +1,7 @@
 """The input of the templates: a module to write, with all names decided and all values checked.
 
-Named tuples are as immutable and typed as dataclasses, but importing `dataclasses` and defining ten of them
-would take a quarter of the time of a run over one small file.
+Named tuples are as immutable and typed as dataclasses. Importing `dataclasses` and defining ten of them would
+take a quarter of the time of a run over one small file.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ class PythonParameters(NamedTuple):
         imports: how generated modules import each other, one of `IMPORTS`.
         import_prefix: the package that protoc's output is in.
         installed: modules that protoc wrote for other projects, by their dotted paths. They are imported from
-            where they are installed, whatever `imports` and `import_prefix` are. Not a parameter: set by
-            whoever runs the plugin on a whole project.
+            where they are installed, whatever `imports` and `import_prefix` are. Not a parameter of users:
+            set by the commands that run the plugin over a whole project.
     """
 
     api: str = "both"

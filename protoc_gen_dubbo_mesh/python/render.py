@@ -1,4 +1,4 @@
-"""Renders the model by the templates; each line is laid out as soon as it is complete."""
+"""Renders the model with the templates; each line is laid out as soon as it is complete."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SUFFIX = ".j2"
 
 
 class Renderer:
-    """Renders modules by `templates/python/module.py.j2`."""
+    """Renders modules with `templates/python/module.py.j2`."""
 
     def __init__(self) -> None:
         self._template = _roots()["module.py.j2"]
@@ -61,7 +61,7 @@ def digest(sources: Mapping[str, str]) -> int:
 
 
 def _roots() -> Mapping[str, Callable[[Context], str]]:
-    """The compiled templates; compiled anew if the templates have changed since."""
+    """The compiled templates; recompiled if the templates have changed since."""
     from . import compiled_templates
 
     sources = read_templates()

@@ -69,7 +69,7 @@ _UNUSED = {"undefined", "concat", "cond_expr_undefined", "_loop_vars"}
 
 
 class _Simplifier(ast.NodeTransformer):
-    """Removes from jinja2's code what templates in general need and ours do not.
+    """Removes from jinja2's code what our templates do not need.
 
     Names are looked up when the function begins, and are defined then; attributes are never items; filters
     are the functions of `escaping`, and included templates are functions in the same module; the text of a

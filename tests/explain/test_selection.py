@@ -1,4 +1,4 @@
-"""Which services and rpcs a name means."""
+"""The services and rpcs that a name selects."""
 
 from __future__ import annotations
 

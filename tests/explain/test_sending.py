@@ -1,4 +1,4 @@
-"""What stubs are said to send is what they send: their own code resolves a call without arguments."""
+"""What `explain` reports as sent is what stubs send: their own code resolves a call without arguments."""
 
 from __future__ import annotations
 

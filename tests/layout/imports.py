@@ -1,4 +1,4 @@
-"""Reads from source code who imports whom, without running it.
+"""Reads from source code which module imports which, without running it.
 
 All imports count: at module level, inside functions and under `TYPE_CHECKING` alike, and calls of
 `importlib.import_module` whose argument is a literal.

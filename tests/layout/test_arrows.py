@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 """The packages of the runtime, and which others each of them may import."""
 
 PUBLIC_FACES = {RUNTIME, f"{RUNTIME}.aio"}
-"""Names only, loaded lazily from all packages. None of these imports a face."""
+"""The public modules: names only, loaded lazily from all packages. No package imports them."""
 
 COMMAND = f"{RUNTIME}.__main__"
 """The command line. It may import everything, and nothing imports it."""
@@ -65,7 +65,7 @@ TWINS_IN_SHARED_CODE = {
     (f"{RUNTIME}._serving.process", f"{RUNTIME}._sidecar.admin"),
     (f"{RUNTIME}._serving.options", f"{RUNTIME}._sidecar.admin"),
 }
-"""Where code that both twins share imports one of them nevertheless; each with its reason."""
+"""Exceptions: code that both twins share, and the twin that it imports, each with its reason."""
 
 
 def is_face(module: str) -> bool:
@@ -136,7 +136,7 @@ def beyond_the_contract(found: Iterable[Import]) -> Iterator[Import]:
 
 
 def unexpected(violations: Iterable[Import], expected: Iterable[tuple[str, str]] = ()) -> list[str]:
-    """The violations that are not expected, and the expected ones that are no more: their entry has to go."""
+    """Violations that are not expected, and expected ones that no longer exist: remove their entries."""
     found = {(each.importer, each.imported): each for each in violations}
     expected = set(expected)
     new = [

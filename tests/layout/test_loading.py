@@ -1,4 +1,4 @@
-"""A process loads what it uses: starting is to be quick, and thin images are to stay thin in memory."""
+"""A process loads only what it uses, so that it starts quickly and needs little memory."""
 
 from __future__ import annotations
 

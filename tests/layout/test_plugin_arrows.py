@@ -1,4 +1,4 @@
-"""The layout of the plugin: the data flows down its packages, and no emitter knows another one."""
+"""The layout of the plugin follows the data flow, and no emitter knows another one."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class TestThePlugin:
 
 
 class TestViolations:
-    """Each rule finds what it is there to find."""
+    """Each rule finds a violation of it."""
 
     def plant(self, tmp_path: Path, module: str, code: str) -> list[Import]:
         for package in MAY_IMPORT:

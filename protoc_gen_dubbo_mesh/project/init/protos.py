@@ -1,8 +1,8 @@
 """Finds a project's protos, and reads what the names of their files and packages depend on.
 
-protoc cannot be asked: it needs to know the directories in which imports are found, which is what we want to
-find out from the protos, and it says nothing about a proto with an error. Names at the top level are all that
-is needed, and a few kinds of tokens are enough to read those.
+protoc cannot do that: it needs to know the directories in which imports are found, which is what we want to
+find out from the protos, and it gives no result for a proto with an error. Only names at the top level are
+needed, and a few kinds of tokens are enough to read those.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TOKEN = re.compile(
 )
 _NOT_SOURCES = {"node_modules", "site-packages", "__pycache__"}
 _BUILT = {"build", "dist", "target"}
-"""What build tools write at the top of a project."""
+"""Directories that build tools write at the top of a project."""
 
 
 class Proto(NamedTuple):

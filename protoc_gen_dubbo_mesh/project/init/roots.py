@@ -1,4 +1,4 @@
-"""Works out a project's roots: the directories below which its protos are named as imports name them."""
+"""Infers a project's roots: the directories to which imports of its protos are relative."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Layout(NamedTuple):
 
     Attributes:
         roots: the protos of each root to generate from.
-        import_path: further directories that imports name protos below.
-        exclude: globs of protos below the roots that are not to be generated from.
+        import_path: further directories to which imports are relative.
+        exclude: globs of protos below the roots from which nothing is to be generated.
     """
 
     roots: dict[PurePosixPath, list[Proto]]
@@ -46,11 +46,12 @@ class Layout(NamedTuple):
 
 
 def infer(project: Path, protos: Sequence[Proto]) -> Layout:
-    """Works out the layout of these protos, of which there is at least one.
+    """Infers the layout of these protos, of which there is at least one.
 
-    In this order, a root is: what an import of the proto resolves from; what contains the proto and is a root
-    of others by their imports; what is left of its directory without its package; what contains it and is a
-    root of others; a directory whose name is usual for that; the proto's own directory.
+    The root of a proto is the first of these directories that exists: the one from which an import of the
+    proto resolves; one that contains it and is the root of others by their imports; its directory without
+    the part that repeats its package; one that contains it and is the root of others; one with a name that
+    is usual for roots; the proto's own directory.
     """
     foreign = [proto for proto in protos if _is_of_others(proto)]
     own = [proto for proto in protos if proto not in foreign]

@@ -10,15 +10,15 @@ from .._contract.service import Method, Service
 Attribute = TypeVar("Attribute")
 
 _OVERRIDDEN = "_overridden_"
-"""Precedes the name of an rpc in the `__dict__` of a stub whose class has a method of that name."""
+"""The prefix of an rpc's name in the `__dict__` of a stub whose class has a method with that name."""
 
 
 class Rpc:
     """An rpc as an attribute of a stub class.
 
     Stubs have their callables in their own `__dict__`. Python looks there first, because this descriptor has
-    no `__set__`. What the class itself shows is made when somebody asks for it, so that importing a generated
-    module does not pay for it.
+    no `__set__`. What the class itself shows is created on first access, so that importing a generated module
+    does not pay for it.
 
     Args:
         method: the rpc.
@@ -44,7 +44,7 @@ class Rpc:
     def __wrapped__(self) -> Callable[..., Any]:
         """What the class shows, for tools that take this object from the class's `__dict__`, as `patch` does.
 
-        They ask it what they ask a static method.
+        They treat it like a static method.
         """
         if self._shown is None:
             from .unbound import unbound
@@ -70,7 +70,7 @@ class DeprecatedRpc(property):
 def declare(stub: type[Any], shapes: Mapping[tuple[bool, bool], type[Any]]) -> None:
     """Makes the rpcs of a stub class its attributes, if the class itself names a service.
 
-    Methods of these names that a user's class has, or inherits, stay.
+    Methods with these names that a user's class has, or inherits, are kept.
 
     Args:
         stub: the new class.
@@ -92,17 +92,17 @@ def declare(stub: type[Any], shapes: Mapping[tuple[bool, bool], type[Any]]) -> N
 def put(stub: object, attribute: str, call: object) -> None:
     """Gives a stub the callable of one of its rpcs."""
     found = _class_attribute(type(stub), attribute)
-    # Not isinstance: a mock that has replaced an rpc says that it is one.
+    # Not isinstance: a mock that has replaced an rpc claims to be one.
     if found is not None and not issubclass(type(found), Rpc | property):
         attribute = _OVERRIDDEN + attribute
-    # Past __setattr__, since a deprecated rpc is a property of the class.
+    # Not by setattr, since a deprecated rpc is a property of the class.
     stub.__dict__[attribute] = call
 
 
 def rpc(stub: object, attribute: str) -> Attribute:  # type: ignore[type-var]  # pyright: ignore[reportInvalidTypeVarUse]
-    """The callable of one rpc of `stub`, of the type that the caller says it has.
+    """The callable of one rpc of `stub`, with the type that the caller annotates.
 
-    The generated properties of deprecated rpcs end here.
+    The generated properties of deprecated rpcs call this.
 
     Raises:
         AttributeError: the stub has no such rpc.

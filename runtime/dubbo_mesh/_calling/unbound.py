@@ -1,4 +1,4 @@
-"""What stub classes show as their rpcs. Loaded when somebody looks."""
+"""What stub classes show as their rpcs. Imported on first access."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ _ASYNC: tuple[Any, ...] = (*_AWAITABLE, grpc.aio.UnaryStreamMultiCallable, grpc.
 def unbound(method: Method, shape: type[Any], stub: type[Any]) -> Callable[..., Any]:
     """What a stub class shows as one of its rpcs: a function with a name, signature and docstring.
 
-    It is a coroutine function if the rpc's calls are to be awaited: so `create_autospec` makes a mock whose
-    result can be. It is no callable of grpc's, with which mocks would check `assert_called_with` wrongly.
+    It is a coroutine function if the rpc's calls are to be awaited, so that `create_autospec` makes a mock
+    whose result can be awaited. It is not one of grpc's callables, for which mocks would check
+    `assert_called_with` wrongly.
 
     Args:
         method: the rpc.
