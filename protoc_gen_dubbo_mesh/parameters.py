@@ -68,5 +68,5 @@ def _emit(value: str | None) -> tuple[str, ...]:
         if kind not in EMITTERS:
             raise GenerationError(f"parameter emit must be one of {', '.join(EMITTERS)}, not {kind!r}")
         if kind != "python":
-            raise GenerationError(f"parameter emit={kind}: this version writes python only")
+            raise GenerationError(f"parameter emit must be python in this version, not {kind!r}")
     return kinds

@@ -122,7 +122,7 @@ def _cautions(meshes: Mapping[str, InMesh]) -> tuple[str, ...]:
 
 
 def _shared_timeouts(policy: RpcPolicy) -> tuple[str, ...]:
-    """What to know of slow attempts that are retried: in Istio, the provider may be the one that ends them.
+    """A warning about slow attempts that are retried: in Istio, the provider may end them before Envoy does.
 
     `setHeaders` in Envoy's router sends the timeout of the attempt as `grpc-timeout` by routes that obey it.
     """

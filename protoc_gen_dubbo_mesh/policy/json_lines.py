@@ -19,7 +19,7 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}:,]|[^][{}:,"\s]+')
 
 
 def content_of(path: str, text: str) -> object:
-    """What the document `text` in the file `path` holds.
+    """The content of the document `text`, which is in the file `path`.
 
     Raises:
         GenerationError: it is not JSON, an object has a name twice (which gRPC refuses, too), or its values
@@ -31,7 +31,7 @@ def content_of(path: str, text: str) -> object:
         raise GenerationError(f"not JSON: {error.msg}", f"{path}:{error.lineno}") from error
     except _NamedTwiceError as error:
         name, line = _second(text)
-        raise GenerationError(f"{name!r} is set twice in one object", f"{path}:{line}") from error
+        raise GenerationError(f"{name!r} is set twice in one object: remove one", f"{path}:{line}") from error
     except RecursionError as error:
         raise GenerationError("values are nested too deeply", path) from error
     except ValueError as error:  # of int, which takes 4300 digits

@@ -84,7 +84,7 @@ def several(name: str, value: str) -> tuple[str, ...]:
     values = tuple(value.split("+"))
     for one in values:
         if values.count(one) > 1:
-            raise GenerationError(f"parameter {name} names {one} twice")
+            raise GenerationError(f"parameter {name} names {one} twice: remove one")
     return values
 
 

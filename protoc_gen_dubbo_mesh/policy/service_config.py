@@ -104,7 +104,8 @@ class ServiceConfig(NamedTuple):
     def unmatched(self, services: Mapping[str, Iterable[str]]) -> list[str]:
         """A warning for each name that matches nothing in `services` (full names, with their methods)."""
         return [
-            f"{layer.place.origin('name').where}: no {_named((service, method))} in the files of this run"
+            f"{layer.place.origin('name').where}: {_named((service, method))} is not in the files of this "
+            "run: correct the name, unless another run has it"
             for (service, method), layer in self.methods.items()
             if service and (service not in services or (method and method not in services[service]))
         ]
@@ -139,7 +140,9 @@ class _Reader:
             for number, value in enumerate(names):
                 name = self._name((*at, "name", number), value)
                 if name in methods:
-                    raise self._wrong((*at, "name", number), f"names {_named(name)} a second time")
+                    raise self._wrong(
+                        (*at, "name", number), f"names {_named(name)} a second time: remove one"
+                    )
                 methods[name] = Layer(policy, Entry(self._path, self._text, index))
         for field in top:
             self._drop(field, (field,))
@@ -194,9 +197,9 @@ class _Reader:
         name = self._object(at, value)
         service, method = name.get("service", ""), name.get("method", "")
         if not isinstance(service, str) or not isinstance(method, str):
-            raise self._wrong(at, "has a service or method that is not a string")
+            raise self._wrong(at, f"must have strings as service and method, not {service!r} and {method!r}")
         if method and not service:
-            raise self._wrong(at, f"has the method {method!r} without a service")
+            raise self._wrong(at, f"must have a service, too, not only the method {method!r}")
         return service, method
 
     def _seconds(self, at: Key, value: object) -> float:
@@ -207,12 +210,12 @@ class _Reader:
 
     def _object(self, at: Key, value: object) -> dict[str, Any]:
         if not _is_object(value):
-            raise self._wrong(at, "must be a JSON object")
+            raise self._wrong(at, f"must be a JSON object, not {value!r}")
         return dict(value)
 
     def _list(self, at: Key, value: object) -> list[Any]:
         if not _is_list(value):
-            raise self._wrong(at, "must be a JSON array")
+            raise self._wrong(at, f"must be a JSON array, not {value!r}")
         return value
 
     def _drop(self, what: str, at: Key) -> None:

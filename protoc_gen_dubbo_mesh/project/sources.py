@@ -71,9 +71,9 @@ def find(settings: Settings) -> Sources:
             other = modules.setdefault(module, name)
             file = root / from_text(name)
             if not name.isprintable() or name.startswith("-"):
-                raise GenerationError(f"protoc cannot handle the file name {name!r}: rename the file")
+                raise GenerationError(f"protoc cannot handle the file name {name!r}: rename or exclude it")
             if not file.is_file():
-                raise GenerationError(f"{shown(file)} is neither a file nor a link to one")
+                raise GenerationError(f"{shown(file)} must be a file or a link to one: rename or exclude it")
             if not os.access(file, os.R_OK):
                 raise GenerationError("cannot be read: Permission denied", shown(file))
             if name in files or other != name:

@@ -160,11 +160,11 @@ def test_toml_beyond_the_limits_of_python(text: str, message: str, tmp_path: Pat
         ("[" * 100_000 + "]" * 100_000, "grpc.json: values are nested too deeply"),
         (
             '{"methodConfig": [],\n"x": {"a": 1,\n"\\u0061": 2}}',
-            "grpc.json:3: 'a' is set twice in one object",
+            "grpc.json:3: 'a' is set twice in one object: remove one",
         ),
         (
             '{"methodConfig": [],\n"methodConfig": []}',
-            "grpc.json:2: 'methodConfig' is set twice in one object",
+            "grpc.json:2: 'methodConfig' is set twice in one object: remove one",
         ),
     ],
 )
@@ -230,7 +230,9 @@ def test_the_most_specific_entry_of_a_grpc_config_counts_alone(tmp_path: Path) -
     assert call_policy(read, "S", "n") == CallPolicy(timeout=2.5)
     assert call_policy(read, "T", "m") == CallPolicy(timeout=1.0)
     assert read.warnings == ()
-    assert read.unmatched({"S": ["n"]}) == [f"{path}:1: no S/m in the files of this run"]
+    assert read.unmatched({"S": ["n"]}) == [
+        f"{path}:1: S/m is not in the files of this run: correct the name, unless another run has it"
+    ]
 
 
 @pytest.mark.parametrize(

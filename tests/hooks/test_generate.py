@@ -274,7 +274,7 @@ def test_protos_of_one_module_are_refused(generate: Generating, one: str, other:
 def test_names_that_protoc_would_misread(generate: Generating, name: str) -> None:
     write(generate.project, {f"protos/{name}": TYPES})
     assert generate() == 1
-    assert generate.err == f"protoc cannot handle the file name {name!r}: rename the file\n"
+    assert generate.err == f"protoc cannot handle the file name {name!r}: rename or exclude it\n"
 
 
 def test_what_is_no_file_is_refused_unless_it_is_excluded(generate: Generating) -> None:
@@ -282,7 +282,7 @@ def test_what_is_no_file_is_refused_unless_it_is_excluded(generate: Generating) 
     protos = generate.project / "protos"
     os.mkfifo(protos / "pipe.proto")
     assert generate() == 1
-    assert generate.err == "protos/pipe.proto is neither a file nor a link to one\n"
+    assert generate.err == "protos/pipe.proto must be a file or a link to one: rename or exclude it\n"
     (protos / "dead.proto").symlink_to("nowhere")
     (protos / "-.proto").touch()
     assert generate("--exclude=pipe.proto", "--exclude=dead.proto", "--exclude=-.proto") == 0

@@ -76,7 +76,7 @@ class TestThePlugin:
     def test_imports_only_downwards(self, found: list[Import]) -> None:
         assert shown(upward(found)) == []
 
-    def test_nobody_loads_the_hooks_but_build_tools(self, found: list[Import]) -> None:
+    def test_only_build_tools_load_the_hooks(self, found: list[Import]) -> None:
         assert shown(into_hooks(found)) == []
 
     def test_nothing_imports_the_command_line(self, found: list[Import]) -> None:
