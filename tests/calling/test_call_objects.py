@@ -48,9 +48,11 @@ class Counting(EchoServicer):
         ended = threading.Event()
         context.add_callback(ended.set)
         self._count(1)
-        yield request
-        ended.wait()
-        self._count(-1)
+        try:
+            yield request
+            ended.wait()
+        finally:  # grpc does not resume a handler whose call is cancelled before its response is sent
+            self._count(-1)
 
     def _count(self, step: int) -> None:
         with self._lock:

@@ -101,7 +101,11 @@ def test_a_dropped_stream_is_cancelled(egress: Mesh, stub: EchoStub) -> None:
     assert entry is not None
 
 
-@pytest.mark.parametrize("arguments", [{}, {"connections": 2}, {"interceptors": [Passing()]}], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"connections": 2}, {"interceptors": [Passing()]}],
+    ids=["plain", "connections", "interceptors"],
+)
 def test_a_stream_under_way_outlives_its_stub(egress: Mesh, arguments: dict[str, Any]) -> None:
     """With plain grpcio such a stream does not even keep its channel."""
     call = EchoStub(single_threaded_streams=True, **arguments).serverStream(HOLD, timeout=10)
