@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
+# A process for each CPU, up to four: tests start Envoys and servers. The tests of a file share theirs.
+IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
 # What mypy and pyright check, strictly.
 TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh examples/demo.py benchmarks tests
 
@@ -28,7 +31,7 @@ peers: $(VENV)/.dev ## Tests calls to and from Dubbo's own implementation for No
 	$(BIN)/python -m pytest tests/peers/check_triple.py $(ARGS)
 
 test: lint ## Runs the linters, then all tests but the slow ones; ARGS is passed to pytest
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
 
 corpus: $(VENV)/.dev ## Generates from the protos of Google, Envoy and others, fetched from PyPI and npm; ARGS selects some
 	$(BIN)/python -m tests.corpus $(ARGS)
