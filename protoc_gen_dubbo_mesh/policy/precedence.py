@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from ..protoc.descriptors_pb2 import FileDescriptorProto
+    from ..protoc.descriptors_pb2 import FileDescriptorProto, MethodDescriptorProto
     from ..protoc.request import Request
     from .config import Config
     from .model import Identity
@@ -96,22 +96,22 @@ class Resolver:
         layers, defaults = self._service_layers(file, index, name)
         identity = _merged_identity(layers)
         rpcs = [
-            (method.name, Declaration(file, (*path, METHOD, number)))
+            (method, Declaration(file, (*path, METHOD, number)))
             for number, method in enumerate(service.method)
         ]
         all_aliases: Sequence[tuple[str, ...]] = [()] * len(rpcs)
         if identity.aliases:
             from . import aliases
 
-            named = [(rpc, declaration.path) for rpc, declaration in rpcs]
+            named = [(method.name, declaration.path) for method, declaration in rpcs]
             all_aliases = aliases.assign(named, identity.aliases, lambda path: described(file, path))
         return ServicePolicy(
             name=name,
             identity=identity,
             rpcs=tuple(
                 [
-                    self._rpc(name, declaration, own, defaults)
-                    for (_, declaration), own in zip(rpcs, all_aliases, strict=True)
+                    self._rpc(name, method, declaration, own, defaults)
+                    for (method, declaration), own in zip(rpcs, all_aliases, strict=True)
                 ]
             ),
             declaration=Declaration(file, path),
@@ -136,12 +136,11 @@ class Resolver:
     def _rpc(
         self,
         service: str,
+        method: MethodDescriptorProto,
         declaration: Declaration,
         own_aliases: tuple[str, ...],
         defaults: Layer[CallPolicy] | None,
     ) -> RpcPolicy:
-        file, path = declaration
-        method = file.service[path[1]].method[path[3]]
         name = method.name
         idempotent = method.options.idempotency_level in _IDEMPOTENT
         call, headers = NO_POLICY, _NO_HEADERS

@@ -42,11 +42,11 @@ class PythonEmitter:
 def _hidden(request: Request) -> list[str]:
     """A warning for each installed package that hides generated modules."""
     hidden: dict[str, str] = {}
-    for file in request.generate:
-        for name in (file.name, *file.dependency):
-            package = modules.hiding_package(name)
-            if package is not None:
-                hidden.setdefault(package, name)
+    # Each name once: most files import the same few.
+    for name in dict.fromkeys(name for file in request.generate for name in (file.name, *file.dependency)):
+        package = modules.hiding_package(name)
+        if package is not None:
+            hidden.setdefault(package, name)
     return [
         f"{name}: Python finds the installed {package!r} before modules that are generated below {package}/: "
         "put all output below a package of your own and pass that as import_prefix="

@@ -30,8 +30,10 @@ def fit(margin: str, head: str, items: tuple[str, ...], tail: str) -> str:
     """
     body = ", ".join(items)
     text = f"{margin}{head}{body}{tail}"
-    if len(text) <= WIDTH or not text.isascii():
+    if not text.isascii():
         return line(text)
+    if len(text) <= WIDTH:
+        return text
     room = WIDTH - len(margin)
     if room >= len(head) and room >= len(tail):
         inner = margin + _STEP
