@@ -15,6 +15,7 @@ from benchmarks.measuring import HEADER, Failure, Row
 
 SUITES = {
     "generation": "Generating",
+    "peers": "Generating, by other plugins",
     "calls": "Calling and serving",
     "imports": "Importing",
     "hops": "Envoy itself",

@@ -1,6 +1,6 @@
-"""The plugin's own process against a plugin that only parses the request, and against its peers.
+"""The plugin's own process against a plugin that only parses the request.
 
-Every plugin is given the same stored requests on its standard input, as protoc would.
+Both are given the same stored requests on their standard input, as protoc would.
 """
 
 from __future__ import annotations
@@ -10,35 +10,24 @@ import math
 import subprocess
 import sys
 import tempfile
-import venv
-from collections.abc import Collection, Iterator
-from functools import cache
-from importlib.metadata import distributions
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from google.protobuf.compiler.plugin_pb2 import CodeGeneratorRequest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from benchmarks.imports import wide_proto
-from benchmarks.measuring import Failure, Row, python, row, usage, usage_pairs
+from benchmarks.measuring import Row, python, row, usage, usage_pairs
 from tests.corpus.generate import compile_corpus
 from tests.corpus.sources import CORPORA
 
 ROOT = Path(__file__).parents[1]
-PEERS = ROOT / ".cache" / "peers"
 REQUESTS = ROOT / ".cache" / "requests"
 OURS = [str(Path(sys.executable).with_name("protoc-gen-dubbo-mesh"))]
 _PEAK = 1.2  # times the memory of the no-op plugin: our budget
 NOOP = python(str(Path(__file__).with_name("noop_plugin.py")))
 
-# What each is called on PyPI, and its plugin.
-PEER_PLUGINS = {
-    "mypy-protobuf": "protoc-gen-mypy_grpc",
-    "grpclib": "protoc-gen-grpclib_python",
-    "betterproto2-compiler": "protoc-gen-python_betterproto2",
-    "protoc-gen-connectrpc": "protoc-gen-connectrpc",
-    "protoc-gen-grpc-py": "protoc-gen-grpc-py",
-}
 
 _SAVES_ITS_REQUEST = "#!{python}\nimport sys\nopen({file!r}, 'wb').write(sys.stdin.buffer.read())\n"
 
@@ -106,49 +95,46 @@ def synthetic(services: int) -> CodeGeneratorRequest:
         return request_for(Path(name), [f"f{number}.proto" for number in range(services // 10)], [])
 
 
-@cache
-def peers() -> dict[str, list[str]]:
-    """The command of each peer's plugin, by its name and version, in an environment of their own."""
-    installed = PEERS / "installed"
-    if not installed.exists():
-        venv.create(PEERS, with_pip=True, clear=True)
-        pip = [str(PEERS / "bin" / "pip"), "install", "--quiet"]
-        subprocess.run([*pip, *PEER_PLUGINS, "ruff"], check=True)  # ruff is what betterproto2 formats with
-        installed.touch()
-    [packages] = PEERS.glob("lib/*/site-packages")
-    commands: dict[str, list[str]] = {}
-    for name, plugin in PEER_PLUGINS.items():
-        [package] = distributions(name=name, path=[str(packages)])
-        commands[f"{name} {package.version}"] = [str(PEERS / "bin" / plugin)]
-    return commands
+class Task(NamedTuple):
+    """A request that plugins are measured with.
 
-
-def compare(
-    what: str,
-    request: CodeGeneratorRequest,
-    rounds: int,
-    cpu: float,
-    slow: Collection[str] = (),
-    quartile: float = math.inf,
-) -> Iterator[Row | Failure]:
-    """Ours, then each peer, over the no-op plugin; those that are `slow` only once.
-
-    `cpu` is our budget in the median, `quartile` that of the upper quartile.
+    Attributes:
+        what: names it.
+        request: the request.
+        rounds: how often each plugin answers it.
+        cpu: our budget in the median, times the no-op plugin's CPU.
+        quartile: likewise, in the upper quartile.
     """
-    stored = REQUESTS / what.replace(" ", "-")
-    REQUESTS.mkdir(parents=True, exist_ok=True)
-    stored.write_bytes(request.SerializeToString())
-    for name, command in {"**protoc-gen-dubbo-mesh**": OURS, **peers()}.items():
-        ours = command is OURS
-        is_slow = name.partition(" ")[0] in slow
-        try:
-            taken, peaks = usage_pairs(NOOP, command, 1 if is_slow else rounds, str(stored))
-        except RuntimeError as error:
-            yield Failure(f"{what}: {name}", str(error).splitlines()[-1][-150:])
-            continue
-        budget = cpu if ours else None
-        yield row(f"{what}: {name}, CPU", taken, 1000, "ms", budget, most_quartile=quartile)
-        yield row(f"{what}: {name}, memory at its peak", peaks, 1, "MiB", _PEAK if ours else None)
+
+    what: str
+    request: CodeGeneratorRequest
+    rounds: int
+    cpu: float
+    quartile: float = math.inf
+
+    def stored(self) -> str:
+        """The path of a file that has the request."""
+        path = REQUESTS / self.what.replace(" ", "-")
+        REQUESTS.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.request.SerializeToString())
+        return str(path)
+
+
+def tasks() -> Iterator[Task]:
+    """From one small file to all of Google's."""
+    greeter = request_for(ROOT / "examples" / "greeter", ["greeter.proto"], [str(ROOT / "runtime")])
+    yield Task("one small file", greeter, 25, 1.15)
+    corpus = google_apis()
+    some = with_services(corpus, 250)
+    yield Task(f"{services_in(some)} services of Google's", some, 15, 1.3)
+    yield Task(f"all {services_in(corpus)} services of Google's", corpus, 21, 1.5, 2.0)
+
+
+def compare(task: Task) -> Iterator[Row]:
+    """Our plugin over the no-op plugin."""
+    taken, peaks = usage_pairs(NOOP, OURS, task.rounds, task.stored())
+    yield row(f"{task.what}: CPU", taken, 1000, "ms", task.cpu, most_quartile=task.quartile)
+    yield row(f"{task.what}: memory at its peak", peaks, 1, "MiB", _PEAK)
 
 
 def noop_in(directory: Path) -> Path:
@@ -228,20 +214,11 @@ def growth() -> Row:
     return row("10,000 services over 1,000, CPU", pairs, 1000, "ms", 11)
 
 
-def measure() -> Iterator[Row | Failure]:
-    greeter = request_for(ROOT / "examples" / "greeter", ["greeter.proto"], [str(ROOT / "runtime")])
-    yield from compare("one small file", greeter, 25, 1.15)
-    yield from compare_protoc("one small file", greeter, 15)
-    corpus = google_apis()
-    some = with_services(corpus, 250)
-    some_what = f"{services_in(some)} services of Google's"
-    yield from compare(some_what, some, 15, 1.3)
-    yield from compare_protoc(some_what, some, 7)
+def measure() -> Iterator[Row]:
+    for task in tasks():
+        yield from compare(task)
+        yield from compare_protoc(task.what, task.request, min(task.rounds, 15) if task.cpu < 1.5 else 3)
     yield from compare_buf(64, 7)
-    slow = ("betterproto2-compiler", "protoc-gen-connectrpc", "protoc-gen-grpc-py")  # minutes
-    all_what = f"all {services_in(corpus)} services of Google's"
-    yield from compare(all_what, corpus, 21, 1.5, slow, quartile=2.0)
-    yield from compare_protoc(all_what, corpus, 3)
     yield growth()
 
 
