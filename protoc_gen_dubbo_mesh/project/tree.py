@@ -17,7 +17,7 @@ from . import stamp as stamps
 from .difference import Difference
 from .paths import from_text, to_text
 from .settings import shown
-from .walk import is_virtual_environment
+from .walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -127,16 +127,8 @@ def _belongs_here(path: Path, proto: str, out: Path) -> bool:
 
 
 def _modules_below(directory: Path) -> Iterator[Path]:
-    for at, directories, names in os.walk(directory):
-        here = Path(at)
-        directories[:] = sorted(
-            name
-            for name in directories
-            if not name.startswith(".") and not is_virtual_environment(here / name)
-        )
-        for name in sorted(names):
-            if name.endswith("_mesh.py"):
-                yield here / name
+    for here, names in walk(directory):
+        yield from (here / name for name in names if name.endswith("_mesh.py"))
 
 
 def _read(path: Path) -> bytes | None:

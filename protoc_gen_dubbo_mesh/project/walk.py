@@ -31,11 +31,11 @@ def walk(
         directories[:] = [
             name
             for name in sorted(directories)
-            if not name.startswith(".") and not is_virtual_environment(here / name) and not skip(here / name)
+            if not name.startswith(".") and not _is_virtual_environment(here / name) and not skip(here / name)
         ]
         yield here, sorted(names)
 
 
-def is_virtual_environment(directory: Path) -> bool:
+def _is_virtual_environment(directory: Path) -> bool:
     """Whether a directory is a virtual environment; one that cannot be read is none."""
     return os.path.exists(directory / "pyvenv.cfg")  # noqa: PTH110 - Path.exists raises if it may not look
