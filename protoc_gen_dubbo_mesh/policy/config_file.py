@@ -142,9 +142,14 @@ class _Reader:
         )
 
     def _value(self, key: Key, kind: str, value: Any) -> Any:
-        if kind in {"retry", "duration", "labels", "aliases"}:
-            read: Callable[[Key, object], Any] = getattr(self, f"_{kind}")
-            return read(key, value)
+        readers: dict[str, Callable[[Key, object], Any]] = {
+            "retry": self._retry,
+            "duration": self._duration,
+            "labels": self._labels,
+            "aliases": self._aliases,
+        }
+        if kind in readers:
+            return readers[kind](key, value)
         if kind == "text" and isinstance(value, str):
             return value
         if kind == "flag" and isinstance(value, bool):
