@@ -48,7 +48,7 @@ def _value(configured: ConfiguredValue, name: str = "") -> dict[str, Any]:
     value = configured.value
     if name == "labels" and value is not None:
         value = dict(value)
-    return {"value": value, "source": configured.source, "where": configured.where or None}
+    return {"value": value, "source": configured.origin.source, "where": configured.origin.where or None}
 
 
 def _sent(sent: Sent) -> dict[str, Any]:

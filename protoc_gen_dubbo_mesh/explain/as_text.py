@@ -85,7 +85,7 @@ def _heading(what: str, where: str) -> list[str]:
 def _configured(values: Mapping[str, ConfiguredValue]) -> Iterator[str]:
     for name, configured in values.items():
         value = printable(_value(name, configured.value))
-        source = printable(_source(configured))
+        source = printable(str(configured.origin))
         if len(name) > _LABEL - 2:
             yield f"{_INDENT}{name}"
             name = ""
@@ -95,10 +95,6 @@ def _configured(values: Mapping[str, ConfiguredValue]) -> Iterator[str]:
         else:
             yield from _labelled(name, value)
             yield _below(source)
-
-
-def _source(configured: ConfiguredValue) -> str:
-    return f"{configured.where} ({configured.source})" if configured.where else configured.source
 
 
 def _value(name: str, value: Any) -> str:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..policy.envoy_headers import why_slow_attempts_are_not_retried
 from ..policy.model import CALL_FIELDS, Identity
-from ..policy.provenance import DEFAULT, Origin, field_of
+from ..policy.provenance import DEFAULT, IdempotencyLevel, field_of
 from ..protoc.descriptors_pb2 import MethodOptions
-from ..protoc.source_info import IDEMPOTENCY_LEVEL, METHOD_OPTIONS, where
 from . import mesh_defaults
 from .model import ConfiguredValue, InMesh, Report, Rpc, Service
 from .sending import sent
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..policy.model import RpcPolicy, ServicePolicy
+    from ..policy.provenance import Origin
     from .model import Handling
 
 DEFAULT_PORT = 80
@@ -98,18 +98,17 @@ def _rpc(identity: Identity, policy: RpcPolicy, places: Places) -> Rpc:
 
 def _configured(value: Any, field: str, origin: Origin, places: Places) -> ConfiguredValue:
     if origin.source == "parameter":
-        return ConfiguredValue(value, origin.source, places.parameters.get(field, ""))
-    return ConfiguredValue(value, origin.source, places.show(origin.where))
+        return ConfiguredValue(value, origin._replace(where=places.parameters.get(field, "")))
+    return ConfiguredValue(value, origin._replace(where=places.show(origin.where)))
 
 
 def _idempotency_level(policy: RpcPolicy, places: Places) -> ConfiguredValue:
     file, path = policy.declaration
     level = file.service[path[1]].method[path[3]].options.idempotency_level
-    name = MethodOptions.IdempotencyLevel.Name(level)
-    if level == MethodOptions.IDEMPOTENCY_UNKNOWN:
-        return ConfiguredValue(name, *DEFAULT)
-    line = where(file, (*path, METHOD_OPTIONS, IDEMPOTENCY_LEVEL), path)
-    return ConfiguredValue(name, "idempotency_level", places.show(line))
+    field = "idempotency_level"
+    is_set = level != MethodOptions.IDEMPOTENCY_UNKNOWN
+    origin = IdempotencyLevel(policy.declaration).origin(field) if is_set else DEFAULT
+    return _configured(MethodOptions.IdempotencyLevel.Name(level), field, origin, places)
 
 
 def _cautions(meshes: Mapping[str, InMesh]) -> tuple[str, ...]:

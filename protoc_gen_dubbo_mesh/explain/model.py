@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..policy.model import Duration
+    from ..policy.provenance import Origin
 
 
 class ConfiguredValue(NamedTuple):
@@ -15,13 +16,11 @@ class ConfiguredValue(NamedTuple):
 
     Attributes:
         value: the value, as in `Identity` and `CallPolicy`.
-        source: the kind of source, as in `Origin`.
-        where: `file:line`, or `--option`; empty for defaults.
+        origin: its place, as people find it; for a parameter, that is the setting or `--option`.
     """
 
     value: Any
-    source: str
-    where: str
+    origin: Origin
 
 
 class Sent(NamedTuple):

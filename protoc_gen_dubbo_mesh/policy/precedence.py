@@ -6,20 +6,13 @@ option, its service's `defaults`, the gRPC service config, and then default retr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
 from ..protoc.descriptors_pb2 import MethodOptions
-from ..protoc.source_info import (
-    IDEMPOTENCY_LEVEL,
-    METHOD,
-    METHOD_OPTIONS,
-    SERVICE,
-    described,
-    where,
-)
+from ..protoc.source_info import METHOD, SERVICE, described
 from .model import NO_IDENTITY, NO_POLICY, CallPolicy, RpcPolicy, ServicePolicy
-from .provenance import DEFAULT, Declaration, Known, Layer, Origin, origin_of
+from .provenance import DEFAULT, Declaration, IdempotencyLevel, Known, Layer, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -221,7 +214,7 @@ def _effective(
         call = call.with_defaults(layer.values)
     retry = envoy_headers.default_retry(call, idempotent)
     if retry is not None:
-        place = _IdempotencyLevel(declaration) if idempotent else Known(DEFAULT)
+        place = IdempotencyLevel(declaration) if idempotent else Known(DEFAULT)
         default = Layer(CallPolicy(retry=retry), place)
         layers = (*layers, default)
         call = call.with_defaults(default.values)
@@ -230,16 +223,6 @@ def _effective(
     except envoy_headers.PolicyError as error:
         at = origin_of(error.field, layers).where or declaration.where
         raise GenerationError(f"rpc {rpc}: {error}", at) from error
-
-
-class _IdempotencyLevel(NamedTuple):
-    """The `idempotency_level` of an rpc, as a `Place`: it decides what is safe to retry."""
-
-    declaration: Declaration
-
-    def origin(self, field: str) -> Origin:
-        file, path = self.declaration
-        return Origin("idempotency_level", where(file, (*path, METHOD_OPTIONS, IDEMPOTENCY_LEVEL), path))
 
 
 def _merged_identity(layers: Iterable[Layer[Identity]]) -> Identity:

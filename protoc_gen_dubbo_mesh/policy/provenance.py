@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from ..protoc.source_info import where
+from ..protoc.source_info import IDEMPOTENCY_LEVEL, METHOD_OPTIONS, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,6 +83,17 @@ class Declaration(NamedTuple):
     def where(self) -> str:
         """`file:line`."""
         return where(self.file, self.path)
+
+
+class IdempotencyLevel(NamedTuple):
+    """The `idempotency_level` of an rpc, as a `Place`: it decides what is safe to retry."""
+
+    declaration: Declaration
+
+    def origin(self, field: str) -> Origin:
+        """The line that sets it, or else that of the rpc."""
+        file, path = self.declaration
+        return Origin("idempotency_level", where(file, (*path, METHOD_OPTIONS, IDEMPOTENCY_LEVEL), path))
 
 
 def field_of(values: Any, field: str) -> Any:
