@@ -15,7 +15,7 @@ from benchmarks.measuring import Row, row
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
-import localmesh
+from tests import sidecars
 
 CALLS = 200
 ROUNDS = 20
@@ -39,9 +39,9 @@ def cpu(stub: EchoStub, envoy: int) -> tuple[float, float]:
 
 
 def measure() -> Iterator[Row]:
-    with provider("sync") as (address, _), localmesh.Sidecar("provider", ingress=address) as beside:
-        echo = localmesh.MeshService("echo", port=50051, endpoints=[beside.ingress])
-        with localmesh.Sidecar("consumer", egress=[echo]) as consumer:
+    with provider("sync") as (address, _), sidecars.Sidecar("provider", ingress=address) as beside:
+        echo = sidecars.MeshService("echo", port=50051, endpoints=[beside.ingress])
+        with sidecars.Sidecar("consumer", egress=[echo]) as consumer:
             consumer.wait_healthy("echo", 1)
             through_two = [("grpc.default_authority", "echo.default.svc.cluster.local:50051")]
             with (

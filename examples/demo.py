@@ -33,6 +33,10 @@ import grpc
 import dubbo_mesh
 import localmesh
 
+# Until these configurations are generated: the tests' builders.
+sys.path.append(str(Path(__file__).parents[1]))
+from tests import sidecars
+
 GREETER = Path(__file__).parent / "greeter"
 AUTHORITY = "greeter.default.svc.cluster.local:50052"
 FEATURES = {
@@ -76,11 +80,11 @@ class Provider:
         name: str,
         script: str,
         *arguments: str,
-        egress: localmesh.Egress | None = None,
+        egress: sidecars.Egress | None = None,
     ) -> None:
         self.name = name
         self.port = mesh.stack.enter_context(localmesh.ReservedPort())
-        self.sidecar = localmesh.Sidecar(
+        self.sidecar = sidecars.Sidecar(
             name, ingress=self.port.address, egress=egress, directory=mesh.directory / name
         )
         mesh.stack.callback(self.sidecar.close)
@@ -150,15 +154,15 @@ class Mesh:
         }
         stop = ["--plain-stop"] if "drain" in without else []
         self.greeters = [Provider(self, f"greeter-{n}", "demo_provider.py", *stop) for n in (1, 2)]
-        greeter = localmesh.MeshService(
+        greeter = sidecars.MeshService(
             "greeter",
             50052,
             [each.sidecar.ingress for each in self.greeters],
             domains=["nobody.default.svc.cluster.local"] if "virtual-host" in without else [],
             merge_window=None,
         )
-        egress = localmesh.Egress(
-            [greeter], internal_addresses=() if "internal" in without else localmesh.LOOPBACK
+        egress = sidecars.Egress(
+            [greeter], internal_addresses=() if "internal" in without else sidecars.LOOPBACK
         )
         stub = ["--plain-stub"] if "context" in without else []
         self.frontdesk = Provider(self, "frontdesk", "demo_frontdesk.py", *stub, egress=egress)
@@ -186,7 +190,7 @@ class Mesh:
 
     def entries(self, since: float, count: int) -> list[dict[str, Any]]:
         """The calls of the greeter that began after `since`, as the front desk's Envoy logged them."""
-        return self.envoy.egress_log.wait_for(count, lambda entry: entry["start"] >= since)
+        return self.envoy.egress_log.wait_for(count, lambda entry: float(entry["start"]) >= since)
 
     def stat(self, name: str) -> int:
         """A counter of the front desk's Envoy."""
@@ -294,7 +298,7 @@ def context(mesh: Mesh, greetings: Greetings) -> str:
         greetings.stub(channel).sayHello(greetings.request("Ada"), metadata=list(sent.items()))
     (outgoing,) = mesh.entries(since, 1)
     (incoming,) = mesh.envoy.ingress_log.wait_for(
-        1, lambda entry: entry["start"] >= since and entry["path"].endswith("/sayHello")
+        1, lambda entry: float(entry["start"]) >= since and entry["path"].endswith("/sayHello")
     )
     for header, key in (("x-request-id", "request_id"), ("traceparent", "traceparent")):
         seen = f"{header}: {incoming[key]} came in, {outgoing[key]} went out"

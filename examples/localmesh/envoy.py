@@ -1,17 +1,16 @@
-"""One Envoy process: its configuration, its ports, its life."""
+"""One Envoy process: its configuration, its admin endpoint, its life."""
 
 import importlib.metadata
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from localmesh.accesslog import AccessLog
 from localmesh.admin import Admin, Host
-from localmesh.config import Json, socket_address
-from localmesh.ports import ReservedPort
 from localmesh.processes import ChildProcess
 from localmesh.waiting import wait_until
 
@@ -34,50 +33,48 @@ def envoy_binary() -> Path:
 
 
 class Envoy:
-    """A real Envoy on localhost with a static configuration.
+    """A stock Envoy on localhost.
 
     Args:
-        name: Its node id and cluster, and the name of its directory.
-        listeners: Envoy `Listener` messages as JSON.
-        clusters: Envoy `Cluster` messages as JSON.
-        bootstrap: Top-level keys to add to the bootstrap configuration.
+        name: What it is called in errors, and in the name of a temporary directory.
+        configuration: Its bootstrap configuration, with an admin endpoint: a YAML or JSON file, or the
+            `Bootstrap` message as JSON, which is written to `envoy.json` at each start.
+        admin: `host:port` of the admin endpoint, where it is to be known before Envoy has said it.
         directory: Where to put its files; None: a temporary one, removed at the end.
         log_level: As for Envoy's `--log-level`.
 
     Attributes:
-        listeners: The listeners: what changes here counts at the next start.
-        clusters: The clusters, likewise.
-        admin: A client of its admin endpoint.
+        configuration: As given.
+        access_log: What it writes to its standard output: its listeners' access logs, if these go to
+            `/dev/stdout`.
         process: The process.
-        directory: Has `envoy.json`, `envoy.log` and the access logs.
+        directory: Has `envoy.log`, and `stdout.jsonl`, the access log.
     """
 
     def __init__(
         self,
         name: str,
-        listeners: Sequence[Json] = (),
-        clusters: Sequence[Json] = (),
+        configuration: Path | Mapping[str, Any],
         *,
-        bootstrap: Json | None = None,
+        admin: str | None = None,
         directory: Path | None = None,
         log_level: str = "warning",
     ) -> None:
         self.name = name
-        self.listeners = list(listeners)
-        self.clusters = list(clusters)
-        self._bootstrap: Json = bootstrap or {}
-        self._admin_port = ReservedPort()
-        self.admin = Admin(self._admin_port.address)
+        self.configuration = configuration
+        self._given_admin = self._admin = None if admin is None else Admin(admin)
         self._temporary = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix=f"localmesh-{name}-"))
         self.directory.mkdir(parents=True, exist_ok=True)
         self._ended_by_us = True
+        self._told_admin = self.directory / "admin.txt"
+        self._file = configuration if isinstance(configuration, Path) else self.directory / "envoy.json"
+        self.access_log = AccessLog(self.directory / "stdout.jsonl")
         self.process = ChildProcess(
             [
                 str(envoy_binary()),
-                *("--config-path", str(self.directory / "envoy.json")),
-                *("--service-node", name),
-                *("--service-cluster", name),
+                *("--config-path", str(self._file)),
+                *("--admin-address-path", str(self._told_admin)),
                 *("--log-level", log_level),
                 *("--concurrency", "1"),
                 # Several Envoys on one machine would otherwise share memory by base id.
@@ -86,36 +83,38 @@ class Envoy:
                 *("--file-flush-interval-msec", "50"),
             ],
             log=self.directory / "envoy.log",
+            stdout=self.access_log.path,
         )
 
     @property
-    def admin_address(self) -> str:
-        """`host:port` of the admin endpoint."""
-        return self.admin.address
+    def admin(self) -> Admin:
+        """A client of its admin endpoint; RuntimeError when nobody has said yet where that is."""
+        if self._admin is None:
+            raise RuntimeError(f"Envoy {self.name} was not started, and its admin address was not given")
+        return self._admin
 
     @property
-    def configuration(self) -> dict[str, Any]:
-        """The bootstrap configuration."""
-        return {
-            "admin": {"address": socket_address(self.admin_address)},
-            "static_resources": {"listeners": self.listeners, "clusters": self.clusters},
-            **self._bootstrap,
-        }
+    def admin_address(self) -> str:
+        """`host:port` of the admin endpoint; RuntimeError as for `admin`."""
+        return self.admin.address
 
     def start(self, timeout: float = 20.0) -> None:
-        """Starts Envoy, on the same ports each time, and returns when it serves.
+        """Starts Envoy and returns when it serves.
 
         Envoy serves once each cluster's first round of health checks is over, whatever its result.
 
         Raises:
             EnvoyError: It ended, or was not ready after `timeout` seconds.
         """
-        (self.directory / "envoy.json").write_text(json.dumps(self.configuration, indent=2))
+        if not isinstance(self.configuration, Path):
+            self._file.write_text(json.dumps(self.configuration, indent=2))
+        self._told_admin.unlink(missing_ok=True)
+        self._admin = self._given_admin
         self.process.start()
         self._ended_by_us = False
         try:
             wait_until(
-                lambda: not self.process.running or self.admin.ready(),
+                lambda: not self.process.running or self._ready(),
                 what=f"Envoy {self.name} is ready",
                 timeout=timeout,
             )
@@ -149,9 +148,8 @@ class Envoy:
         self.process.kill()
 
     def close(self) -> None:
-        """Stops Envoy for good and gives its ports back."""
+        """Stops Envoy for good and removes its temporary directory."""
         self.stop()
-        self._admin_port.close()
         keep = not self._ended_by_us or os.environ.get("LOCALMESH_KEEP")
         if self._temporary and not keep:
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -172,6 +170,12 @@ class Envoy:
 
         wait_until(reached, what=f"{count} hosts of {cluster} are healthy", timeout=timeout)
         return hosts
+
+    def _ready(self) -> bool:
+        # Envoy truncates the file before it writes it.
+        if self._admin is None and self._told_admin.exists() and (told := self._told_admin.read_text()):
+            self._admin = Admin(told)
+        return self._admin is not None and self._admin.ready()
 
     def _report(self) -> str:
         return f"its files: {self.directory}\n{self.process.log_tail()}"

@@ -67,11 +67,12 @@ _leash = _Leash()
 
 
 class ChildProcess:
-    """A command with its output in a file; started in a session of its own.
+    """A command with its output in files; started in a session of its own.
 
     Args:
         command: The program and its arguments.
-        log: The file that gets stdout and stderr; appended to when started again.
+        log: The file that gets stderr; appended to when started again.
+        stdout: The file that gets stdout, likewise; None: `log` gets that too.
         env: The whole environment; None: this process's.
         cwd: The working directory; None: this process's.
     """
@@ -81,11 +82,13 @@ class ChildProcess:
         command: Sequence[str],
         *,
         log: Path,
+        stdout: Path | None = None,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> None:
         self.command = list(command)
         self.log = log
+        self._stdout = stdout or log
         self._env = env
         self._cwd = cwd
         self._process: subprocess.Popen[bytes] | None = None
@@ -99,12 +102,12 @@ class ChildProcess:
         """
         if self.running:
             raise RuntimeError(f"{self.command[0]} runs already, as process {self.pid}")
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, self._stdout.open("ab") as stdout:
             self._process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=stdout,
+                stderr=log,
                 env=self._env,
                 cwd=self._cwd,
                 start_new_session=True,
@@ -162,7 +165,7 @@ class ChildProcess:
         return self._reap()
 
     def log_tail(self, lines: int = 30) -> str:
-        """The last lines of the output."""
+        """The last lines of the log."""
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

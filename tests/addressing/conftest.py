@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-import localmesh
 from dubbo_mesh import Target
+from tests import sidecars
 from tests.addressing.control_plane import ControlPlane
 from tests.addressing.providers import Provider, serving
 
@@ -49,7 +49,7 @@ class Mesh:
     """A provider called `echo`, and a consumer's sidecar in front of it."""
 
     provider: Provider
-    sidecar: localmesh.Sidecar
+    sidecar: sidecars.Sidecar
 
     def connections(self) -> int:
         """How many the sidecar has got so far."""
@@ -62,8 +62,8 @@ class Mesh:
 @contextmanager
 def run_mesh(directory: Path) -> Generator[Mesh]:
     with serving(Provider("provider")) as provider:
-        service = localmesh.MeshService("echo", 50051, [provider.address], health_check=None)
-        with localmesh.Sidecar("sidecar", egress=[service], directory=directory / "sidecar") as sidecar:
+        service = sidecars.MeshService("echo", 50051, [provider.address], health_check=None)
+        with sidecars.Sidecar("sidecar", egress=[service], directory=directory / "sidecar") as sidecar:
             yield Mesh(provider, sidecar)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import grpc
 from google.protobuf import any_pb2, json_format
 
-from localmesh.config import ROUTER, socket_address, typed
+from tests.sidecars.config import ROUTER, socket_address, typed
 
 Json = Mapping[str, Any]
 

@@ -25,11 +25,12 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
 import localmesh
-from localmesh.config import access_log, http_listener
+from tests import sidecars
 from tests.addressing.nameserver import NameServer
 from tests.addressing.providers import Provider, serving
 from tests.calling.echo import EchoAsyncStub, EchoStub
 from tests.headers.wire import WireServer
+from tests.sidecars.config import access_log, http_listener
 
 HOST = "echo.default.svc.cluster.local"
 PORT = 50051
@@ -70,16 +71,16 @@ class Pod:
         self.nameserver = NameServer("127.0.0.1", names)
         provider = stack.enter_context(serving(Provider("provider")))
         services = [
-            localmesh.MeshService(app, PORT, [provider.address], health_check=None)
+            sidecars.MeshService(app, PORT, [provider.address], health_check=None)
             for app in ("echo", "twins")
         ]
         self.wire = stack.enter_context(WireServer())
-        services.append(localmesh.MeshService("wire", PORT, [self.wire.address], health_check=None))
+        services.append(sidecars.MeshService("wire", PORT, [self.wire.address], health_check=None))
         self.log = localmesh.AccessLog(directory / "egress.jsonl")
         hosts = [service.virtual_host() for service in services]
         self._listeners = ("first", "second")
         logs = [access_log(self.log.path)]
-        self.envoy = localmesh.Envoy(
+        self.envoy = sidecars.StaticEnvoy(
             "sidecar",
             [
                 http_listener(name, f"{address}:{PORT}", hosts, access_logs=logs)

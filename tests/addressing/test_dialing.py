@@ -15,6 +15,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 import dubbo_mesh
 import localmesh
 from dubbo_mesh import ConfigurationError, Environment, Target
+from tests import sidecars
 from tests.addressing.conftest import Mesh
 from tests.addressing.providers import FAIL, Provider, serving
 from tests.calling.echo import EchoAsyncStub, EchoStub
@@ -163,9 +164,9 @@ def test_a_sidecar_that_drains_loses_no_call(tmp_path: Path, monkeypatch: pytest
     """Draining, Envoy sends GOAWAY again and again; what it refuses unseen, grpc sends once more."""
     workers, calls = 8, 50
     with serving(Provider("provider")) as provider:
-        service = localmesh.MeshService("echo", 50051, [provider.address], health_check=None)
-        draining = localmesh.Egress([service], listener={"drain_type": "DEFAULT"})
-        with localmesh.Sidecar("sidecar", egress=draining, directory=tmp_path / "sidecar") as sidecar:
+        service = sidecars.MeshService("echo", 50051, [provider.address], health_check=None)
+        draining = sidecars.Egress([service], listener={"drain_type": "DEFAULT"})
+        with sidecars.Sidecar("sidecar", egress=draining, directory=tmp_path / "sidecar") as sidecar:
             monkeypatch.setenv("DUBBO_MESH_EGRESS", sidecar.egress)
             sidecar.admin.fail_health_check()
 

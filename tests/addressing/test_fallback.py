@@ -19,6 +19,7 @@ import localmesh
 from dubbo_mesh import ConfigurationError, Target
 from dubbo_mesh._addressing import dialing
 from dubbo_mesh._addressing.fallback import RETURN_AFTER
+from tests import sidecars
 from tests.addressing.control_plane import ControlPlane
 from tests.addressing.load import Kind, Load
 from tests.addressing.providers import HOLD, Provider, serving
@@ -36,7 +37,7 @@ Fallback = Literal["direct", "proxyless"]
 class Mesh:
     """One provider that is reached through the sidecar, one that is reached past it."""
 
-    sidecar: localmesh.Sidecar
+    sidecar: sidecars.Sidecar
     meshed: Provider
     backup: Provider
 
@@ -44,8 +45,8 @@ class Mesh:
 @pytest.fixture
 def mesh(target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mesh]:
     with serving(Provider("meshed")) as meshed, serving(Provider("backup")) as backup:
-        service = localmesh.MeshService(target.app, target.port, [meshed.address], health_check=None)
-        with localmesh.Sidecar("sidecar", egress=[service], directory=tmp_path / "sidecar") as sidecar:
+        service = sidecars.MeshService(target.app, target.port, [meshed.address], health_check=None)
+        with sidecars.Sidecar("sidecar", egress=[service], directory=tmp_path / "sidecar") as sidecar:
             monkeypatch.setenv("DUBBO_MESH_EGRESS", sidecar.egress)
             yield Mesh(sidecar, meshed, backup)
 

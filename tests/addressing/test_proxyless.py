@@ -15,11 +15,11 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 import localmesh
 from dubbo_mesh import ConfigurationError, Target
-from localmesh.config import typed
 from tests.addressing.control_plane import ControlPlane
 from tests.addressing.load import Kind, Load
 from tests.addressing.providers import HOLD, Provider, serving
 from tests.calling.echo import EchoAsyncStub, EchoStub
+from tests.sidecars.config import typed
 
 
 @pytest.fixture(autouse=True)

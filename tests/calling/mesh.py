@@ -18,6 +18,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
 import localmesh
+from tests import sidecars
 from tests.calling.echo import EchoAsyncStub, EchoServicer, EchoStub, add_EchoServicer_to_server
 
 _BEGIN = "begin "
@@ -104,7 +105,7 @@ class Bench:
       `early` fires 150 ms before the deadline.
     """
 
-    def __init__(self, provider: str, trusting: localmesh.Sidecar, strict: localmesh.Sidecar) -> None:
+    def __init__(self, provider: str, trusting: sidecars.Sidecar, strict: sidecars.Sidecar) -> None:
         self.provider = provider
         self.trusting = trusting
         self.strict = strict
@@ -112,7 +113,7 @@ class Bench:
     @contextmanager
     def stub(
         self,
-        sidecar: localmesh.Sidecar,
+        sidecar: sidecars.Sidecar,
         app: str = "echo",
         envoy: dubbo_mesh.EnvoyHeaders | None = None,
         **environment: str,
@@ -125,7 +126,7 @@ class Bench:
 
     def async_stub(
         self,
-        sidecar: localmesh.Sidecar,
+        sidecar: sidecars.Sidecar,
         app: str = "echo",
         envoy: dubbo_mesh.EnvoyHeaders | None = None,
         **environment: str,
@@ -135,7 +136,7 @@ class Bench:
             return EchoAsyncStub(target=dubbo_mesh.Target(app, port=50051), envoy=envoy)
 
     @contextmanager
-    def plain(self, sidecar: localmesh.Sidecar, app: str = "echo") -> Generator[Plain]:
+    def plain(self, sidecar: sidecars.Sidecar, app: str = "echo") -> Generator[Plain]:
         """grpcio alone behind `sidecar`."""
         authority = dubbo_mesh.Target(app, port=50051).authority
         options = [("grpc.default_authority", authority), ("grpc.use_local_subchannel_pool", 1)]
@@ -183,13 +184,13 @@ def started(directory: Path) -> Generator[Bench]:
         server.add_insecure_port(port.address)
         server.start()
         services = [
-            localmesh.MeshService(app, 50051, [port.address], health_check=None, **how)
+            sidecars.MeshService(app, 50051, [port.address], health_check=None, **how)
             for app, how in _APPS.items()
         ]
-        strict = localmesh.Egress(services, use_remote_address=False, internal_addresses=())
+        strict = sidecars.Egress(services, use_remote_address=False, internal_addresses=())
         with (
-            localmesh.Sidecar("trusting", egress=services, directory=directory / "trusting") as trusting,
-            localmesh.Sidecar("strict", egress=strict, directory=directory / "strict") as distrusting,
+            sidecars.Sidecar("trusting", egress=services, directory=directory / "trusting") as trusting,
+            sidecars.Sidecar("strict", egress=strict, directory=directory / "strict") as distrusting,
         ):
             yield Bench(port.address, trusting, distrusting)
         server.stop(grace=0).wait()

@@ -12,8 +12,8 @@ import grpc.aio
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
-import localmesh
 from dubbo_mesh import EnvoyHeaders, Target
+from tests import sidecars
 from tests.calling import ways
 from tests.calling.echo import EchoAsyncStub, EchoStub
 from tests.calling.mesh import ROUTE_TIMEOUT, Bench, Seen
@@ -39,7 +39,7 @@ def end(
     text: str,
     *,
     app: str = "short",
-    sidecar: localmesh.Sidecar | None = None,
+    sidecar: sidecars.Sidecar | None = None,
     stubs: EnvoyHeaders | None = None,
     **arguments: Any,
 ) -> Ending:

@@ -13,6 +13,7 @@ import pytest
 
 import dubbo_mesh
 import localmesh
+from tests import sidecars
 from tests.calling.echo import EchoServicer
 
 TARGET = "echo.default:50051"
@@ -37,7 +38,7 @@ def all_findings(*arguments: str, **variables: str) -> tuple[int, list[dict[str,
     return done.returncode, findings
 
 
-def beside(sidecar: localmesh.Sidecar) -> dict[str, str]:
+def beside(sidecar: sidecars.Sidecar) -> dict[str, str]:
     return {"DUBBO_MESH_EGRESS": sidecar.egress, "DUBBO_MESH_ADMIN": sidecar.admin_address}
 
 
@@ -49,10 +50,10 @@ def server() -> Iterator[dubbo_mesh.Server]:
         yield server
 
 
-def sidecar(server: dubbo_mesh.Server, *, use_remote_address: bool, internal: list[str]) -> localmesh.Sidecar:
-    echo = localmesh.MeshService("echo", port=50051, endpoints=[f"127.0.0.1:{server.ports[0]}"])
-    egress = localmesh.Egress([echo], use_remote_address=use_remote_address, internal_addresses=internal)
-    return localmesh.Sidecar("consumer", egress=egress)
+def sidecar(server: dubbo_mesh.Server, *, use_remote_address: bool, internal: list[str]) -> sidecars.Sidecar:
+    echo = sidecars.MeshService("echo", port=50051, endpoints=[f"127.0.0.1:{server.ports[0]}"])
+    egress = sidecars.Egress([echo], use_remote_address=use_remote_address, internal_addresses=internal)
+    return sidecars.Sidecar("consumer", egress=egress)
 
 
 def test_all_is_well(server: dubbo_mesh.Server) -> None:
@@ -106,7 +107,7 @@ def test_whether_headers_are_obeyed_is_what_envoy_does(
     assert status == (0 if obeyed else 1)
 
 
-def headers_arrive(consumer: localmesh.Sidecar) -> bool:
+def headers_arrive(consumer: sidecars.Sidecar) -> bool:
     """Whether this sidecar does what a header asks: count the request under a name of the stub's."""
     import grpc
     from google.protobuf.wrappers_pb2 import StringValue

@@ -21,10 +21,11 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
 import localmesh
-from localmesh.config import cluster, typed
+from tests import sidecars
 from tests.calling.echo import EchoServicer, EchoStub, add_EchoServicer_to_server
 from tests.headers.collector import Collector, Span
 from tests.headers.wire import Answer, WireServer
+from tests.sidecars.config import cluster, typed
 
 LOOPBACK = ("127.0.0.0/8",)
 _RUN = "x-run"
@@ -148,7 +149,7 @@ class Outcome:
     answer: str
     attempts: list[Attempt]
     bench: Bench = field(repr=False)
-    envoy: localmesh.Sidecar = field(repr=False)
+    envoy: sidecars.Sidecar = field(repr=False)
     name: str = ""
 
     @cached_property
@@ -188,7 +189,7 @@ class Bench:
         self.wire = WireServer(_by_metadata)
         self._numbers = count(1)
         self._stack = ExitStack()
-        self._envoys: dict[str, localmesh.Sidecar] = {}
+        self._envoys: dict[str, sidecars.Sidecar] = {}
 
     def __enter__(self) -> Self:
         with self._stack as stack:
@@ -204,13 +205,11 @@ class Bench:
             server.start()
             stack.callback(lambda: server.stop(grace=0).wait())
 
-            tracing = localmesh.Tracing(collector=self.collector.address)
+            tracing = sidecars.Tracing(collector=self.collector.address)
             manager = {"tracing": {**tracing.to_json("ingress"), **_TAGGED}}
-            self.ingress = localmesh.Sidecar(
+            self.ingress = sidecars.Sidecar(
                 "ingress",
-                ingress=localmesh.Ingress(
-                    port.address, connection_manager=manager, access_log_fields=_LOGGED
-                ),
+                ingress=sidecars.Ingress(port.address, connection_manager=manager, access_log_fields=_LOGGED),
                 bootstrap=_EVERY_SPAN_AT_ONCE,
                 directory=self.directory / "ingress",
             )
@@ -218,7 +217,7 @@ class Bench:
             stack.enter_context(self.ingress)
             services = _services(port.address, self.wire.address, dead.address, self.ingress.ingress)
             for name, trust in TRUSTS.items():
-                egress = localmesh.Egress(
+                egress = sidecars.Egress(
                     services,
                     use_remote_address=trust.use_remote_address,
                     internal_addresses=trust.internal_addresses,
@@ -226,7 +225,7 @@ class Bench:
                     access_log_fields=_LOGGED,
                     connection_manager={"tracing": _TAGGED},
                 )
-                envoy = localmesh.Sidecar(
+                envoy = sidecars.Sidecar(
                     name, egress=egress, bootstrap=_EVERY_SPAN_AT_ONCE, directory=self.directory / name
                 )
                 self._envoys[name] = stack.enter_context(envoy)
@@ -236,7 +235,7 @@ class Bench:
     def __exit__(self, *exc_info: object) -> None:
         self._stack.close()
 
-    def envoy(self, trust: Trust) -> localmesh.Sidecar:
+    def envoy(self, trust: Trust) -> sidecars.Sidecar:
         """The sidecar of that trust."""
         return next(self._envoys[name] for name, each in TRUSTS.items() if each == trust)
 
@@ -278,7 +277,7 @@ class Bench:
         attempts = self.provider.runs.get(name, [])
         return Outcome(code, answer, attempts, self, self.envoy(trust), name)
 
-    def spans(self, envoy: localmesh.Sidecar, name: str) -> list[Span]:
+    def spans(self, envoy: sidecars.Sidecar, name: str) -> list[Span]:
         """The spans of a run that is over."""
         # A later request, on a route that traces all, through the same two Envoys: when its spans have come,
         # so have all that are older.
@@ -303,9 +302,9 @@ _LOGGED = {
 _TAGGED = {"custom_tags": [{"tag": "run", "request_header": {"name": _RUN}}]}
 
 
-def _services(provider: str, wire: str, dead: str, ingress: str) -> list[localmesh.MeshService]:
-    def service(app: str, endpoint: str, **arguments: Any) -> localmesh.MeshService:
-        return localmesh.MeshService(app, 50051, [endpoint], health_check=None, **arguments)
+def _services(provider: str, wire: str, dead: str, ingress: str) -> list[sidecars.MeshService]:
+    def service(app: str, endpoint: str, **arguments: Any) -> sidecars.MeshService:
+        return sidecars.MeshService(app, 50051, [endpoint], health_check=None, **arguments)
 
     def breaker(threshold: dict[str, Any]) -> dict[str, Any]:
         return {"circuit_breakers": {"thresholds": [threshold]}}

@@ -24,11 +24,11 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
 import dubbo_mesh.aio
-import localmesh
-from localmesh.config import cluster, typed
+from tests import sidecars
 from tests.calling.echo import EchoStub
 from tests.headers.bench import EDGE, INTERNAL, Attempt, Bench, echo
 from tests.headers.wire import WireServer
+from tests.sidecars.config import cluster, typed
 
 Client = Literal["envoy_grpc", "google_grpc"]
 
@@ -159,9 +159,9 @@ def gateway(client: Client, authorizer: str, provider: str, directory: Path) -> 
             },
         ),
     }
-    service = localmesh.MeshService("echo", 50051, [provider], health_check=None)
-    egress = localmesh.Egress([service], http_filters=[ask], clusters=[cluster("authorizer", [authorizer])])
-    with localmesh.Sidecar("gateway", egress=egress, directory=directory) as envoy:
+    service = sidecars.MeshService("echo", 50051, [provider], health_check=None)
+    egress = sidecars.Egress([service], http_filters=[ask], clusters=[cluster("authorizer", [authorizer])])
+    with sidecars.Sidecar("gateway", egress=egress, directory=directory) as envoy:
         options = (("grpc.default_authority", service.authority),)
         with EchoStub(target=envoy.egress, options=options) as stub:
             yield stub
@@ -247,8 +247,8 @@ def test_a_handler_learns_whether_the_caller_is_inside(bench: Bench) -> None:
 
 
 def test_a_handler_learns_which_envoy_calls(bench: Bench, tmp_path: Path) -> None:
-    service = localmesh.MeshService("echo", 50051, [bench.provider_address], health_check=None)
-    egress = localmesh.Egress([service], connection_manager={"add_user_agent": True})
+    service = sidecars.MeshService("echo", 50051, [bench.provider_address], health_check=None)
+    egress = sidecars.Egress([service], connection_manager={"add_user_agent": True})
     seen: list[tuple[str | None, str | None]] = []
 
     def behave(attempt: Attempt) -> str:
@@ -258,7 +258,7 @@ def test_a_handler_learns_which_envoy_calls(bench: Bench, tmp_path: Path) -> Non
         return echo(attempt)
 
     bench.provider.behaviours["named"] = behave
-    with localmesh.Sidecar("shop-sidecar", egress=egress, directory=tmp_path) as envoy:
+    with sidecars.Sidecar("shop-sidecar", egress=egress, directory=tmp_path) as envoy:
         options = (("grpc.default_authority", service.authority),)
         with EchoStub(target=envoy.egress, options=options) as stub:
             stub.unary(StringValue(), timeout=5, metadata=(("x-run", "named"),))

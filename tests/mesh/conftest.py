@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 
 import demo
 import localmesh
+from tests import sidecars
 
 Handler = Callable[[bytes, grpc.ServicerContext], bytes]
 SERVICE = "facts.Echo"
@@ -80,12 +81,12 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def sidecar(tmp_path: Path) -> Iterator[Callable[..., localmesh.Sidecar]]:
+def sidecar(tmp_path: Path) -> Iterator[Callable[..., sidecars.Sidecar]]:
     """Makes started sidecars: `sidecar(name, ingress=…, egress=…)`; pytest keeps their logs."""
-    started: list[localmesh.Sidecar] = []
+    started: list[sidecars.Sidecar] = []
 
-    def start(name: str, **arguments: Any) -> localmesh.Sidecar:
-        started.append(localmesh.Sidecar(name, directory=tmp_path / name, **arguments))
+    def start(name: str, **arguments: Any) -> sidecars.Sidecar:
+        started.append(sidecars.Sidecar(name, directory=tmp_path / name, **arguments))
         started[-1].start()
         return started[-1]
 

@@ -14,6 +14,7 @@ import pytest
 
 import dubbo_mesh
 import localmesh
+from tests import sidecars
 
 GREETER = Path(__file__).parents[2] / "examples" / "greeter"
 EXAMPLES = ["client.py", "client_aio.py", "server.py", "server_aio.py"]
@@ -30,12 +31,12 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 
 @pytest.fixture(params=["server.py", "server_aio.py"])
 def egress(
-    request: pytest.FixtureRequest, generated: Path, sidecar: Callable[..., localmesh.Sidecar], tmp_path: Path
+    request: pytest.FixtureRequest, generated: Path, sidecar: Callable[..., sidecars.Sidecar], tmp_path: Path
 ) -> Iterator[str]:
     """The egress of a consumer whose Envoy reaches a server behind another one."""
     with localmesh.ReservedPort() as port:
         theirs = sidecar("greeter", ingress=port.address)
-        ours = sidecar("consumer", egress=[localmesh.MeshService("greeter", 50052, [theirs.ingress])])
+        ours = sidecar("consumer", egress=[sidecars.MeshService("greeter", 50052, [theirs.ingress])])
         environment = {
             "PYTHONPATH": str(generated),
             "DUBBO_MESH_ADMIN": theirs.admin_address,

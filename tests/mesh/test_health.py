@@ -10,30 +10,31 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 import localmesh
-from localmesh import config
+from tests import sidecars
+from tests.sidecars import config
 
 if TYPE_CHECKING:
     from tests.mesh.conftest import Consumer, Provider
 
-Sidecars = Callable[..., localmesh.Sidecar]
+Sidecars = Callable[..., sidecars.Sidecar]
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-OFTEN = localmesh.HealthCheck(interval=0.1)
-ONCE = localmesh.HealthCheck(interval=60)
+OFTEN = sidecars.HealthCheck(interval=0.1)
+ONCE = sidecars.HealthCheck(interval=60)
 
 
 def mesh(
-    provider: Provider, sidecar: Sidecars, health_check: localmesh.HealthCheck
-) -> tuple[localmesh.Sidecar, localmesh.Sidecar]:
+    provider: Provider, sidecar: Sidecars, health_check: sidecars.HealthCheck
+) -> tuple[sidecars.Sidecar, sidecars.Sidecar]:
     """The provider's and the consumer's sidecar; the provider is healthy."""
     theirs = sidecar("provider", ingress=provider.address)
-    service = localmesh.MeshService("echo", 80, [theirs.ingress], health_check=health_check)
+    service = sidecars.MeshService("echo", 80, [theirs.ingress], health_check=health_check)
     ours = sidecar("consumer", egress=[service])
     ours.wait_healthy("echo", 1)
     return theirs, ours
 
 
-def flags(consumer: localmesh.Sidecar) -> frozenset[str]:
+def flags(consumer: sidecars.Sidecar) -> frozenset[str]:
     return consumer.admin.hosts("echo")[0].flags
 
 
@@ -73,7 +74,7 @@ def test_workers_may_learn_of_a_change_up_to_a_second_later(
     provider: Provider, sidecar: Sidecars, consumer: Callable[..., Consumer]
 ) -> None:
     theirs = sidecar("provider", ingress=provider.address)
-    service = localmesh.MeshService("echo", 80, [theirs.ingress], health_check=OFTEN, merge_window=None)
+    service = sidecars.MeshService("echo", 80, [theirs.ingress], health_check=OFTEN, merge_window=None)
     ours = sidecar("consumer", egress=[service])
     caller = consumer(ours.egress)
     for status in (NOT_SERVING, SERVING):
@@ -109,8 +110,8 @@ def test_without_pass_through_the_filter_does_not_speak_grpc(provider: Provider,
     health_check = config.merged(
         config.GRPC_HEALTH_CHECK_FILTER, {"typed_config": {"pass_through_mode": False}}
     )
-    theirs = sidecar("provider", ingress=localmesh.Ingress(provider.address, http_filters=[health_check]))
-    service = localmesh.MeshService("echo", 80, [theirs.ingress], health_check=OFTEN)
+    theirs = sidecar("provider", ingress=sidecars.Ingress(provider.address, http_filters=[health_check]))
+    service = sidecars.MeshService("echo", 80, [theirs.ingress], health_check=OFTEN)
     ours = sidecar("consumer", egress=[service])
     localmesh.wait_until(
         lambda: ours.admin.stat("cluster.echo.health_check.attempt") >= 3, what="three checks are made"
@@ -134,8 +135,8 @@ def test_healthcheck_fail_closes_the_connections_of_an_egress_but_for_modify_onl
     drain_type: str,
     connections: int,
 ) -> None:
-    service = localmesh.MeshService("echo", 80, [provider.address], health_check=None)
-    ours = sidecar("consumer", egress=localmesh.Egress([service], listener={"drain_type": drain_type}))
+    service = sidecars.MeshService("echo", 80, [provider.address], health_check=None)
+    ours = sidecar("consumer", egress=sidecars.Egress([service], listener={"drain_type": drain_type}))
     ours.admin.fail_health_check()
     caller = consumer(ours.egress)
     for _ in range(8):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-import localmesh
+from tests import sidecars
 
 if TYPE_CHECKING:
     from tests.mesh.conftest import Consumer, Provider
@@ -37,14 +37,14 @@ def too_slow(request: bytes, context: grpc.ServicerContext) -> bytes:
 
 
 @pytest.fixture
-def envoy(provider: Provider, sidecar: Callable[..., localmesh.Sidecar]) -> localmesh.Sidecar:
+def envoy(provider: Provider, sidecar: Callable[..., sidecars.Sidecar]) -> sidecars.Sidecar:
     return sidecar(
-        "consumer", egress=[localmesh.MeshService("echo", 80, [provider.address], health_check=None)]
+        "consumer", egress=[sidecars.MeshService("echo", 80, [provider.address], health_check=None)]
     )
 
 
 @pytest.fixture
-def caller(envoy: localmesh.Sidecar, consumer: Callable[..., Consumer]) -> Consumer:
+def caller(envoy: sidecars.Sidecar, consumer: Callable[..., Consumer]) -> Consumer:
     return consumer(envoy.egress)
 
 
@@ -62,7 +62,7 @@ def caller(envoy: localmesh.Sidecar, consumer: Callable[..., Consumer]) -> Consu
 )
 def test_the_authority_selects_the_virtual_host(
     provider: Provider,
-    envoy: localmesh.Sidecar,
+    envoy: sidecars.Sidecar,
     consumer: Callable[..., Consumer],
     authority: str,
     found: bool,
@@ -128,9 +128,9 @@ def test_a_route_gives_15_s_unless_a_header_says_otherwise(
 
 
 def test_the_timeout_header_overrides_the_route(
-    provider: Provider, sidecar: Callable[..., localmesh.Sidecar], consumer: Callable[..., Consumer]
+    provider: Provider, sidecar: Callable[..., sidecars.Sidecar], consumer: Callable[..., Consumer]
 ) -> None:
-    service = localmesh.MeshService("echo", 80, [provider.address], timeout=0.05, health_check=None)
+    service = sidecars.MeshService("echo", 80, [provider.address], timeout=0.05, health_check=None)
     envoy = sidecar("consumer", egress=[service])
     caller = consumer(envoy.egress)
     provider.answer = too_slow
@@ -145,7 +145,7 @@ def test_the_timeout_header_overrides_the_route(
 
 
 def test_a_per_try_timeout_not_below_the_whole_is_ignored(
-    provider: Provider, envoy: localmesh.Sidecar, caller: Consumer
+    provider: Provider, envoy: sidecars.Sidecar, caller: Consumer
 ) -> None:
     provider.answer = too_slow
     retry_on_reset = ("x-envoy-retry-on", "reset")

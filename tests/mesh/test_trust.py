@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-import localmesh
+from tests import sidecars
 
 if TYPE_CHECKING:
     from tests.mesh.conftest import Consumer, Provider
@@ -35,7 +35,7 @@ STRIPPED, HONOURED = 1, 3  # attempts
 )
 def test_router_headers_count_for_internal_requests_only(
     provider: Provider,
-    sidecar: Callable[..., localmesh.Sidecar],
+    sidecar: Callable[..., sidecars.Sidecar],
     consumer: Callable[..., Consumer],
     use_remote_address: bool,
     internal_addresses: Sequence[str],
@@ -44,8 +44,8 @@ def test_router_headers_count_for_internal_requests_only(
     request_id_kept: bool,
 ) -> None:
     provider.answer = unavailable
-    service = localmesh.MeshService("echo", 80, [provider.address], health_check=None)
-    egress = localmesh.Egress(
+    service = sidecars.MeshService("echo", 80, [provider.address], health_check=None)
+    egress = sidecars.Egress(
         [service], use_remote_address=use_remote_address, internal_addresses=internal_addresses
     )
     envoy = sidecar("consumer", egress=egress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from localmesh.config import typed
+from tests.sidecars.config import typed
 
 Json = Mapping[str, Any]
 

@@ -18,6 +18,7 @@ import grpc
 from google.protobuf.wrappers_pb2 import StringValue
 
 import localmesh
+from tests import sidecars
 from tests.calling.echo import EchoStub
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ class Pod:
     ) -> None:
         self.name = name
         self.port = localmesh.ReservedPort()
-        self.sidecar = localmesh.Sidecar(name, ingress=self.port.address, directory=directory / name)
+        self.sidecar = sidecars.Sidecar(name, ingress=self.port.address, directory=directory / name)
         environment = os.environ | {
             "DUBBO_MESH_ADMIN": admin or self.sidecar.admin_address,
             "DUBBO_MESH_PROBES": "off",
@@ -165,14 +166,14 @@ class Mesh:
         self.pods = [Pod(f"provider-{number}", kind, directory, settings, admin=admin) for number in (1, 2)]
         for pod in self.pods:
             self._stack.callback(pod.close)
-        self.service = localmesh.MeshService(
+        self.service = sidecars.MeshService(
             "echo",
             50051,
             [pod.sidecar.ingress for pod in self.pods],
-            health_check=localmesh.HealthCheck(interval=interval),
+            health_check=sidecars.HealthCheck(interval=interval),
             timeout=0,
         )
-        self.consumer = localmesh.Sidecar("consumer", egress=[self.service], directory=directory / "consumer")
+        self.consumer = sidecars.Sidecar("consumer", egress=[self.service], directory=directory / "consumer")
         self._stack.callback(self.consumer.close)
 
     def __enter__(self) -> Mesh:

@@ -13,9 +13,9 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
-import localmesh
-from localmesh.config import typed
+from tests import sidecars
 from tests.serving.conftest import Kind, Running
+from tests.sidecars.config import typed
 
 Grpc = cast("Any", grpc)  # for handlers of bytes, whose types nothing tells
 Serve = Callable[..., Running]
@@ -102,8 +102,8 @@ def behind_envoy(running: Running, directory: Path, *denied: str) -> Generator[s
             rules={"action": "DENY", "policies": {"denied": policy}},
         ),
     }
-    ingress = localmesh.Ingress(f"127.0.0.1:{running.port}", http_filters=[rbac])
-    with localmesh.Sidecar("provider", ingress=ingress, directory=directory) as sidecar:
+    ingress = sidecars.Ingress(f"127.0.0.1:{running.port}", http_filters=[rbac])
+    with sidecars.Sidecar("provider", ingress=ingress, directory=directory) as sidecar:
         yield sidecar.ingress
 
 

@@ -12,7 +12,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 import localmesh
-from localmesh import config
+from tests import sidecars
 from tests.calling.echo import EchoStub
 from tests.serving import envoy_configurations
 from tests.serving.conftest import Running
@@ -25,6 +25,7 @@ from tests.serving.envoy_configurations import (
     ROUTE_TO_PROBES,
     health_check_filter,
 )
+from tests.sidecars import config
 
 Serve = Callable[..., Running]
 GUIDE = Path(__file__).parents[2] / "docs" / "lifecycle.md"
@@ -36,8 +37,8 @@ class Between:
     def __init__(self, stack: ExitStack, directory: Path) -> None:
         self._stack = stack
         self._directory = directory
-        self.provider: localmesh.Sidecar
-        self.consumer: localmesh.Sidecar
+        self.provider: sidecars.Sidecar
+        self.consumer: sidecars.Sidecar
 
     def start(
         self,
@@ -51,12 +52,12 @@ class Between:
         service: str = "test.Echo",
     ) -> Between:
         """Starts both; checks are as documented, but often, and of the test's service."""
-        ingress = localmesh.Ingress(
+        ingress = sidecars.Ingress(
             f"127.0.0.1:{running.port}",
             http_filters=[GRPC_PASS_THROUGH] if filters is None else filters,
             connection_manager=routes() if probes_routed else {},
         )
-        self.provider = localmesh.Sidecar("provider", ingress=ingress, directory=self._directory / "provider")
+        self.provider = sidecars.Sidecar("provider", ingress=ingress, directory=self._directory / "provider")
         if probes_routed:
             self.provider.clusters.append(probes_cluster(f"127.0.0.1:{running.server.probes_port}"))
         self._start(self.provider)
@@ -71,17 +72,17 @@ class Between:
                 "health_check_config": {"port_value": running.server.probes_port},
             }
             cluster["load_assignment"] = {"endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]}
-        service_ = localmesh.MeshService(
+        service_ = sidecars.MeshService(
             "echo", 50051, [self.provider.ingress], health_check=None, cluster=cluster
         )
-        self.consumer = localmesh.Sidecar(
+        self.consumer = sidecars.Sidecar(
             "consumer", egress=[service_], directory=self._directory / "consumer"
         )
         self._start(self.consumer)
         self.authority = service_.authority
         return self
 
-    def _start(self, sidecar: localmesh.Sidecar) -> None:
+    def _start(self, sidecar: sidecars.Sidecar) -> None:
         self._stack.callback(sidecar.close)
         sidecar.start()
 
@@ -169,7 +170,7 @@ def test_a_failing_call_takes_a_draining_server_out_too(serve: Serve, between: B
 
 def test_with_the_admin_a_server_tells_its_sidecar(make: Serve, between: Between, tmp_path: Path) -> None:
     with localmesh.ReservedPort() as port:
-        sidecar = localmesh.Sidecar("own", ingress=port.address, directory=tmp_path / "own")
+        sidecar = sidecars.Sidecar("own", ingress=port.address, directory=tmp_path / "own")
         with sidecar:
             running = make(sidecar=sidecar.admin_address, address=port.address, drain=5, quiet=1).start()
             assert sidecar.admin.ready()

@@ -16,6 +16,7 @@ import pytest
 import dubbo_mesh
 import dubbo_mesh.aio
 import localmesh
+from tests import sidecars
 from tests.serving import fake_admin
 from tests.serving.conftest import Kind
 from tests.serving.fake_admin import FakeAdmin
@@ -157,7 +158,7 @@ def test_istios_agent_is_asked_to_exit_first(kind: Kind) -> None:
 
 def test_with_a_real_envoy(kind: Kind, tmp_path: Path) -> None:
     with localmesh.ReservedPort() as app:
-        envoy = localmesh.Sidecar("pod", ingress=app.address, directory=tmp_path / "pod")
+        envoy = sidecars.Sidecar("pod", ingress=app.address, directory=tmp_path / "pod")
         sidecar = Either(kind, envoy.admin_address)
         with envoy:
             assert sidecar.wait_ready(5) is True

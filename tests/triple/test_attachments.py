@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dubbo_mesh
-import localmesh
 from dubbo_mesh import attachments, read_attachments
+from tests import sidecars
 from tests.calling import raw_request
 from tests.calling.chain import Metadata, on_aio, on_threads
 from tests.calling.echo import EchoAsyncServicer, EchoAsyncStub, EchoServicer, EchoStub
@@ -244,8 +244,8 @@ def test_what_a_peers_library_attaches_is_left_out_and_what_the_application_does
 
 
 def test_nothing_of_envoys_is_an_attachment(tmp_path: Path, provider: str) -> None:
-    service = localmesh.MeshService("echo", 50051, [provider], health_check=None)
-    with localmesh.Sidecar("sidecar", egress=[service], directory=tmp_path) as sidecar:
+    service = sidecars.MeshService("echo", 50051, [provider], health_check=None)
+    with sidecars.Sidecar("sidecar", egress=[service], directory=tmp_path) as sidecar:
         with mock.patch.dict(os.environ, {"DUBBO_MESH_EGRESS": sidecar.egress, "DUBBO_MESH_APP": "shop"}):
             stub = EchoStub(target=dubbo_mesh.Target("echo", "default", 50051))
         with stub:

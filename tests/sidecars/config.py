@@ -1,12 +1,31 @@
 """Envoy configuration as Python dicts: the messages of its v3 API, in their JSON form."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-from localmesh.accesslog import FIELDS
-
 Json: TypeAlias = Mapping[str, Any]
+
+# What an access log has of each request: Envoy's command operators by our names.
+FIELDS: Mapping[str, str] = {
+    "start": "%START_TIME(%s.%6f)%",
+    "authority": "%REQ(:AUTHORITY)%",
+    "path": "%REQ(:PATH)%",
+    "route": "%ROUTE_NAME%",
+    "upstream_cluster": "%UPSTREAM_CLUSTER%",
+    "upstream_host": "%UPSTREAM_HOST%",
+    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+    "status": "%RESPONSE_CODE%",
+    "grpc_status": "%GRPC_STATUS(SNAKE_STRING)%",
+    "flags": "%RESPONSE_FLAGS%",
+    "duration_ms": "%DURATION%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "traceparent": "%REQ(TRACEPARENT)%",
+    "forwarded_for": "%REQ(X-FORWARDED-FOR)%",
+    "downstream_connection": "%CONNECTION_ID%",
+}
 
 
 def typed(name: str, **fields: Any) -> dict[str, Any]:
