@@ -56,12 +56,15 @@ class Config(NamedTuple):
         partial: whether a run may see only a part of the services that the file names.
         strict: whether a service without an app is an error.
         file: the file.
+        tables: what it sets for apps and for emitters, as it is in the file, by the names in
+            `config_file.TABLES`.
     """
 
     entries: Mapping[str, Entry]
     partial: bool
     strict: bool
     file: TomlFile
+    tables: Mapping[str, Mapping[str, Any]]
 
     def identity(self, service: str) -> tuple[Layer[Identity], ...]:
         """The layers that set the identity of `service` (its full name), in order of precedence.

@@ -19,25 +19,20 @@ different values. A name that nothing matches is an error, unless `partial = tru
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ..errors import GenerationError
 from . import aliases, envoy_headers, files, labels
 from .config import Config, Entry
 from .model import CallPolicy, Identity, Retry
 from .toml_lines import TomlFile
+from .toml_values import TomlValues, dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .model import Labels
     from .toml_lines import Key
-
-T = TypeVar("T")
-
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 _IDENTITY = {
     "app": "text",
@@ -68,6 +63,10 @@ _RETRY = {
 }
 
 
+TABLES = ("apps", "kubernetes", "istio", "envoy")
+"""The tables that configure what is written beside Python; `mesh/` and the emitters read them."""
+
+
 def read(path: str) -> Config:
     """Reads a config.
 
@@ -75,38 +74,46 @@ def read(path: str) -> Config:
         GenerationError: it cannot be read, is not TOML, or holds an unknown key or an invalid value.
     """
     file = TomlFile(path, files.read("config", path))
-    return _Reader(file).config(file.content())
+    return _Reader(TomlValues(file)).config(file.content())
 
 
 class _Reader:
     """Turns the content of the file into a `Config`; unknown keys and invalid values are errors."""
 
-    def __init__(self, file: TomlFile) -> None:
-        self._file = file
+    def __init__(self, values: TomlValues) -> None:
+        self._values = values
+        self._readers: Mapping[str, Callable[[Key, object], Any]] = {
+            "text": values.text,
+            "texts": values.texts,
+            "flag": values.flag,
+            "whole": values.whole,
+            "wholes": values.wholes,
+            "conditions": values.conditions,
+            "duration": values.duration,
+            "retry": self._retry,
+            "labels": self._labels,
+            "aliases": self._aliases,
+        }
 
     def config(self, content: dict[str, Any]) -> Config:
-        table = self._table((), content, {"services", "partial", "strict"})
-        services = self._table(("services",), table.get("services", {}))
+        values = self._values
+        table = values.table((), content, {"services", "partial", "strict", *TABLES})
+        services = values.table(("services",), table.get("services", {}))
         return Config(
             entries={name: self._entry(("services", name), entry) for name, entry in services.items()},
-            partial=self._value(("partial",), "flag", table.get("partial", False)),
-            strict=self._value(("strict",), "flag", table.get("strict", False)),
-            file=self._file,
+            partial=values.flag(("partial",), table.get("partial", False)),
+            strict=values.flag(("strict",), table.get("strict", False)),
+            file=values.file,
+            tables={name: values.table((name,), table.get(name, {})) for name in TABLES},
         )
 
     def _entry(self, key: Key, content: object) -> Entry:
-        table = self._table(key, content, {*_IDENTITY, "defaults", "methods"})
-        identity = Identity(
-            **{
-                name: self._value((*key, name), kind, table[name])
-                for name, kind in _IDENTITY.items()
-                if name in table
-            }
-        )
+        table = self._values.table(key, content, {*_IDENTITY, "defaults", "methods"})
+        identity = Identity(**self._read(key, _IDENTITY, table))
         for name, value in identity._asdict().items():
             if value is not None:
-                self._check((*key, name), Identity(**{name: value}).checked)
-        methods = self._table((*key, "methods"), table.get("methods", {}))
+                self._values.check((*key, name), Identity(**{name: value}).checked)
+        methods = self._values.table((*key, "methods"), table.get("methods", {}))
         return Entry(
             identity,
             self._call_policy((*key, "defaults"), table.get("defaults", {})),
@@ -114,106 +121,30 @@ class _Reader:
         )
 
     def _aliases(self, key: Key, value: object) -> tuple[str, ...]:
-        if not _is_list(value) or not all(isinstance(kind, str) for kind in value):
-            raise self._wrong(key, f"must be a list of strings, not {value!r}")
-        return self._check(key, lambda: aliases.checked(value, _dotted(key)))
+        kinds = self._values.strings(key, value)
+        return self._values.check(key, lambda: aliases.checked(kinds, dotted(key)))
 
     def _labels(self, key: Key, value: object) -> Labels:
-        if not _is_table(value) or not all(isinstance(each, str) for each in value.values()):
-            raise self._wrong(key, f"must be a table of strings, not {value!r}")
-        return self._check(key, lambda: labels.checked(value, _dotted(key)))
+        found = self._values.strings_by_name(key, value)
+        return self._values.check(key, lambda: labels.checked(found, dotted(key)))
 
     def _call_policy(self, key: Key, content: object) -> CallPolicy:
-        table = self._table(key, content, set(_CALL_POLICY))
-        policy = CallPolicy(
-            **{name: self._value((*key, name), _CALL_POLICY[name], value) for name, value in table.items()}
-        )
+        table = self._values.table(key, content, set(_CALL_POLICY))
+        policy = CallPolicy(**self._read(key, _CALL_POLICY, table))
         try:
             envoy_headers.check(policy)
         except envoy_headers.PolicyError as error:
-            at = self._file.where((*key, *error.field.split(".")))
-            raise GenerationError(f"{_dotted(key)}: {error}", at) from error
+            at = self._values.file.where((*key, *error.field.split(".")))
+            raise GenerationError(f"{dotted(key)}: {error}", at) from error
         return policy
 
     def _retry(self, key: Key, content: object) -> Retry:
-        table = self._table(key, content, set(_RETRY))
-        return Retry(
-            **{name: self._value((*key, name), _RETRY[name], value) for name, value in table.items()}
-        )
+        return Retry(**self._read(key, _RETRY, self._values.table(key, content, set(_RETRY))))
 
-    def _value(self, key: Key, kind: str, value: Any) -> Any:
-        readers: dict[str, Callable[[Key, object], Any]] = {
-            "retry": self._retry,
-            "duration": self._duration,
-            "labels": self._labels,
-            "aliases": self._aliases,
+    def _read(self, key: Key, kinds: Mapping[str, str], table: Mapping[str, object]) -> dict[str, Any]:
+        """The values of `table`, each read as one of its kind."""
+        return {
+            name: self._readers[kind]((*key, name), table[name])
+            for name, kind in kinds.items()
+            if name in table
         }
-        if kind in readers:
-            return readers[kind](key, value)
-        if kind == "text" and isinstance(value, str):
-            return value
-        if kind == "flag" and isinstance(value, bool):
-            return value
-        if kind == "whole" and _is_whole(value):
-            return value
-        if _is_list(value) and value:
-            if kind == "wholes" and all(map(_is_whole, value)):
-                return tuple(value)
-            if kind == "texts" and all(isinstance(item, str) for item in value):
-                return tuple(value)
-            if kind == "conditions" and all(isinstance(item, str) for item in value):
-                return tuple(item.lower().replace("_", "-") for item in value)
-        raise self._wrong(key, f"must be {_KINDS[kind]}, not {value!r}")
-
-    def _duration(self, key: Key, value: object) -> float:
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-            return float(value)
-        if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
-            return float(match[1]) * _SECONDS[match[2]]
-        raise self._wrong(key, f'must be a duration: seconds, or "500ms", "3s", "2m", "1h", not {value!r}')
-
-    def _table(self, key: Key, content: object, known: set[str] | None = None) -> dict[str, Any]:
-        if not _is_table(content):
-            raise self._wrong(key, f"must be a table, not {content!r}")
-        for name in content:
-            if known is not None and name not in known:
-                raise GenerationError(
-                    f"unknown key {_dotted((*key, name))}: must be one of {', '.join(sorted(known))}",
-                    self._file.where((*key, name)),
-                )
-        return content
-
-    def _check(self, key: Key, check: Callable[[], T]) -> T:
-        try:
-            return check()
-        except ValueError as error:
-            raise GenerationError(str(error), self._file.where(key)) from error
-
-    def _wrong(self, key: Key, what: str) -> GenerationError:
-        return GenerationError(f"{_dotted(key)} {what}", self._file.where(key))
-
-
-_KINDS = {
-    "text": "a string",
-    "flag": "true or false",
-    "whole": "an integer of at least 0",
-    "wholes": "a non-empty list of integers",
-    "texts": "a non-empty list of strings",
-    "conditions": "a non-empty list of names of Envoy's retry conditions",
-}
-
-
-def _is_table(value: object) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict)
-
-
-def _is_list(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _dotted(key: Key) -> str:
-    return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else f'"{part}"' for part in key)
