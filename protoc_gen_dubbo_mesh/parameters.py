@@ -12,6 +12,8 @@ from .python.parameters import PythonParameters
 
 EMITTERS = ("python", "kubernetes", "istio", "gateway", "envoy")
 
+_WRITTEN = ("python",)
+
 NAMES = frozenset({*policy.NAMES, *python.NAMES, "emit"})
 
 HELP = f"""\
@@ -67,6 +69,6 @@ def _emit(value: str | None) -> tuple[str, ...]:
     for kind in kinds:
         if kind not in EMITTERS:
             raise GenerationError(f"parameter emit must be one of {', '.join(EMITTERS)}, not {kind!r}")
-        if kind != "python":
+        if kind not in _WRITTEN:
             raise GenerationError(f"parameter emit must be python in this version, not {kind!r}")
     return kinds

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
+    from .policy.model import ServicePolicy
     from .protoc.request import Request
 
 
@@ -55,15 +56,23 @@ def run(stdin: BinaryIO, installed: frozenset[str] = frozenset()) -> Result:
 def _generate(received: Request, installed: frozenset[str], warnings: list[str]) -> Response:
     given = parameters.parse(received.parameter, installed)
     resolver = Resolver(given.policy, received)
-    emitters = [PythonEmitter(given.python, received)]
+    python = PythonEmitter(given.python, received) if "python" in given.emit else None
+    needs_mesh = any(kind != "python" for kind in given.emit)
+    services: list[ServicePolicy] = []
     response = Response()
     while received.generate:
         file = received.generate.popleft()
-        services = resolver.resolve(file)
-        for emitter in emitters:
-            path, content = emitter.emit(file, services)
+        in_file = resolver.resolve(file)
+        if python is not None:
+            path, content = python.emit(file, in_file)
             response.add(path, content, file.name)
+        if needs_mesh:
+            services += in_file
     warnings += resolver.warnings
-    for emitter in emitters:
-        warnings += emitter.warnings
+    if python is not None:
+        warnings += python.warnings
+    if needs_mesh:
+        from .manifests import add_manifests
+
+        warnings += add_manifests(response, given, resolver.config, services)
     return response

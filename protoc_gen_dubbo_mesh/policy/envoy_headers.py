@@ -67,6 +67,19 @@ def arguments(policy: CallPolicy) -> dict[str, Any]:
     return given
 
 
+def beside_routes(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """What stubs ask for where routes enforce timeouts and retries: a deadline, and no header about those.
+
+    Args:
+        headers: what `arguments` returns.
+    """
+    kept = {name: headers[name] for name in _NOT_ENFORCED_BY_ROUTES if name in headers}
+    return {**kept, "inherit_timeout": True}
+
+
+_NOT_ENFORCED_BY_ROUTES = ("timeout", "decorator_operation")
+
+
 def _in_terms_of_a_policy(error: ValueError) -> PolicyError:
     """An error of `EnvoyHeaders`, whose message begins with the name of an argument."""
     argument, _, rest = str(error).partition(" ")

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
     from .model import Labels
 
-NAMES = ("app", "namespace", "port", "version", "group", "labels", "aliases", "config", "service_config")
+NAMES = (
+    *("app", "namespace", "port", "version", "group", "labels", "aliases"),
+    *("config", "service_config", "policy"),
+)
+ENFORCERS = ("headers", "routes")
+"""Who enforces timeouts and retries. The first is the default."""
+
 
 HELP = """\
   app=NAME                the application that provides the services: its Kubernetes Service
@@ -29,6 +35,8 @@ HELP = """\
   config=FILE             TOML that sets all of this, timeouts and retries, per service or glob and
                           per method; takes precedence over options in the proto
   service_config=FILE     a gRPC service config (JSON): its timeout and retryPolicy become Envoy's
+  policy=headers|routes   who enforces timeouts and retries: Envoy's headers that stubs send (default), or
+                          the routes that are emitted; stubs then only send deadlines
 """
 
 
@@ -39,11 +47,13 @@ class PolicyParameters(NamedTuple):
         identity: where the provider of services is found, unless the proto or the config file sets it.
         config: the path of a config file.
         service_config: the path of a gRPC service config.
+        policy: who enforces timeouts and retries, one of `ENFORCERS`.
     """
 
     identity: Identity = Identity()
     config: str | None = None
     service_config: str | None = None
+    policy: str = ENFORCERS[0]
 
     @property
     def layer(self) -> Layer[Identity]:
@@ -72,7 +82,10 @@ def parse(given: Mapping[str, str]) -> PolicyParameters:
         ).checked("parameter ")
     except ValueError as error:
         raise GenerationError(str(error)) from error
-    return PolicyParameters(identity, given.get("config"), given.get("service_config"))
+    policy = given.get("policy", ENFORCERS[0])
+    if policy not in ENFORCERS:
+        raise GenerationError(f"parameter policy must be one of {', '.join(ENFORCERS)}, not {policy!r}")
+    return PolicyParameters(identity, given.get("config"), given.get("service_config"), policy)
 
 
 def several(name: str, value: str) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ _NO_HEADERS: Mapping[str, Any] = {}
 class Resolver:
     """Resolves the effective policies of the services and rpcs of one run, from all sources.
 
-    Reads the files that the parameters name.
+    Reads the files that the parameters name. `config` is the config file, if there is one.
 
     Args:
         parameters: the parameters that configure services.
@@ -46,24 +46,25 @@ class Resolver:
     def __init__(self, parameters: PolicyParameters, request: Request) -> None:
         self._parameters = parameters.layer
         self._has_options = request.has_mesh_options
-        self._config: Config | None = None
+        self._by_routes = parameters.policy == "routes"
+        self.config: Config | None = None
         self._service_config: ServiceConfig | None = None
         self._warnings: list[str] = []
         self._ending_calls: dict[tuple[str, str], list[str]] = {}
         if parameters.config is not None:
             from . import config_file
 
-            self._config = config_file.read(parameters.config)
-            self._config.check_names(_services(request))
+            self.config = config_file.read(parameters.config)
+            self.config.check_names(_services(request))
         if parameters.service_config is not None:
             from . import service_config
 
             self._service_config = service_config.read(parameters.service_config)
             self._warnings += self._service_config.warnings
             self._warnings += self._service_config.unmatched(_services(request))
-        self._is_empty = not (self._has_options or self._config or self._service_config)
-        if self._config is not None and self._config.strict:
-            self._check_apps(request.generate, self._config)
+        self._is_empty = not (self._has_options or self.config or self._service_config or self._by_routes)
+        if self.config is not None and self.config.strict:
+            self._check_apps(request.generate, self.config)
 
     @property
     def warnings(self) -> list[str]:
@@ -115,7 +116,7 @@ class Resolver:
         self, file: FileDescriptorProto, index: int, name: str
     ) -> tuple[tuple[Layer[Identity], ...], Layer[CallPolicy] | None]:
         """The layers that set the identity of a service; and the `defaults` in its option."""
-        configured = () if self._config is None else self._config.identity(name)
+        configured = () if self.config is None else self.config.identity(name)
         option = None
         if self._has_options:
             from . import proto_options
@@ -141,7 +142,13 @@ class Resolver:
         if idempotent or not self._is_empty:
             layers = self._call_layers(service, name, declaration, defaults)
             call, headers, layers = _effective(f"{service}.{name}", declaration, layers, idempotent)
-        policy = RpcPolicy(
+        if "per_try_timeout" in headers:
+            self._check_per_try_timeout(f"{service}.{name}", headers, layers)
+        if self._by_routes:
+            from .envoy_headers import beside_routes
+
+            headers = beside_routes(headers)
+        return RpcPolicy(
             name=name,
             path=f"/{service}/{name}",
             client_streaming=method.client_streaming,
@@ -153,16 +160,13 @@ class Resolver:
             declaration=declaration,
             layers=layers,
         )
-        if "per_try_timeout" in headers:
-            self._check_per_try_timeout(f"{service}.{name}", policy)
-        return policy
 
     def _call_layers(
         self, service: str, method: str, declaration: Declaration, defaults: Layer[CallPolicy] | None
     ) -> tuple[Layer[CallPolicy], ...]:
         layers: list[Layer[CallPolicy]] = []
-        if self._config is not None:
-            layers += self._config.call_policy(service, method)
+        if self.config is not None:
+            layers += self.config.call_policy(service, method)
         if self._has_options:
             from . import proto_options
 
@@ -173,13 +177,15 @@ class Resolver:
             layers += [] if entry is None else [entry]
         return tuple(layers)
 
-    def _check_per_try_timeout(self, rpc: str, policy: RpcPolicy) -> None:
+    def _check_per_try_timeout(
+        self, rpc: str, headers: Mapping[str, Any], layers: tuple[Layer[CallPolicy], ...]
+    ) -> None:
         """Notes a per-try timeout after which Envoy does not retry: it ends calls, probably by mistake."""
         from .envoy_headers import why_slow_attempts_are_not_retried
 
-        reason = why_slow_attempts_are_not_retried(policy.headers)
+        reason = why_slow_attempts_are_not_retried(headers)
         if reason:
-            at = policy.origin("per_try_timeout").where
+            at = origin_of("per_try_timeout", layers).where
             self._ending_calls.setdefault((at, reason), []).append(rpc)
 
     def _check_apps(self, files: Iterable[FileDescriptorProto], config: Config) -> None:

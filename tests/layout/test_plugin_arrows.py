@@ -17,10 +17,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "console": {"errors"},
     "protoc": {"errors"},
     "policy": {"errors", "protoc"},
+    "mesh": {"errors", "protoc", "policy"},
     "explain": {"errors", "protoc", "policy"},
     "python": {"errors", "protoc", "policy"},
     "parameters": {"errors", "policy", "python"},
-    "plugin": {"errors", "protoc", "policy", "python", "parameters"},
+    "manifests": {"protoc", "policy", "parameters", "mesh"},
+    "plugin": {"errors", "protoc", "policy", "python", "parameters", "manifests"},
     "project": {"errors", "console", "protoc", "policy", "explain", "python", "parameters", "plugin"},
 }
 """The rooms of the plugin (packages, and modules at its top), and which others each of them may import."""
