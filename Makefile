@@ -46,7 +46,7 @@ lint: $(VENV)/.dev ## Checks style, formatting and types
 	$(BIN)/pyright $(TYPED)
 
 generate: $(VENV)/.dev ## Regenerates the compiled templates, completion scripts and goldens in this repository
-	$(BIN)/python -m protoc_gen_dubbo_mesh.python.template_compiler
+	$(BIN)/python -m protoc_gen_dubbo_mesh.compile_templates
 	$(BIN)/python -m protoc_gen_dubbo_mesh.completion
 	$(BIN)/python -m pytest -q tests/generator/test_golden.py tests/commands/test_runtime_completion.py \
 		--update-goldens

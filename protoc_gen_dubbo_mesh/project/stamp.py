@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .. import __version__
-from ..python import render
+from ..templating.sources import digest, read_templates, rooms
 from .paths import from_text, to_text
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def tools(settings: Settings, sources: Sources, programs: Iterable[Program]) -> 
                 *map(_version, _TOOLS),
                 sys.version_info[:2],  # its keywords are renamed
                 [_hash(file.read_bytes()) for file in sorted(package.rglob("*.py"))],
-                render.digest(render.read_templates()),
+                [digest(read_templates(room)) for room in rooms()],
                 dict(settings.options),
                 [[program.name, program.opt, program.version] for program in programs],
                 settings.pyi,

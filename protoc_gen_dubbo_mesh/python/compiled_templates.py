@@ -1,4 +1,4 @@
-# Compiled from templates/python/ by `python -m protoc_gen_dubbo_mesh.python.template_compiler`. Do not edit.
+# Compiled from templates/python/ by `python -m protoc_gen_dubbo_mesh.compile_templates`. Do not edit.
 # mypy: ignore-errors
 # pyright: basic
 from typing import Any

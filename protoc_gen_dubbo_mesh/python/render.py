@@ -2,73 +2,57 @@
 
 from __future__ import annotations
 
-import os
-import zlib
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from . import escaping, layout
-from .template_runtime import Context
+from ..templating.runtime import Context, load_templates
+from . import layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ..templating.dialect import Dialect
     from .model import Module
 
-FILTERS: Mapping[str, Callable[..., str]] = {
-    filter.__name__: filter
-    for filter in (escaping.arguments, escaping.comment, escaping.docstring, escaping.literal)
-}
 
-_SUFFIX = ".j2"
+class LayoutContext(Context):
+    """The variables that a template is rendered with, and what lays its lines out.
+
+    Args:
+        variables: the variables by name.
+        fit, line: the functions of `layout`, or others that keep lines as they are in the templates.
+    """
+
+    def __init__(
+        self,
+        variables: Mapping[str, Any],
+        fit: Callable[[str, str, tuple[str, ...], str], str] = layout.fit,
+        line: Callable[[str], str] = layout.line,
+    ) -> None:
+        super().__init__(variables)
+        self.fit = fit
+        self.line = line
+
+    def within(self, variables: Mapping[str, Any]) -> LayoutContext:
+        """The context of an included template."""
+        return LayoutContext({**self._variables, **variables}, self.fit, self.line)
 
 
 class Renderer:
     """Renders modules with `templates/python/module.py.j2`."""
 
     def __init__(self) -> None:
-        self._template = _roots()["module.py.j2"]
+        self._template = load_templates("python", _dialect)["module.py.j2"]
 
     def render(self, module: Module) -> str:
         """The module's text, formatted as by Black."""
         variables = {"module": module, **module.names._asdict()}
         try:
-            return self._template(Context(variables, layout.fit, layout.line))
+            return self._template(LayoutContext(variables))
         except layout.UnsureError:
-            return layout.by_black(self._template(Context(variables, layout.join, str)))
+            return layout.by_black(self._template(LayoutContext(variables, layout.join, str)))
 
 
-def read_templates() -> dict[str, str]:
-    """The templates by file name: those in the wheel, or else in the surrounding source tree."""
-    # os.path, since importing pathlib takes longer than all the rest of this module.
-    package = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120
-    directory = os.path.join(package, "templates", "python")  # noqa: PTH118
-    if not os.path.isdir(directory):  # noqa: PTH112
-        directory = os.path.join(package, os.pardir, "templates", "python")  # noqa: PTH118
-    templates: dict[str, str] = {}
-    for entry in os.scandir(directory):
-        if entry.name.endswith(_SUFFIX):
-            with open(entry.path, encoding="utf-8") as file:  # noqa: PTH123
-                templates[entry.name] = file.read()
-    return templates
+def _dialect() -> Dialect:
+    from .dialect import PYTHON
 
-
-def digest(sources: Mapping[str, str]) -> int:
-    """A digest of the templates, to notice changes."""
-    value = 0
-    for name, source in sorted(sources.items()):
-        value = zlib.crc32(f"{name}\0{source}\0".encode(), value)
-    return value
-
-
-def _roots() -> Mapping[str, Callable[[Context], str]]:
-    """The compiled templates; recompiled if the templates have changed since."""
-    from . import compiled_templates
-
-    sources = read_templates()
-    if digest(sources) == compiled_templates.DIGEST:
-        return compiled_templates.ROOTS
-    from .template_compiler import compile_templates
-
-    namespace: dict[str, Any] = {}
-    exec(compile_templates(sources), namespace)  # noqa: S102 - our own templates, compiled
-    return cast("Mapping[str, Callable[[Context], str]]", namespace["ROOTS"])
+    return PYTHON

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protoc_gen_dubbo_mesh.python import layout
+from protoc_gen_dubbo_mesh.python.dialect import PYTHON
 from protoc_gen_dubbo_mesh.python.escaping import Code
 from protoc_gen_dubbo_mesh.python.layout import UnsureError
-from protoc_gen_dubbo_mesh.python.template_compiler import compile_templates
-from protoc_gen_dubbo_mesh.python.template_runtime import Context
+from protoc_gen_dubbo_mesh.python.render import LayoutContext
+from protoc_gen_dubbo_mesh.templating.compiler import compile_templates
 
 # Statements as in templates, with numbers in place of names.
 SOURCES = """\
@@ -80,10 +81,12 @@ NAMES = [f"name{number}" for number in range(6)]
 TEMPLATES: dict[str, Any] = {}
 exec(
     compile_templates(
+        "test",
         {
             f"{number}.j2": source.format(*(f"{{{{ {name} }}}}" for name in NAMES))
             for number, source in enumerate(STATEMENTS)
-        }
+        },
+        PYTHON,
     ),
     TEMPLATES,
 )
@@ -101,7 +104,7 @@ def plain(number: int, names: list[str]) -> str:
 def rendered(number: int, names: list[str]) -> str:
     """As in real templates: items are passed to the layout separately."""
     variables = dict(zip(NAMES, map(Code, names), strict=True))
-    text: str = TEMPLATES["ROOTS"][f"{number}.j2"](Context(variables, layout.fit, layout.line))
+    text: str = TEMPLATES["ROOTS"][f"{number}.j2"](LayoutContext(variables))
     return text
 
 

@@ -16,19 +16,31 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "console": {"errors"},
     "protoc": {"errors"},
+    "templating": {"errors"},
+    "yaml": {"errors", "templating"},
     "policy": {"errors", "protoc"},
     "mesh": {"errors", "protoc", "policy"},
     "explain": {"errors", "protoc", "policy"},
-    "python": {"errors", "protoc", "policy"},
+    "python": {"errors", "protoc", "policy", "templating"},
     "parameters": {"errors", "policy", "python"},
     "manifests": {"protoc", "policy", "parameters", "mesh"},
     "plugin": {"errors", "protoc", "policy", "python", "parameters", "manifests"},
-    "project": {"errors", "console", "protoc", "policy", "explain", "python", "parameters", "plugin"},
+    "project": {
+        "errors",
+        "console",
+        "protoc",
+        "policy",
+        "explain",
+        "templating",
+        "python",
+        "parameters",
+        "plugin",
+    },
 }
 """The rooms of the plugin (packages, and modules at its top), and which others each of them may import."""
 
-COMMAND = {"__main__", "cli", "completion"}
-"""The command line. It may import everything, and nothing else imports it."""
+COMMAND = {"__main__", "cli", "compile_templates", "completion"}
+"""The command line, and programs of our own. They may import everything, and nothing else imports them."""
 
 HOOKS = f"{PLUGIN}.project.hooks"
 """The build hooks, which only Hatchling and setuptools load, by their entry points."""
