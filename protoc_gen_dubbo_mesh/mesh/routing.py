@@ -140,7 +140,9 @@ def routes(
     others: list[RpcPolicy] = []
     for service in in_order:
         actions = [(rpc, action_of(rpc, subsets[service.name])) for rpc in service.rpcs]
-        usual = _usual([action for _, action in actions], rest)
+        # Rpcs that this version of the proto does not have yet go to the service's own pods, too.
+        unknown = rest._replace(subset=subsets[service.name])
+        usual = _usual([action for rpc, action in actions for _ in _paths(service, rpc)], unknown, rest)
         within = [rpc for rpc, action in actions if action == usual]
         if usual == rest:
             others += within
@@ -163,14 +165,20 @@ def routes(
     return (*found, Route(app, (), rest, tuple(others)))
 
 
-def _usual(actions: Sequence[Action], rest: Action) -> Action:
-    """The action of a service's prefix, with which there are fewest routes; `rest` if it needs no prefix."""
+def _usual(actions: Sequence[Action], unknown: Action, rest: Action) -> Action:
+    """The action of a service's prefix, with which there are fewest routes; `rest` if it needs no prefix.
+
+    Args:
+        actions: that of each path of the service.
+        unknown: that of other paths of the service, unless it has a prefix.
+        rest: that of paths which meet no other route.
+    """
     counts = Counter(actions)
 
     def number_of_routes(action: Action) -> int:
         return len(actions) - counts[action] + (action != rest)
 
-    return min((rest, *counts), key=number_of_routes)
+    return min((unknown, *counts), key=number_of_routes)
 
 
 def _route(action: Action, matches: list[Match], rpcs: list[RpcPolicy]) -> Route:
