@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from tests.everywhere.pythons import pythons
 from tests.everywhere.samples import HERE, ROOT, exercised, generate, run
 from tests.generator.compiling import request
-from tests.generator.goldens import GENERATED
+from tests.generator.goldens import WITH_MODULES
 
 PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 
@@ -81,7 +81,7 @@ def wheels(python: Callable[[str], Path], tmp_path_factory: pytest.TempPathFacto
 def requests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What protoc asks the plugin for each golden: a directory with a file for each."""
     directory = tmp_path_factory.mktemp("requests")
-    for case in GENERATED:
+    for case in WITH_MODULES:
         (directory / case.name).write_bytes(request(case.descriptors, case.protos, case.parameter))
     return directory
 
@@ -116,4 +116,4 @@ def test_environment(
     assert exercised(inside, tmp_path / "out") == 4 * 7
     run(inside, "-W", "error", HERE / "serve.py", tmp_path / "out")
     checked = run(inside, "-W", "error", HERE / "goldens_by_black.py", requests).stdout
-    assert int(checked) == sum(name.endswith(".py") for case in GENERATED for name in case.expected())
+    assert int(checked) == sum(name.endswith(".py") for case in WITH_MODULES for name in case.expected())

@@ -39,7 +39,7 @@ def answer(request: bytes, rules: Rules) -> dict[str, str]:
         setattr(layout, name, rule)
     response = CodeGeneratorResponse.FromString(b"".join(run(BytesIO(request)).response))
     assert not response.error, response.error
-    return {file.name: file.content for file in response.file}
+    return {file.name: file.content for file in response.file if file.name.endswith(".py")}
 
 
 def check(case: Path, request: bytes) -> int:

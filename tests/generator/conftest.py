@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.generator.compiling import protoc
-from tests.generator.goldens import GENERATED, Case
+from tests.generator.goldens import GENERATED, WITH_MODULES, Case
 
 
 def output_directory(case: Case, root: Path) -> Path:
@@ -31,9 +31,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for case in GENERATED:
         assert not taken.intersection(case.protos), f"{case.name} has a proto of another case's name"
         taken.update(case.protos)
+    for case in WITH_MODULES:
         target = output_directory(case, root)
         target.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(case.directory / "expected", target, dirs_exist_ok=True)
+        manifests = shutil.ignore_patterns("*.yaml")
+        shutil.copytree(case.directory / "expected", target, dirs_exist_ok=True, ignore=manifests)
         protoc(case.directory, f"--python_out={root}", f"--pyi_out={root}", *case.protos)
         if target != root:
             protoc(case.directory, f"--python_out={target}", f"--pyi_out={target}", *case.protos)

@@ -2,13 +2,14 @@
 
 golden/<case>/**/*.proto     what is generated from, all at once
 golden/<case>/options.txt    the parameters; files they name are in the case's directory
-golden/<case>/expected/      the files written
+golden/<case>/expected/      the files written: modules, and YAML if the parameter `emit` says so
 golden/<case>/error.txt      or the error
 golden/<case>/warnings.txt   what is said on standard error
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import chdir
 from functools import cached_property
@@ -35,6 +36,12 @@ class Case:
     def is_error(self) -> bool:
         return self.name.startswith("error_")
 
+    @property
+    def has_modules(self) -> bool:
+        """Whether Python is among what is written: it is by default."""
+        kinds = re.search(r"(?:^|,)emit=([^,]*)", self.parameter)
+        return kinds is None or "python" in kinds[1].split("+")
+
     @cached_property
     def descriptors(self) -> FileDescriptorSet:
         import tempfile
@@ -48,10 +55,17 @@ class Case:
             if file.name in self.protos:
                 yield from file.service
 
-    def generate(self, protos: Sequence[str] | None = None) -> Generated:
-        """Runs the generator, as protoc would from the case's directory."""
+    def generate(
+        self, protos: Sequence[str] | None = None, files: FileDescriptorSet | None = None
+    ) -> Generated:
+        """Runs the generator, as protoc would from the case's directory.
+
+        Args:
+            protos: what to generate from; default: all protos of the case.
+            files: the compiled protos, in the order of the request; default: `descriptors`.
+        """
         with chdir(self.directory):
-            return generate(self.descriptors, protos or self.protos, self.parameter)
+            return generate(files or self.descriptors, protos or self.protos, self.parameter)
 
     def actual(self) -> dict[str, str]:
         """The files that the generator writes now, by path."""
@@ -86,3 +100,4 @@ class Case:
 
 CASES = [Case(path) for path in sorted(GOLDEN.iterdir()) if path.is_dir()]
 GENERATED = [case for case in CASES if not case.is_error]
+WITH_MODULES = [case for case in GENERATED if case.has_modules]

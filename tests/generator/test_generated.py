@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.generator.conftest import output_directory
-from tests.generator.goldens import GENERATED, Case
+from tests.generator.goldens import WITH_MODULES, Case
 
 EXERCISE = Path(__file__).with_name("exercise.py")
 
@@ -44,7 +44,7 @@ def modules(case: Case, root: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in GENERATED if case.name not in HIDDEN], ids=lambda case: case.name
+    "case", [case for case in WITH_MODULES if case.name not in HIDDEN], ids=lambda case: case.name
 )
 def test_imports_serves_and_calls(case: Case, site: Path) -> None:
     """In a fresh process, with warnings as errors."""
@@ -59,7 +59,7 @@ def test_imports_serves_and_calls(case: Case, site: Path) -> None:
 def typed_files(site: Path) -> list[str]:
     return [
         module.replace(".", "/") + ".py"
-        for case in GENERATED
+        for case in WITH_MODULES
         if case.name not in HIDDEN | UNTYPED
         for module in modules(case, site)
     ]
@@ -99,7 +99,7 @@ def test_pyright_strict(site: Path) -> None:
 
 
 def golden_files() -> list[str]:
-    return [str(path) for case in GENERATED for path in case.directory.glob("expected/**/*.py")]
+    return [str(path) for case in WITH_MODULES for path in case.directory.glob("expected/**/*.py")]
 
 
 def test_ruff() -> None:

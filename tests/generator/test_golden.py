@@ -6,9 +6,11 @@ import difflib
 from typing import NoReturn
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from protoc_gen_dubbo_mesh.python import layout
-from tests.generator.goldens import CASES, GENERATED, Case
+from tests.generator.compiling import Generated
+from tests.generator.goldens import CASES, GENERATED, WITH_MODULES, Case
 
 UPDATE = "pytest tests/generator/test_golden.py --update-goldens"
 
@@ -49,26 +51,53 @@ def test_is_an_error_exactly_if_its_name_says_so(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", GENERATED, ids=lambda case: case.name)
-def test_one_file_at_a_time_gives_the_same(case: Case) -> None:
+def test_any_order_of_files_gives_the_same(case: Case) -> None:
+    """What is written for an application comes from several files, and is written once."""
+    expected = case.generate()
+    for protos in orders(case.protos):
+        for files in (case.descriptors, backwards(case.descriptors)):
+            got = case.generate(protos, files)
+            assert got.files == expected.files
+            assert sorted(got.warnings) == sorted(expected.warnings)
+
+
+def orders(protos: list[str]) -> list[list[str]]:
+    """Orders of protos: as they are, backwards, and with each third one first."""
+    every_third_first = [*protos[::3], *protos[1::3], *protos[2::3]]
+    found = [protos]
+    found += [order for order in (protos[::-1], every_third_first) if order not in found]
+    return found
+
+
+def backwards(files: FileDescriptorSet) -> FileDescriptorSet:
+    return FileDescriptorSet(file=reversed(files.file))
+
+
+def modules(generated: Generated) -> dict[str, str]:
+    return {name: content for name, content in generated.files.items() if name.endswith(".py")}
+
+
+@pytest.mark.parametrize("case", WITH_MODULES, ids=lambda case: case.name)
+def test_one_file_at_a_time_gives_the_same_modules(case: Case) -> None:
     """As with buf's `strategy: directory`; a config then says `partial = true`."""
-    all_at_once = case.generate().files
+    all_at_once = modules(case.generate())
     one_by_one: dict[str, str] = {}
     for proto in reversed(case.protos):
-        one_by_one |= case.generate([proto]).files
+        one_by_one |= modules(case.generate([proto]))
     assert one_by_one == all_at_once
 
 
-@pytest.mark.parametrize("case", GENERATED, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", WITH_MODULES, ids=lambda case: case.name)
 def test_black_alone_gives_the_same(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """`make everywhere` tries this with the oldest and the newest Black that pyproject.toml admits."""
 
     def unsure(*_: object) -> NoReturn:
         raise layout.UnsureError
 
-    by_rules = case.generate().files
+    by_rules = modules(case.generate())
     monkeypatch.setattr(layout, "fit", unsure)
     monkeypatch.setattr(layout, "line", unsure)
-    assert not difference(by_rules, case.generate().files)
+    assert not difference(by_rules, modules(case.generate()))
 
 
 def test_differences_name_missing_and_extra_files() -> None:
