@@ -175,7 +175,7 @@ def _subset_name(labels: Labels, *, with_keys: bool = False) -> str:
         f"{key.rpartition('/')[2]}-{value}" if with_keys or not value else value for key, value in labels
     ]
     text = "-".join(parts).lower()
-    return "".join(char if char.isalnum() else "-" for char in text)
+    return "".join(char if char.isalnum() else "-" for char in text).strip("-")
 
 
 def _with_unique_stems(apps: Sequence[App]) -> list[App]:

@@ -83,21 +83,23 @@ class Route(NamedTuple):
     action: Action
     rpcs: tuple[RpcPolicy, ...]
 
-    def origin(self, field: str) -> str:
-        """Where a field of the call policy was set: `greeter.proto:15 (option)`, or several of these.
+    def origin(self, *fields: str) -> str:
+        """Where fields of the call policy were set: `greeter.proto:15 (option)`, or several of these.
 
         Args:
-            field: one of `CALL_FIELDS`, or `retry` for all of its fields.
+            fields: some of `CALL_FIELDS`; `retry` stands for all of its fields.
         """
-        return _origins(self.rpcs, field)
+        return _origins(self.rpcs, fields)
 
 
 def action_by_headers(rpc: RpcPolicy, subset: str | None) -> Action:
     """The action for an rpc whose stubs ask for timeouts and retries themselves.
 
-    It leaves the mesh's own retries on only where an rpc may be run twice.
+    It leaves the mesh's own retries on only where an rpc may be run twice, and no retries are not asked for.
     """
-    return Action(subset, None if rpc.idempotent else NO_RETRIES)
+    retry = rpc.call.retry
+    wants_none = retry is not None and retry.attempts == 1
+    return Action(subset, None if rpc.idempotent and not wants_none else NO_RETRIES)
 
 
 def action_by_routes(rpc: RpcPolicy, subset: str | None) -> Action:
@@ -198,21 +200,24 @@ def _retries(rpc: RpcPolicy) -> Retries:
     retry = rpc.call.retry
     if retry is None or retry.attempts == 1 or not retry.has_conditions:
         return NO_RETRIES
+    implied = [condition for field, condition in _IMPLIED.items() if getattr(retry, field)]
     return Retries(
         number=DEFAULT_RETRIES if retry.attempts is None else retry.attempts - 1,
-        on=(*(retry.on or ()), *(retry.grpc_on or ())),
+        on=tuple(dict.fromkeys((*(retry.on or ()), *(retry.grpc_on or ()), *implied))),
         status_codes=retry.status_codes or (),
         header_names=retry.header_names or (),
     )
 
 
-def _origins(rpcs: Sequence[RpcPolicy], field: str) -> str:
+_IMPLIED = {"status_codes": "retriable-status-codes", "header_names": "retriable-headers"}
+"""The conditions that go with fields of a retry policy, as in `EnvoyHeaders`."""
+
+
+def _origins(rpcs: Sequence[RpcPolicy], fields: Sequence[str]) -> str:
     if not rpcs:
         return ""
-    fields = _RETRY_FIELDS if field == "retry" else (field,)
-    found = dict.fromkeys(
-        str(origin) for rpc in rpcs for each in fields if (origin := rpc.origin(each)).where
-    )
+    names = [name for field in fields for name in (_RETRY_FIELDS if field == "retry" else (field,))]
+    found = dict.fromkeys(str(origin) for rpc in rpcs for name in names if (origin := rpc.origin(name)).where)
     if not found:
         return "default"
     first, *more = found

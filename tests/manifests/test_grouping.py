@@ -81,6 +81,10 @@ class TestLabels:
         ).apps
         assert [subset.name for subset in app.subsets] == ["v1", "version-v1"]
 
+    def test_a_label_without_a_value_makes_a_valid_name(self) -> None:
+        (app,) = group(service("a.A", labels=(("example.org/canary", ""),)), service("a.B"))[0]
+        assert [subset.name for subset in app.subsets] == ["canary"]
+
     def test_subsets_that_cannot_be_told_apart(self) -> None:
         labels = [(("a", "v.1"),), (("a", "v-1"),), (("a", "v_1"),)]
         with pytest.raises(GenerationError, match=r"a=v_1 of service a\.2 and a=v\.1 of service a\.0"):

@@ -120,8 +120,23 @@ class TestActionsByRoutes:
         retries = ACTIONS["routes"](rpc("a", idempotent=True), None).retries
         assert retries == Retries(1, ("connect-failure", "refused-stream", "reset", "unavailable"))
 
+    @pytest.mark.parametrize(
+        ("retry", "conditions"),
+        [
+            (Retry(status_codes=(503,)), ("retriable-status-codes",)),
+            (Retry(on=("retriable-status-codes",), status_codes=(503,)), ("retriable-status-codes",)),
+            (Retry(grpc_on=("internal",), header_names=("x-again",)), ("internal", "retriable-headers")),
+        ],
+    )
+    def test_codes_and_headers_are_conditions(self, retry: Retry, conditions: tuple[str, ...]) -> None:
+        retries = ACTIONS["routes"](rpc("a", CallPolicy(retry=retry)), None).retries
+        assert retries == Retries(1, conditions, retry.status_codes or (), retry.header_names or ())
+
 
 class TestActionsByHeaders:
     def test_the_meshs_own_retries_are_left_to_what_is_idempotent(self) -> None:
         assert ACTIONS["headers"](rpc("a", idempotent=True), "v1") == Action("v1", None)
         assert ACTIONS["headers"](rpc("a", POLICIES[2]), "v1") == Action("v1", NO_RETRIES)
+
+    def test_who_asks_for_one_attempt_gets_none_of_the_meshs(self) -> None:
+        assert ACTIONS["headers"](rpc("a", POLICIES[3], idempotent=True), None) == Action(None, NO_RETRIES)
