@@ -19,6 +19,7 @@ SUITES = {
     "calls": "Calling and serving",
     "imports": "Importing",
     "hops": "Envoy itself",
+    "routes": "Routes in Envoy",
     "soak": "A million calls",
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -57,10 +58,10 @@ EXPLANATION = """\
 # Results
 
 Ratios of what was run in turn, in pairs or in rounds of all that is compared; their medians and quartiles.
-CPU time of whole processes for generating, importing and serving; of the calling process for calling.
-Absolute figures are medians, and worth little on another machine. `make bench` writes this file, a section
-for each of its suites. What is in parentheses has no budget, and is there to compare with; what takes minutes
-(some peers, a million calls) was run once.
+CPU time of whole processes for generating, importing, serving and routing; of the calling process for
+calling. Absolute figures are medians, and worth little on another machine. `make bench` writes this file, a
+section for each of its suites. What is in parentheses has no budget, and is there to compare with; what takes
+minutes (some peers, a million calls) was run once.
 """
 
 
