@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .model import ConfiguredValue, Handling, Report, Rpc, Sent, Service
+    from .model import ConfiguredValue, Handling, InMesh, Report, Rpc, Sent, Service
 
 
 def render(report: Report) -> str:
@@ -36,10 +36,8 @@ def _rpc(rpc: Rpc) -> dict[str, Any]:
         "idempotency_level": _value(rpc.idempotency_level),
         "policies": {name: _value(configured) for name, configured in rpc.policies.items()},
         "sent": _sent(rpc.sent),
-        "meshes": {
-            name: {"by_default": _handling(mesh.by_default), "if_obeyed": _handling(mesh.if_obeyed)}
-            for name, mesh in rpc.meshes.items()
-        },
+        "meshes": {name: _in_mesh(mesh) for name, mesh in rpc.meshes.items()},
+        "emitted": None if rpc.emitted is None else _in_mesh(rpc.emitted),
         "cautions": list(rpc.cautions),
     }
 
@@ -53,6 +51,10 @@ def _value(configured: ConfiguredValue, name: str = "") -> dict[str, Any]:
 
 def _sent(sent: Sent) -> dict[str, Any]:
     return {"deadline": sent.deadline, "headers": dict(sent.headers)}
+
+
+def _in_mesh(mesh: InMesh) -> dict[str, Any]:
+    return {"by_default": _handling(mesh.by_default), "if_obeyed": _handling(mesh.if_obeyed)}
 
 
 def _handling(handling: Handling) -> dict[str, Any]:

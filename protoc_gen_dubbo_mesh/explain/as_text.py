@@ -32,6 +32,10 @@ of the route; its number of retries replaces the route's.
 For an rpc that must not be run twice: retry.attempts = 1 asks for a single attempt; a VirtualService with \
 `retries: {attempts: 0}` turns Istio's retries off for all callers, whether headers are obeyed or not.
 """
+_EMITTED = """\
+"Emitted routes": the routes that are written for this project (emit, policy) do this with calls without \
+these headers, once they are applied.
+"""
 _CALLERS = """\
 <namespace> is the caller's own (POD_NAMESPACE, or else default).
 """
@@ -69,9 +73,13 @@ def _rpc(rpc: Rpc) -> list[str]:
     lines += _listed("path", rpc.paths)
     lines += _configured({"idempotency": rpc.idempotency_level, **rpc.policies})
     lines += _listed("a stub sends", _sent(rpc.sent))
-    lines += _handled("by default", rpc, {key: mesh.by_default for key, mesh in rpc.meshes.items()})
-    if any(mesh.by_default != mesh.if_obeyed for mesh in rpc.meshes.values()):
-        lines += _handled("if obeyed", rpc, {key: mesh.if_obeyed for key, mesh in rpc.meshes.items()})
+    meshes = [(route.mesh, rpc.meshes[route.key]) for route in mesh_defaults.ROUTES]
+    lines += _handled("by default", rpc, [(name, mesh.by_default) for name, mesh in meshes])
+    if rpc.emitted is not None:
+        lines += _listed("emitted routes", [_handling(rpc.emitted.by_default, rpc)])
+        meshes.append(("emitted routes", rpc.emitted))
+    if any(mesh.by_default != mesh.if_obeyed for _, mesh in meshes):
+        lines += _handled("if obeyed", rpc, [(name, mesh.if_obeyed) for name, mesh in meshes])
     return [*lines, *_listed("caution", rpc.cautions)]
 
 
@@ -126,9 +134,8 @@ def _sent(sent: Sent) -> list[str]:
     return headers or ["no deadline, and no headers for Envoy"]
 
 
-def _handled(label: str, rpc: Rpc, handlings: Mapping[str, Handling]) -> Iterator[str]:
-    meshes = {route.key: route.mesh for route in mesh_defaults.ROUTES}
-    return _listed(label, [f"{meshes[key]}: {_handling(each, rpc)}" for key, each in handlings.items()])
+def _handled(label: str, rpc: Rpc, handlings: Iterable[tuple[str, Handling]]) -> Iterator[str]:
+    return _listed(label, [f"{name}: {_handling(each, rpc)}" for name, each in handlings])
 
 
 def _handling(handling: Handling, rpc: Rpc) -> str:
@@ -176,7 +183,8 @@ def _below(source: str) -> str:
 def _notes(report: Report) -> str:
     addresses = [service.address for service in report.services if service.address is not None]
     notes = _CALLERS if any("<namespace>" in address for address in addresses) else ""
-    return f"{notes}{_DOMAIN if addresses else ''}{_NOTES}"
+    emitted = any(rpc.emitted is not None for service in report.services for rpc in service.rpcs)
+    return f"{notes}{_DOMAIN if addresses else ''}{_NOTES}{_EMITTED if emitted else ''}"
 
 
 def _paragraphs(paragraphs: Iterable[str]) -> Iterator[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..policy.envoy_headers import why_slow_attempts_are_not_retried
+from ..mesh.routing import ACTIONS
+from ..policy.envoy_headers import arguments, why_slow_attempts_are_not_retried
 from ..policy.model import CALL_FIELDS, Identity
 from ..policy.provenance import DEFAULT, IdempotencyLevel, field_of
 from ..protoc.descriptors_pb2 import MethodOptions
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..policy.model import RpcPolicy, ServicePolicy
     from ..policy.provenance import Origin
-    from .model import Handling
+    from .model import Handling, Sent
 
 DEFAULT_PORT = 80
 DEFAULT_DOMAIN = "cluster.local"
@@ -43,12 +44,22 @@ class Places(NamedTuple):
     show: Callable[[str], str]
 
 
-def report(services: Iterable[ServicePolicy], places: Places, warnings: Iterable[str]) -> Report:
-    """The report on `services`."""
-    return Report(tuple(_service(each, places) for each in services), tuple(warnings))
+def report(
+    services: Iterable[ServicePolicy], places: Places, warnings: Iterable[str], enforced_by: str | None
+) -> Report:
+    """The report on `services`.
+
+    Args:
+        services: the policies of the services.
+        places: where values were set.
+        warnings: those of the whole run.
+        enforced_by: who enforces timeouts and retries beside the routes that are written, `headers` or
+            `routes`; None if no routes are written.
+    """
+    return Report(tuple(_service(each, places, enforced_by) for each in services), tuple(warnings))
 
 
-def _service(policy: ServicePolicy, places: Places) -> Service:
+def _service(policy: ServicePolicy, places: Places, enforced_by: str | None) -> Service:
     identity = policy.identity
     return Service(
         name=policy.name,
@@ -58,7 +69,7 @@ def _service(policy: ServicePolicy, places: Places) -> Service:
             name: _configured(value, name, policy.origin(name), places)
             for name, value in identity._replace(port=identity.port or DEFAULT_PORT)._asdict().items()
         },
-        rpcs=tuple(_rpc(identity, rpc, places) for rpc in policy.rpcs),
+        rpcs=tuple(_rpc(identity, rpc, places, enforced_by) for rpc in policy.rpcs),
     )
 
 
@@ -69,14 +80,13 @@ def _address(identity: Identity) -> str | None:
     return f"http://{identity.app}.{namespace}.svc.{DEFAULT_DOMAIN}:{identity.port or DEFAULT_PORT}"
 
 
-def _rpc(identity: Identity, policy: RpcPolicy, places: Places) -> Rpc:
+def _rpc(identity: Identity, policy: RpcPolicy, places: Places, enforced_by: str | None) -> Rpc:
     outgoing = sent(identity, policy)
-    meshes = {
-        route.key: InMesh(
-            mesh_defaults.by_default(route, outgoing.deadline), mesh_defaults.if_obeyed(route, outgoing)
-        )
-        for route in mesh_defaults.ROUTES
-    }
+    meshes = {route.key: _in_mesh(route, outgoing) for route in mesh_defaults.ROUTES}
+    emitted = None
+    if enforced_by is not None and identity.app is not None:
+        action = ACTIONS[enforced_by](policy, None)
+        emitted = _in_mesh(mesh_defaults.emitted(action), outgoing)
     service = policy.path.rpartition("/")[0]
     return Rpc(
         name=policy.name,
@@ -92,7 +102,17 @@ def _rpc(identity: Identity, policy: RpcPolicy, places: Places) -> Rpc:
         },
         sent=outgoing,
         meshes=meshes,
-        cautions=(*(() if policy.idempotent else _cautions(meshes)), *_shared_timeouts(policy)),
+        emitted=emitted,
+        cautions=(
+            *(() if policy.idempotent else _cautions(meshes, emitted)),
+            *_shared_timeouts(policy, emitted),
+        ),
+    )
+
+
+def _in_mesh(route: mesh_defaults.Route, outgoing: Sent) -> InMesh:
+    return InMesh(
+        mesh_defaults.by_default(route, outgoing.deadline), mesh_defaults.if_obeyed(route, outgoing)
     )
 
 
@@ -111,23 +131,27 @@ def _idempotency_level(policy: RpcPolicy, places: Places) -> ConfiguredValue:
     return _configured(MethodOptions.IdempotencyLevel.Name(level), field, origin, places)
 
 
-def _cautions(meshes: Mapping[str, InMesh]) -> tuple[str, ...]:
+def _cautions(meshes: Mapping[str, InMesh], emitted: InMesh | None) -> tuple[str, ...]:
     """A warning about an rpc that is not marked idempotent: which meshes may run it again."""
-    obeyed = _reruns({key: mesh.if_obeyed for key, mesh in meshes.items()})
+    by_name = [(route.mesh, meshes[route.key]) for route in mesh_defaults.ROUTES]
+    remedy = "the headers are obeyed" if emitted is None else "the emitted routes are applied"
+    wanted = by_name if emitted is None else [("the emitted routes", emitted)]
+    obeyed = _reruns([(name, mesh.if_obeyed) for name, mesh in wanted])
     if obeyed:
         return (f"not marked idempotent, but may be run again: {obeyed}",)
-    default = _reruns({key: mesh.by_default for key, mesh in meshes.items()})
-    return (f"not marked idempotent, but may be run again unless the headers are obeyed: {default}",)
+    default = _reruns([(name, mesh.by_default) for name, mesh in by_name])
+    return (f"not marked idempotent, but may be run again unless {remedy}: {default}",)
 
 
-def _shared_timeouts(policy: RpcPolicy) -> tuple[str, ...]:
+def _shared_timeouts(policy: RpcPolicy, emitted: InMesh | None) -> tuple[str, ...]:
     """A warning about slow attempts that are retried: in Istio, the provider may end them before Envoy does.
 
     `setHeaders` in Envoy's router sends the timeout of the attempt as `grpc-timeout` by routes that obey it.
     """
-    asked = policy.headers
+    asked = arguments(policy.call)
+    by_route = None if emitted is None else emitted.by_default.per_try_timeout
     if (
-        "per_try_timeout" not in asked
+        ("per_try_timeout" not in policy.headers and by_route is None)
         or why_slow_attempts_are_not_retried(asked)
         or "deadline-exceeded" in asked.get("retry_grpc_on", ())
     ):
@@ -138,12 +162,11 @@ def _shared_timeouts(policy: RpcPolicy) -> tuple[str, ...]:
     )
 
 
-def _reruns(handlings: Mapping[str, Handling]) -> str:
+def _reruns(handlings: Iterable[tuple[str, Handling]]) -> str:
     """Which meshes may run a handler again, how often, and on which conditions."""
     return "; ".join(
-        f"by {route.mesh} {_times(handling.max_retries)} ({', '.join(conditions)})"
-        for route in mesh_defaults.ROUTES
-        for handling in [handlings[route.key]]
+        f"by {name} {_times(handling.max_retries)} ({', '.join(conditions)})"
+        for name, handling in handlings
         if (conditions := mesh_defaults.run_again(handling))
     )
 

@@ -59,7 +59,7 @@ class InMesh(NamedTuple):
     """How a kind of mesh handles a call.
 
     Attributes:
-        by_default: without the headers, by a route that configures neither timeouts nor retries.
+        by_default: without the headers.
         if_obeyed: by the same route, if the sidecar obeys the headers that the stub sends.
     """
 
@@ -80,6 +80,7 @@ class Rpc(NamedTuple):
         policies: the values that are set, by the names in `CALL_FIELDS`.
         sent: what a stub sends.
         meshes: how each mesh in `mesh_defaults.ROUTES` handles it, by its key there.
+        emitted: how the routes handle it that are written for it; None if the project writes none.
         cautions: warnings for its author, a sentence each.
     """
 
@@ -92,6 +93,7 @@ class Rpc(NamedTuple):
     policies: Mapping[str, ConfiguredValue]
     sent: Sent
     meshes: Mapping[str, InMesh]
+    emitted: InMesh | None
     cautions: tuple[str, ...]
 
 

@@ -70,10 +70,12 @@ def _report(settings: Settings, name: str | None, given: Set[str]) -> Report:
     from .settings import file_error
 
     try:
-        sources, services, warnings = resolve(settings)
+        sources, services, parameters, warnings = resolve(settings)
         if name is not None:
             services = select(services, name)
         places = Places(parameter_places(settings, given), partial(with_path, sources=sources))
-        return report(services, places, warnings)
+        enforced_by = parameters.policy.policy
+        writes_routes = enforced_by == "routes" or any(kind != "python" for kind in parameters.emit)
+        return report(services, places, warnings, enforced_by if writes_routes else None)
     except OSError as error:
         raise file_error(error) from error

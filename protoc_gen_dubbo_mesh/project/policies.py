@@ -18,6 +18,7 @@ from .production import request_for
 from .protoc import Protoc, with_path
 
 if TYPE_CHECKING:
+    from ..parameters import Parameters
     from ..policy.model import ServicePolicy
     from .settings import Settings
     from .sources import Sources
@@ -29,11 +30,13 @@ class Resolved(NamedTuple):
     Attributes:
         sources: the protos.
         services: the policies, in the order of the protos' names.
+        given: the plugin's parameters.
         warnings: the warnings of protoc and about the policies, a line each.
     """
 
     sources: Sources
     services: tuple[ServicePolicy, ...]
+    given: Parameters
     warnings: tuple[str, ...]
 
 
@@ -50,9 +53,10 @@ def resolve(settings: Settings) -> Resolved:
     files = FileDescriptorSet.FromString(descriptors).file
     try:
         received = request.read(BytesIO(request_for(settings, sources, files)))
-        resolver = Resolver(parameters.parse(received.parameter).policy, received)
+        given = parameters.parse(received.parameter)
+        resolver = Resolver(given.policy, received)
         services = tuple(service for file in received.generate for service in resolver.resolve(file))
     except GenerationError as error:
         raise GenerationError(with_path(str(error), sources)) from error
     warnings += [with_path(line, sources) for line in resolver.warnings]
-    return Resolved(sources, services, tuple(warnings))
+    return Resolved(sources, services, given, tuple(warnings))

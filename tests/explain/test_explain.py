@@ -21,7 +21,7 @@ IN_THE_GREETER = (f"--root={GREETER}", f"--project={GREETER}")
 
 
 @pytest.mark.parametrize("kind", ["txt", "json"])
-@pytest.mark.parametrize("case", ["greeter", "sources"])
+@pytest.mark.parametrize("case", ["greeter", "sources", "routes"])
 def test_exactly(
     case: str,
     kind: str,
@@ -33,6 +33,8 @@ def test_exactly(
     if case == "greeter":
         monkeypatch.chdir(GREETER)
         arguments += IN_THE_GREETER
+    elif case == "routes":
+        explain.write({"pyproject.toml": f'{FILES["pyproject.toml"]}policy = "routes"\n'})
     expected = EXPECTED / f"{case}.{kind}"
     printed = explain.text(*arguments)
     if pytestconfig.getoption("--update-goldens"):

@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "yaml": {"errors", "templating"},
     "policy": {"errors", "protoc"},
     "mesh": {"errors", "protoc", "policy"},
-    "explain": {"errors", "protoc", "policy"},
+    "explain": {"errors", "protoc", "policy", "mesh"},
     "python": {"errors", "protoc", "policy", "templating"},
     "parameters": {"errors", "policy", "python"},
     "manifests": {"protoc", "policy", "parameters", "mesh"},
