@@ -10,8 +10,11 @@ IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 # What mypy and pyright check, strictly.
 TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh examples/demo.py benchmarks tests
 
+# What `make istio` builds.
+ISTIO := .cache/istio
+
 .DEFAULT_GOAL := help
-.PHONY: help demo soak bench peers test corpus everywhere lint generate clean
+.PHONY: help demo soak bench peers test corpus everywhere istio lint generate clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -39,6 +42,14 @@ corpus: $(VENV)/.dev ## Generates from the protos of Google, Envoy and others, f
 everywhere: $(VENV)/.dev ## Tests old and new versions of protoc, Python, grpcio, protobuf and Black, in separate environments
 	$(BIN)/python -m pytest -s tests/everywhere/all_protocs.py tests/everywhere/all_environments.py $(ARGS)
 
+istio: $(VENV)/.dev ## Tests what is emitted with Istio's control plane and Kubernetes' API server, which are built with Go
+	@if command -v go >/dev/null; then \
+		$(MAKE) --no-print-directory $(ISTIO)/control-plane $(ISTIO)/cluster && \
+		$(BIN)/python -m pytest $(IN_PARALLEL) tests/istio/check_*.py $(ARGS); \
+	else \
+		echo "make istio is skipped: it builds Istio's control plane with Go 1.26 (https://go.dev), which is not installed"; \
+	fi
+
 lint: $(VENV)/.dev ## Checks style, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -62,6 +73,24 @@ $(VENV)/.demo: pyproject.toml runtime/pyproject.toml | $(BIN)/pip
 $(VENV)/.dev: pyproject.toml runtime/pyproject.toml | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ./runtime -e '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+# The first build of these two takes some 12 minutes on two CPUs, and 2.5 GB of Go's cache. A stamp is newer than the sources.
+$(ISTIO)/control-plane: $(wildcard tests/istio/go.* tests/istio/*/*.go)
+	@mkdir -p $(ISTIO)/bin $(ISTIO)/definitions
+	cd tests/istio && go build -ldflags='-s -w' -o $(CURDIR)/$(ISTIO)/bin/ \
+		./istiocheck ./istioanalyze ./meshd istio.io/istio/pilot/cmd/pilot-discovery
+	@cd tests/istio && \
+		istio=$$(go list -m -f '{{.Dir}}' istio.io/istio) && gateway=$$(go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api) && \
+		install -m 644 "$$istio"/manifests/charts/base/files/crd-all.gen.yaml \
+			"$$gateway"/config/crd/standard/*_gatewayclasses.yaml "$$gateway"/config/crd/standard/*_gateways.yaml \
+			"$$gateway"/config/crd/standard/*_grpcroutes.yaml "$$gateway"/config/crd/standard/*_httproutes.yaml \
+			"$$gateway"/config/crd/standard/*_referencegrants.yaml $(CURDIR)/$(ISTIO)/definitions
+	@touch $@
+
+$(ISTIO)/cluster: $(wildcard tests/istio/kube/go.* tests/istio/kube/*/*.go)
+	@mkdir -p $(ISTIO)/bin
+	cd tests/istio/kube && go build -ldflags='-s -w' -o $(CURDIR)/$(ISTIO)/bin/ ./kubed k8s.io/kubernetes/cmd/kubectl
+	@touch $@
 
 # Debian's Python lacks ensurepip, which puts pip into a venv; another pip can install it there.
 $(BIN)/pip:
