@@ -1,0 +1,79 @@
+"""The pods' apps: the greeter's servicer, which says what reached it and does what it is told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import grpc
+from google.protobuf.wrappers_pb2 import StringValue
+
+
+class Call(NamedTuple):
+    """A request that reached a pod."""
+
+    pod: str
+    rpc: str
+    metadata: Mapping[str, str | bytes]
+    remaining: float
+    """Seconds until its deadline."""
+
+
+class Record:
+    """What the apps were asked, and what they are to do."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.failures = 0
+        """How many more calls are to fail with UNAVAILABLE, before anything is sent."""
+        self.held = threading.Event()
+        """Set once a call is held."""
+        self.release = threading.Event()
+        """What held calls wait for."""
+
+    def take(self, pod: str, rpc: str, context: grpc.ServicerContext) -> None:
+        """Records a call, and fails it if it is to fail."""
+        metadata = dict(context.invocation_metadata())
+        self.calls.append(Call(pod, rpc, metadata, context.time_remaining()))
+        if self.failures:
+            self.failures -= 1
+            context.abort(grpc.StatusCode.UNAVAILABLE, "told to fail")
+
+    def hold(self, context: grpc.ServicerContext) -> None:
+        """Waits until released, or until the caller is gone."""
+        context.add_callback(self.release.set)
+        self.held.set()
+        self.release.wait()
+
+    def pods(self) -> set[str]:
+        """The names of the pods that were called."""
+        return {call.pod for call in self.calls}
+
+
+def greeter(base: Any, pod: str, record: Record) -> Any:
+    """The servicer of a pod.
+
+    Args:
+        base: The generated `GreeterServicer`.
+        pod: The pod's name.
+        record: Where to record.
+    """
+
+    def answer(rpc: str) -> Any:
+        def handler(self: Any, request: StringValue, context: grpc.ServicerContext) -> StringValue:
+            record.take(pod, rpc, context)
+            if request.value == "hold":
+                record.hold(context)
+            return StringValue(value=pod)
+
+        return handler
+
+    def watch(self: Any, request: StringValue, context: grpc.ServicerContext) -> Iterator[StringValue]:
+        record.take(pod, "watch", context)
+        yield StringValue(value="first")
+        record.hold(context)
+        yield StringValue(value="last")
+
+    rpcs = {name: answer(name) for name in ("hello", "look", "slow")}
+    return type("Greeter", (base,), {**rpcs, "watch": watch})()

@@ -1,0 +1,100 @@
+"""What Kubernetes would add to emitted manifests: a namespace, pods, and their endpoints.
+
+Each pod has a loopback address of its own. Istio takes a proxy's labels from the pod that has its address.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+Manifest = Mapping[str, Any]
+
+NAMESPACE = "default"
+CONSUMER_ADDRESS = "127.0.20.1"
+
+
+class Pod(NamedTuple):
+    """A pod that runs and is ready."""
+
+    name: str
+    address: str
+    labels: Mapping[str, str]
+
+    def manifest(self) -> Manifest:
+        """The pod as the API server has it."""
+        containers = [{"name": name, "image": "registry.example/it:1"} for name in ("app", "istio-proxy")]
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": self.name, "namespace": NAMESPACE, "labels": self.labels},
+            "spec": {"containers": containers},
+            "status": {
+                "podIP": self.address,
+                "podIPs": [{"ip": self.address}],
+                "phase": "Running",
+                "conditions": [{"type": "Ready", "status": "True"}],
+            },
+        }
+
+
+CONSUMER = Pod("consumer-1", CONSUMER_ADDRESS, {"app": "consumer"})
+
+
+def read(*paths: Path) -> Iterator[Manifest]:
+    """The resources in YAML files, and in those below directories."""
+    for path in paths:
+        for file in sorted(path.rglob("*.yaml")) if path.is_dir() else [path]:
+            yield from (document for document in yaml.safe_load_all(file.read_text()) if document)
+
+
+def filled_in(services: Iterable[Manifest], pods: Sequence[Pod]) -> list[Manifest]:
+    """The namespace, the pods, and which of them each Service's selector finds.
+
+    Args:
+        services: The Services, in whatever namespace; other resources are ignored.
+        pods: All pods. The consumer's is added.
+    """
+    namespace = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": NAMESPACE, "labels": {"istio-injection": "enabled"}},
+    }
+    endpoints = [_endpoints(service, pods) for service in services if service["kind"] == "Service"]
+    return [namespace, *(pod.manifest() for pod in (*pods, CONSUMER)), *endpoints]
+
+
+def write(file: Path, manifests: Iterable[Manifest]) -> None:
+    """Writes one document for each; JSON is YAML."""
+    file.write_text("\n---\n".join(json.dumps(manifest) for manifest in manifests))
+
+
+def _endpoints(service: Manifest, pods: Sequence[Pod]) -> Manifest:
+    name, spec = service["metadata"]["name"], service["spec"]
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": f"{name}-1",
+            "namespace": NAMESPACE,
+            "labels": {"kubernetes.io/service-name": name},
+        },
+        "addressType": "IPv4",
+        "ports": [
+            {"name": port.get("name", ""), "port": port.get("targetPort", port["port"]), "protocol": "TCP"}
+            for port in spec["ports"]
+        ],
+        "endpoints": [
+            {
+                "addresses": [pod.address],
+                "conditions": {"ready": True},
+                "targetRef": {"kind": "Pod", "name": pod.name, "namespace": NAMESPACE},
+            }
+            for pod in pods
+            if spec["selector"].items() <= pod.labels.items()
+        ],
+    }

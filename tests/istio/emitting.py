@@ -1,0 +1,64 @@
+"""What the plugin emits for greeter.proto."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from tests.generator import compiling
+
+HERE = Path(__file__).parent
+PROTO = "greeter.proto"
+
+
+class Emitted(NamedTuple):
+    """One run of the plugin.
+
+    Attributes:
+        directory: Where everything is, protoc's module too.
+        module: The generated module, imported.
+    """
+
+    directory: Path
+    module: ModuleType
+
+    @property
+    def stub(self) -> Any:
+        """The generated `GreeterStub`."""
+        return self.module.GreeterStub
+
+    @property
+    def servicer(self) -> Any:
+        """The generated `GreeterServicer`."""
+        return self.module.GreeterServicer
+
+
+def emit(directory: Path, port: int, *parameters: str) -> Emitted:
+    """Runs the plugin for the app `greeter` on `port`, and imports the module.
+
+    Args:
+        directory: Where to write; each run needs its own.
+        port: The port of the Service.
+        parameters: More parameters, such as `policy=routes`.
+    """
+    parameter = ",".join(("app=greeter", "namespace=default", f"port={port}", *parameters))
+    generated = compiling.generate(compiling.descriptors(HERE, [PROTO], directory), [PROTO], parameter)
+    assert not generated.error, generated.error
+    for name, content in generated.files.items():
+        file = directory / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    compiling.protoc(HERE, f"--python_out={directory}", PROTO)
+    if "greeter_pb2" not in sys.modules:
+        sys.path.insert(0, str(directory))  # protoc's module can be loaded once in a process
+    specification = importlib.util.spec_from_file_location(
+        f"greeter_mesh_{directory.name}", next(directory.rglob("greeter_mesh.py"))
+    )
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return Emitted(directory, module)

@@ -1,0 +1,124 @@
+"""Istio's control plane, a consumer's sidecar, and pods: from emitted files to calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import grpc
+
+from localmesh import wait_until
+from tests.istio import cluster
+from tests.istio.apps import Record, greeter
+from tests.istio.cluster import Pod
+from tests.istio.control_plane import ControlPlane
+from tests.istio.emitting import Emitted
+from tests.istio.sidecar import IstioSidecar
+
+PODS = (
+    Pod("greeter-1", "127.0.10.1", {"app": "greeter", "version": "v1"}),
+    Pod("greeter-2", "127.0.10.2", {"app": "greeter", "version": "v2"}),
+)
+
+
+class Mesh:
+    """A mesh of one consumer and the greeter's pods.
+
+    Args:
+        emitted: Whose stub calls, and whose servicer answers.
+        manifests: What is applied: files and directories.
+        port: The Service's port, which the consumer's sidecar listens on.
+        directory: Where to put all files.
+        pods: The greeter's pods.
+
+    Attributes:
+        record: What the pods' apps were asked.
+        consumer: The consumer's sidecar.
+        control_plane: Istio's.
+    """
+
+    def __init__(
+        self,
+        emitted: Emitted,
+        manifests: Sequence[Path],
+        port: int,
+        directory: Path,
+        pods: Sequence[Pod] = PODS,
+    ) -> None:
+        self._emitted = emitted
+        self._pods = pods
+        self._port = port
+        self._stack = ExitStack()
+        self.record = Record()
+        filled_in = directory / "filled-in.yaml"
+        cluster.write(filled_in, cluster.filled_in(cluster.read(*manifests), pods))
+        self.control_plane = ControlPlane([*manifests, filled_in], directory)
+        self._directory = directory
+        self.sidecars: list[IstioSidecar] = []
+
+    def __enter__(self) -> Self:
+        with self._stack:
+            self._stack.enter_context(self.control_plane)
+            for pod in self._pods:
+                self._serve(pod, self._stack)
+            self.consumer = self.sidecar(cluster.CONSUMER)
+            self.consumer.wait_configured()
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.record.release.set()
+        self._stack.close()
+
+    @property
+    def egress(self) -> str:
+        """`host:port` of the consumer's sidecar, for `DUBBO_MESH_EGRESS`."""
+        return f"127.0.0.1:{self._port}"
+
+    def sidecar(self, pod: Pod) -> IstioSidecar:
+        """Starts the sidecar of a pod."""
+        sidecar = IstioSidecar(pod, self.control_plane, self._directory)
+        self._stack.enter_context(sidecar)
+        self.sidecars.append(sidecar)
+        return sidecar
+
+    def stub(self, **arguments: Any) -> Any:
+        """A stub as the consumer has it. It is closed with the mesh."""
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        return self._stack.enter_context(self._emitted.stub(options=options, **arguments))
+
+    @property
+    def cluster(self) -> str:
+        """The name of the consumer's cluster for the greeter, without subsets."""
+        return f"outbound|{self._port}||greeter.default.svc.cluster.local"
+
+    def wait_healthy(self, pods: int) -> None:
+        """Waits until so many pods get calls."""
+
+        def healthy() -> bool:
+            return sum(host.healthy for host in self.consumer.admin.hosts(self.cluster)) == pods
+
+        wait_until(healthy, what=f"{pods} pods are healthy", timeout=20)
+
+    def unmatched(self) -> int:
+        """How many requests the consumer's sidecar had no route for."""
+        return sum(
+            value for name, value in self.consumer.admin.stats("http.").items() if name.endswith(".no_route")
+        )
+
+    def rejections(self) -> list[str]:
+        """What Envoys refused of the control plane's configuration, as both sides say."""
+        refused = [text for sidecar in self.sidecars for text in sidecar.rejections]
+        return self.control_plane.rejections + refused
+
+    def _serve(self, pod: Pod, stack: ExitStack) -> None:
+        pool = stack.enter_context(ThreadPoolExecutor(8))
+        server = grpc.server(pool)
+        servicer = greeter(self._emitted.servicer, pod.name, self.record)
+        self._emitted.module.add_GreeterServicer_to_server(servicer, server)
+        server.add_insecure_port(f"{pod.address}:{self._port}")
+        server.start()
+        stack.callback(lambda: server.stop(grace=0).wait())
