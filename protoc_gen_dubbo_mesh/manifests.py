@@ -44,4 +44,8 @@ def add_manifests(
 
 
 def _emitter(kind: str) -> Emitter:
+    if kind == "istio":
+        from .istio.emitter import IstioEmitter
+
+        return IstioEmitter()
     raise NotImplementedError(kind)

@@ -12,13 +12,13 @@ from .python.parameters import PythonParameters
 
 EMITTERS = ("python", "kubernetes", "istio", "gateway", "envoy")
 
-_WRITTEN = ("python",)
+_WRITTEN = ("python", "istio")
 
 NAMES = frozenset({*policy.NAMES, *python.NAMES, "emit"})
 
 HELP = f"""\
 {policy.HELP}{python.HELP}\
-  emit=python             what to write; default: python
+  emit=KIND+KIND...       what to write: {", ".join(_WRITTEN)}; default: python
 """
 
 
@@ -70,5 +70,7 @@ def _emit(value: str | None) -> tuple[str, ...]:
         if kind not in EMITTERS:
             raise GenerationError(f"parameter emit must be one of {', '.join(EMITTERS)}, not {kind!r}")
         if kind not in _WRITTEN:
-            raise GenerationError(f"parameter emit must be python in this version, not {kind!r}")
+            raise GenerationError(
+                f"parameter emit must be one of {', '.join(_WRITTEN)} in this version, not {kind!r}"
+            )
     return kinds

@@ -32,3 +32,9 @@ def protobuf(duration: Duration) -> str:
     milliseconds = math.ceil(round(duration * 1000, 6))
     seconds, rest = divmod(milliseconds, 1000)
     return f"{seconds}.{rest:03}s" if rest else f"{seconds}s"
+
+
+def is_whole_milliseconds(duration: Duration) -> bool:
+    """Whether a duration can be written in milliseconds, as Istio and the Gateway API have it."""
+    milliseconds = round(duration * 1000, 6)
+    return milliseconds == int(milliseconds)

@@ -22,8 +22,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "mesh": {"errors", "protoc", "policy"},
     "explain": {"errors", "protoc", "policy", "mesh"},
     "python": {"errors", "protoc", "policy", "templating"},
+    "istio": {"errors", "protoc", "policy", "mesh", "yaml"},
     "parameters": {"errors", "policy", "python"},
-    "manifests": {"protoc", "policy", "parameters", "mesh"},
+    "manifests": {"protoc", "policy", "parameters", "mesh", "istio"},
     "plugin": {"errors", "protoc", "policy", "python", "parameters", "manifests"},
     "project": {
         "errors",

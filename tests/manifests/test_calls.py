@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protoc_gen_dubbo_mesh.errors import GenerationError
-from protoc_gen_dubbo_mesh.mesh.calls import callees, possible_callers
+from protoc_gen_dubbo_mesh.mesh.calls import Calls
 from protoc_gen_dubbo_mesh.mesh.model import App, Mesh
 from protoc_gen_dubbo_mesh.mesh.settings import AppSettings
 
@@ -18,7 +18,7 @@ def app(name: str, namespace: str | None = None, *calls: tuple[str, str | None])
 
 def called(caller: App, *others: App) -> list[tuple[str, str | None, bool]]:
     """The name and namespace of each application that `caller` calls, and whether the run knows it."""
-    found = callees(Mesh((caller, *others), "headers"), caller)
+    found = Calls(Mesh((caller, *others), "headers")).callees(caller)
     assert found is not None
     return [(callee.name, callee.namespace, callee.app is not None) for callee in found]
 
@@ -52,9 +52,12 @@ class TestAName:
 def test_callers_are_known_or_may_call_anything() -> None:
     greeter = app("greeter", "shop")
     web = app("web", "front", ("greeter", None))
-    job = app("job", "shop", ("postgres", None))
+    job = app("job", "back", ("postgres", None))
+    calls = Calls(Mesh((greeter, job, web), "headers"))
+    assert calls.namespaces_of_callers(greeter) == ("front",)
+    assert calls.namespaces_of_callers(web) == ()
+    assert calls.callees(greeter) == ()
     unknown = App("cron", None, "cron", (), (("app", "cron"),), (), (), AppSettings())
-    mesh = Mesh((unknown, greeter, job, web), "headers")
-    assert possible_callers(mesh, greeter) == (unknown, web)
-    assert callees(mesh, unknown) is None
-    assert callees(mesh, greeter) == ()
+    calls = Calls(Mesh((unknown, greeter, job, web), "headers"))
+    assert calls.callees(unknown) is None
+    assert calls.namespaces_of_callers(greeter) == (None, "front")

@@ -1,0 +1,1 @@
+"""The emitter of Istio's resources: how its sidecars route, balance and check calls to applications."""
