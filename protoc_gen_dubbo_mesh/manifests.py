@@ -48,4 +48,8 @@ def _emitter(kind: str) -> Emitter:
         from .istio.emitter import IstioEmitter
 
         return IstioEmitter()
+    if kind == "envoy":
+        from .envoy.emitter import EnvoyEmitter
+
+        return EnvoyEmitter()
     raise NotImplementedError(kind)

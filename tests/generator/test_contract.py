@@ -15,7 +15,7 @@ RANGE = "dubbo-mesh>=0.1,<0.2"
 NAMES = {
     "dubbo_mesh._contract.envoy_headers": {"EnvoyHeaders", "TIMEOUT_HEADER", "suppress_warnings_in"},
     "dubbo_mesh._contract.header_checks": {"RETRIES_SLOW_ATTEMPTS", "checked"},
-    "dubbo_mesh._contract.validation": {"check_header_value", "check_label", "check_port"},
+    "dubbo_mesh._contract.validation": {"check_domain", "check_header_value", "check_label", "check_port"},
     "dubbo_mesh.v1": {"options_pb2"},
 }
 

@@ -23,8 +23,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "explain": {"errors", "protoc", "policy", "mesh"},
     "python": {"errors", "protoc", "policy", "templating"},
     "istio": {"errors", "protoc", "policy", "mesh", "yaml"},
+    "envoy": {"errors", "policy", "mesh", "yaml"},
     "parameters": {"errors", "policy", "python"},
-    "manifests": {"protoc", "policy", "parameters", "mesh", "istio"},
+    "manifests": {"protoc", "policy", "parameters", "mesh", "istio", "envoy"},
     "plugin": {"errors", "protoc", "policy", "python", "parameters", "manifests"},
     "project": {
         "errors",

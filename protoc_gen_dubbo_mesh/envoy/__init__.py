@@ -1,0 +1,1 @@
+"""The emitter of static bootstrap configurations for plain Envoys, without Kubernetes or a control plane."""
