@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
+from ..mesh import calls
 from ..mesh.model import DEFAULT_NAMESPACE
 from .ports import where_of
 
@@ -35,12 +36,12 @@ def needs_consumer(mesh: Mesh) -> bool:
 
 
 def callees_of(mesh: Mesh, app: App) -> tuple[App, ...]:
-    """The applications that an application calls, in the order of the config.
+    """The applications that an application calls, by namespace and name.
 
     Raises:
-        GenerationError: this run has no services of one of them, or several fit its name.
+        GenerationError: this run has no services of one of them, or it is not clear which one is meant.
     """
-    return tuple(_callee(mesh, app, name, namespace) for name, namespace in app.settings.calls or ())
+    return tuple(_known(mesh, app, callee) for callee in calls.callees(mesh, app) or ())
 
 
 def host(callee: App, caller_namespace: str, domain: str) -> str:
@@ -59,25 +60,18 @@ def namespace_of(app: App) -> str:
     return app.namespace or DEFAULT_NAMESPACE
 
 
-def _callee(mesh: Mesh, app: App, name: str, namespace: str | None) -> App:
-    named = [each for each in mesh.providers if each.name == name]
-    found = [each for each in named if namespace in {None, each.namespace, namespace_of(each)}]
-    if len(found) > 1:
-        found = [each for each in found if namespace_of(each) == namespace_of(app)] or found
-    if len(found) == 1:
-        return found[0]
-    shown = f"{name}.{namespace}" if namespace else name
+def _known(mesh: Mesh, app: App, callee: calls.Callee) -> App:
+    if callee.app is not None and callee.app.ports:
+        return callee.app
+    for each in mesh.providers:
+        if each.name == callee.name and namespace_of(each) == (callee.namespace or DEFAULT_NAMESPACE):
+            return each
+    named = [each for each in mesh.providers if each.name == callee.name] or mesh.providers
+    known = ", ".join(f"{each.name}.{namespace_of(each)}" for each in named)
+    shown = f"{callee.name}.{callee.namespace}" if callee.namespace else callee.name
     where = app.settings.where
     if mesh.values is not None:
         where = mesh.values.file.where(("apps", app.name, "calls"))
-    if found:
-        raise GenerationError(
-            f"app {app.name} calls {shown}, which is in namespaces "
-            f"{' and '.join(map(namespace_of, found))}: add the namespace, as in {name}."
-            f"{namespace_of(found[0])}",
-            where,
-        )
-    known = ", ".join(f"{each.name}.{namespace_of(each)}" for each in named or mesh.providers)
     raise GenerationError(
         f"app {app.name} calls {shown}, and this run has no services of it, only of {known or 'no app'}: "
         "a static Envoy needs its ports, so generate from its protos as well, or remove it",

@@ -72,8 +72,8 @@ def _about(app: App | None, name: str, path: str, block: Block, settings: EnvoyS
         f"    envoy --disable-hot-restart -c envoy/{path}.yaml",
         f"    set -a; . envoy/{path}.env; set +a",
         "",
-        f"Each instance has a block of {settings.block_size} ports, from {settings.base_port} on ([envoy] in the "
-        "config: base_port, block_size):",
+        f"Each instance has a block of {settings.block_size} ports, from {settings.base_port} on ([envoy] in "
+        "the config: base_port, block_size):",
         "",
         f"    {block.admin}  the Envoy's admin endpoint",
         f"    {block.outbound}  the Envoy, for the calls that it makes",
