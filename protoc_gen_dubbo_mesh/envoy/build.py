@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..mesh.calls import Calls
 from ..mesh.model import DEFAULT_NAMESPACE, DEFAULT_PORT
 from . import compose, laptop
 from .callees import CONSUMER, callees_of, host, namespace_of, needs_consumer
@@ -29,7 +30,8 @@ class Builder:
     def __init__(self, mesh: Mesh, settings: EnvoySettings) -> None:
         self._mesh = mesh
         self._settings = settings
-        self._callees = {app.stem: callees_of(mesh, app) for app in mesh.apps}
+        calls = Calls(mesh)
+        self._callees = {app.stem: callees_of(mesh, calls, app) for app in mesh.apps}
         self._routes: dict[tuple[str, int], tuple[Route, ...]] = {}
         apps = tuple(app for app in mesh.apps if app.ports or self._callees[app.stem])
         with_consumer = needs_consumer(mesh)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
-from ..mesh import calls
 from ..mesh.model import DEFAULT_NAMESPACE
 from .ports import where_of
 
 if TYPE_CHECKING:
+    from ..mesh.calls import Callee, Calls
     from ..mesh.model import App, Mesh
 
 CONSUMER = "consumer"
@@ -35,13 +35,13 @@ def needs_consumer(mesh: Mesh) -> bool:
     return True
 
 
-def callees_of(mesh: Mesh, app: App) -> tuple[App, ...]:
+def callees_of(mesh: Mesh, calls: Calls, app: App) -> tuple[App, ...]:
     """The applications that an application calls, by namespace and name.
 
     Raises:
         GenerationError: this run has no services of one of them, or it is not clear which one is meant.
     """
-    return tuple(_known(mesh, app, callee) for callee in calls.callees(mesh, app) or ())
+    return tuple(_known(mesh, app, callee) for callee in calls.callees(app) or ())
 
 
 def host(callee: App, caller_namespace: str, domain: str) -> str:
@@ -60,7 +60,7 @@ def namespace_of(app: App) -> str:
     return app.namespace or DEFAULT_NAMESPACE
 
 
-def _known(mesh: Mesh, app: App, callee: calls.Callee) -> App:
+def _known(mesh: Mesh, app: App, callee: Callee) -> App:
     if callee.app is not None and callee.app.ports:
         return callee.app
     for each in mesh.providers:
