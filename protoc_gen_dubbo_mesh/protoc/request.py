@@ -20,7 +20,9 @@ OPTIONS_FILE = "dubbo_mesh/v1/options.proto"
 # Numbers of CodeGeneratorRequest's fields, from google/protobuf/compiler/plugin.proto.
 _FILE_TO_GENERATE = 1
 _PARAMETER = 2
+_COMPILER_VERSION = 3
 _PROTO_FILE = 15
+_SOURCE_FILE_DESCRIPTORS = 17
 
 # Of protobuf's wire format (https://protobuf.dev/programming-guides/encoding).
 _VARINT = 0
@@ -43,12 +45,15 @@ class Request(NamedTuple):
             are processed: together they make up most of a run's memory.
         messages: the messages of all files, including those that are only imported.
         has_mesh_options: whether any of the files may use our options.
+        buf_directory: the directory of all files to generate from, if buf sends the request and they are in
+            one directory; there may be further requests then, for others.
     """
 
     parameter: str
     generate: deque[FileDescriptorProto]
     messages: MessageIndex
     has_mesh_options: bool
+    buf_directory: str | None = None
 
 
 def read(stream: BinaryIO) -> Request:
@@ -60,6 +65,7 @@ def read(stream: BinaryIO) -> Request:
     """
     names: list[str] = []
     parameter = ""
+    by_buf = by_protoc = False
     messages = MessageIndex()
     with_services: dict[str, FileDescriptorProto] = {}
     try:
@@ -73,6 +79,10 @@ def read(stream: BinaryIO) -> Request:
                 names.append(value.decode())
             elif number == _PARAMETER:
                 parameter = value.decode()
+            elif number == _SOURCE_FILE_DESCRIPTORS:
+                by_buf = True
+            elif number == _COMPILER_VERSION:
+                by_protoc = True
     except (DecodeError, UnicodeDecodeError) as error:
         raise MalformedRequestError("standard input is not a CodeGeneratorRequest") from error
     if not names:
@@ -83,7 +93,10 @@ def read(stream: BinaryIO) -> Request:
     generate = deque(with_services[name] for name in names if name in with_services)
     # Copies may be imported from another directory, as "third_party/dubbo_mesh/v1/options.proto".
     has_options = any(name.endswith(OPTIONS_FILE) for name in messages.files)
-    return Request(parameter, generate, messages, has_options)
+    directories = {name.rpartition("/")[0] for name in names} if by_buf and not by_protoc else ()
+    return Request(
+        parameter, generate, messages, has_options, *(directories if len(directories) == 1 else ())
+    )
 
 
 def _fields(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
