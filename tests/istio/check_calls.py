@@ -5,18 +5,14 @@ Each feature has a test that shows it, and one that shows what Istio does withou
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
-from tests.istio.conftest import Start
+from tests.istio.conftest import StandIn, Start
 from tests.istio.emitting import Emitted
 from tests.istio.mesh import Mesh
 
-StandIn = Callable[..., list[Path]]
 NOTHING = StringValue()
 CUT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 """How a caller sees a timeout of the mesh, which races its own."""

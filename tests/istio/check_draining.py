@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from localmesh import ReservedPort, wait_until
+from tests.istio.conftest import StandIn
 from tests.istio.emitting import Emitted
 from tests.istio.load import Load
 from tests.istio.mesh import PODS
@@ -28,7 +29,7 @@ def app_port() -> Iterator[int]:
 
 
 def test_no_call_is_lost(
-    routes: Emitted, stand_in: Callable[..., list[Path]], port: int, app_port: int, tmp_path: Path
+    routes: Emitted, stand_in: StandIn, port: int, app_port: int, tmp_path: Path
 ) -> None:
     manifests = stand_in("service", "routes", "health-checks")
     with RollingMesh(routes, manifests, port, app_port, tmp_path, SETTINGS) as mesh:
@@ -49,7 +50,7 @@ def test_no_call_is_lost(
 
 
 def test_calls_are_lost_without_health_checks(
-    routes: Emitted, stand_in: Callable[..., list[Path]], port: int, app_port: int, tmp_path: Path
+    routes: Emitted, stand_in: StandIn, port: int, app_port: int, tmp_path: Path
 ) -> None:
     with RollingMesh(routes, stand_in("service", "routes"), port, app_port, tmp_path, SETTINGS) as mesh:
         with Load(mesh.stub()) as load:

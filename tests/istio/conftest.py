@@ -13,6 +13,7 @@ from tests.istio.emitting import Emitted
 from tests.istio.mesh import Mesh
 
 Start = Callable[..., Mesh]
+StandIn = Callable[..., list[Path]]
 STAND_IN = Path(__file__).parent / "stand_in"
 
 
@@ -36,7 +37,7 @@ def headers(port: int, tmp_path_factory: pytest.TempPathFactory) -> Emitted:
 
 
 @pytest.fixture
-def stand_in(port: int, tmp_path: Path) -> Callable[..., list[Path]]:
+def stand_in(port: int, tmp_path: Path) -> StandIn:
     """The manifests of these names, for the port."""
 
     def write(*names: str) -> list[Path]:

@@ -44,6 +44,7 @@ def emit(directory: Path, port: int, *parameters: str) -> Emitted:
         port: The port of the Service.
         parameters: More parameters, such as `policy=routes`.
     """
+    directory.mkdir(exist_ok=True)
     parameter = ",".join(("app=greeter", "namespace=default", f"port={port}", *parameters))
     generated = compiling.generate(compiling.descriptors(HERE, [PROTO], directory), [PROTO], parameter)
     assert not generated.error, generated.error

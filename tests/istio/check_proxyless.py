@@ -1,0 +1,93 @@
+"""grpc's own xDS client on Istio's control plane, from the files that sidecars get. Run by `make istio`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+
+from localmesh import ReservedPort
+from tests.istio import cluster
+from tests.istio.conftest import StandIn
+from tests.istio.emitting import Emitted, emit
+from tests.istio.mesh import Mesh
+
+NOTHING = StringValue()
+Start = Callable[..., Mesh]
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port for each test: grpc keeps one client for each name, and may be about to drop it."""
+    with ReservedPort() as reserved:
+        yield reserved.number
+
+
+@pytest.fixture
+def routes(port: int, tmp_path: Path) -> Emitted:
+    return emit(tmp_path / "proxyless", port)
+
+
+@pytest.fixture
+def proxyless(mesh: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Starts meshes whose consumer's stubs use no sidecar."""
+    monkeypatch.setenv("DUBBO_MESH_MODE", "proxyless")
+    monkeypatch.delenv("DUBBO_MESH_EGRESS")
+
+    def start(emitted: Emitted, manifests: list[Path]) -> Mesh:
+        started = mesh(emitted, manifests)
+        pod = cluster.CONSUMER._replace(name="consumer-2", address="127.0.20.2")
+        node = started.control_plane.node(pod.name, pod.address, dict(pod.labels))
+        node["metadata"]["GENERATOR"] = "grpc"
+        server = {
+            "server_uri": started.control_plane.address,
+            "channel_creds": [{"type": "insecure"}],
+            "server_features": ["xds_v3"],
+        }
+        bootstrap = tmp_path / "bootstrap.json"
+        bootstrap.write_text(json.dumps({"xds_servers": [server], "node": node}))
+        monkeypatch.setenv("GRPC_XDS_BOOTSTRAP", str(bootstrap))
+        return started
+
+    return start
+
+
+def test_rpcs_are_retried(proxyless: Start, routes: Emitted, stand_in: StandIn) -> None:
+    started = proxyless(routes, stand_in("service", "routes"))
+    started.record.failures = 2
+    started.stub().look(NOTHING, timeout=20)
+    assert len(started.record.calls) == 3
+
+
+def test_what_must_not_run_twice_is_not_retried(proxyless: Start, routes: Emitted, stand_in: StandIn) -> None:
+    started = proxyless(routes, stand_in("service", "routes"))
+    started.record.failures = 9
+    with pytest.raises(grpc.RpcError):
+        started.stub().hello(NOTHING, timeout=20)
+    assert len(started.record.calls) == 1
+
+
+def test_istio_retries_by_itself(proxyless: Start, routes: Emitted, stand_in: StandIn) -> None:
+    started = proxyless(routes, stand_in("service"))
+    started.record.failures = 9
+    with pytest.raises(grpc.RpcError):
+        started.stub().hello(NOTHING, timeout=20)
+    assert len(started.record.calls) == 3
+
+
+def test_timeouts(proxyless: Start, routes: Emitted, stand_in: StandIn) -> None:
+    stub = proxyless(routes, stand_in("service", "routes")).stub()
+    stub.hello(NOTHING, timeout=60)
+    with pytest.raises(grpc.RpcError) as raised:
+        stub.slow(StringValue(value="hold"), timeout=60)
+    assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_there_are_none_without_routes(proxyless: Start, routes: Emitted, stand_in: StandIn) -> None:
+    started = proxyless(routes, stand_in("service"))
+    started.stub().slow(NOTHING, timeout=60)
+    assert started.record.calls[0].remaining > 30

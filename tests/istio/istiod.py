@@ -1,0 +1,97 @@
+"""The real istiod, of a real API server."""
+
+from __future__ import annotations
+
+import base64
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from localmesh import Admin, ChildProcess, ReservedPort, wait_until
+from tests.istio.api_server import ApiServer, write_certificate
+from tests.istio.binaries import program
+
+_LISTENERS = ("httpAddr", "httpsAddr", "grpcAddr", "secureGRPCAddr", "monitoringAddr")
+
+
+class Istiod:
+    """istiod, with its webhook. It sets the status of Gateway API's routes.
+
+    Args:
+        server: Whose resources it watches. Resource definitions must be there.
+        directory: Where to put its files.
+    """
+
+    def __init__(self, server: ApiServer, directory: Path) -> None:
+        self._server = server
+        self._stack = ExitStack()
+        ports = {name: self._stack.enter_context(ReservedPort()) for name in (*_LISTENERS, "ctrlz")}
+        self._http = Admin(ports["httpAddr"].address)
+        self._webhook = ports["httpsAddr"].address
+        mesh = directory / "istiod-mesh.yaml"
+        mesh.write_text("enableAutoMtls: false\n")
+        write_certificate(server.authority, directory / "istiod")
+        (home := directory / "istiod").mkdir()
+        self._process = ChildProcess(
+            [
+                str(program("pilot-discovery")),
+                "discovery",
+                "--registries=Kubernetes",
+                f"--kubeconfig={server.kubeconfig}",
+                f"--meshConfig={mesh}",
+                "--networksConfig=/dev/null",
+                f"--tlsCertFile={directory / 'istiod.pem'}",
+                f"--tlsKeyFile={directory / 'istiod.key'}",
+                f"--caCertFile={server.directory / 'ca.pem'}",
+                *(f"--{name}={ports[name].address}" for name in _LISTENERS),
+                "--ctrlz_address=127.0.0.1",
+                f"--ctrlz_port={ports['ctrlz'].number}",
+            ],
+            log=directory / "istiod.log",
+            env={**os.environ, "POD_NAME": "istiod", "POD_NAMESPACE": "istio-system", "XDS_AUTH": "false"},
+            cwd=home,
+        )
+
+    def __enter__(self) -> Self:
+        with self._stack:
+            self._stack.callback(self._process.stop)
+            self._process.start()
+            wait_until(self._ready, what="istiod is ready", timeout=60)
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stack.close()
+
+    def webhook(self) -> dict[str, Any]:
+        """The configuration with which the API server asks it about each of Istio's resources."""
+        bundle = self._server.authority.cert_pem.bytes()
+        rule = {
+            "apiGroups": ["networking.istio.io", "security.istio.io"],
+            "apiVersions": ["*"],
+            "operations": ["CREATE", "UPDATE"],
+            "resources": ["*"],
+        }
+        webhook = {
+            "name": "validation.istio.io",
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+            "failurePolicy": "Fail",
+            "clientConfig": {
+                "url": f"https://{self._webhook}/validate",
+                "caBundle": base64.b64encode(bundle).decode(),
+            },
+            "rules": [rule],
+        }
+        return {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": "istiod"},
+            "webhooks": [webhook],
+        }
+
+    def _ready(self) -> bool:
+        if not self._process.running:
+            raise RuntimeError(f"istiod ended:\n{self._process.log_tail()}")
+        return self._http.ready()
