@@ -36,14 +36,14 @@ def add_manifests(
     grouping = Grouping(config, given.policy.policy)
     mesh = grouping.group(services)
     warnings = grouping.warnings
-    for emitter in map(_emitter, (kind for kind in given.emit if kind != "python")):
+    for emitter in (_emitter(kind, given.emit) for kind in given.emit if kind != "python"):
         for path, content, about in emitter.emit(mesh):
             response.add(path, content, about)
         warnings += emitter.warnings
     return warnings
 
 
-def _emitter(kind: str) -> Emitter:
+def _emitter(kind: str, kinds: tuple[str, ...]) -> Emitter:
     if kind == "istio":
         from .istio.emitter import IstioEmitter
 
@@ -52,4 +52,8 @@ def _emitter(kind: str) -> Emitter:
         from .envoy.emitter import EnvoyEmitter
 
         return EnvoyEmitter()
+    if kind == "gateway":
+        from .gateway.emitter import GatewayEmitter
+
+        return GatewayEmitter(with_istio="istio" in kinds)
     raise NotImplementedError(kind)

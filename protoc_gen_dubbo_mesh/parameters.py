@@ -12,7 +12,7 @@ from .python.parameters import PythonParameters
 
 EMITTERS = ("python", "kubernetes", "istio", "gateway", "envoy")
 
-_WRITTEN = ("python", "istio", "envoy")
+_WRITTEN = ("python", "istio", "gateway", "envoy")
 
 NAMES = frozenset({*policy.NAMES, *python.NAMES, "emit"})
 

@@ -133,7 +133,23 @@ def routes(
         subsets: the subset that each service is in, by the service's name.
         enforced_by: who enforces timeouts and retries: `headers` or `routes`.
     """
-    action_of = ACTIONS[enforced_by]
+    return routes_by(app, services, subsets, ACTIONS[enforced_by])
+
+
+def routes_by(
+    app: str,
+    services: Iterable[ServicePolicy],
+    subsets: Mapping[str, str | None],
+    action_of: Callable[[RpcPolicy, str | None], Action],
+) -> tuple[Route, ...]:
+    """The same as `routes`, for an API whose routes cannot do all that an `Action` says.
+
+    Args:
+        app: its name.
+        services: its services.
+        subsets: the subset that each service is in, by the service's name.
+        action_of: what is done with an rpc of a subset; fields that make no difference have their defaults.
+    """
     in_order = sorted(services, key=lambda service: service.name)
     shared = set(subsets.values())
     rest = Action(subset=shared.pop() if len(shared) == 1 else None)

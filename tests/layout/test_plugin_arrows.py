@@ -23,9 +23,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "explain": {"errors", "protoc", "policy", "mesh"},
     "python": {"errors", "protoc", "policy", "templating"},
     "istio": {"errors", "protoc", "policy", "mesh", "yaml"},
+    "gateway": {"errors", "protoc", "policy", "mesh", "yaml"},
     "envoy": {"errors", "policy", "mesh", "yaml"},
     "parameters": {"errors", "policy", "python"},
-    "manifests": {"protoc", "policy", "parameters", "mesh", "istio", "envoy"},
+    "manifests": {"protoc", "policy", "parameters", "mesh", "istio", "gateway", "envoy"},
     "plugin": {"errors", "protoc", "policy", "python", "parameters", "manifests"},
     "project": {
         "errors",

@@ -1,0 +1,1 @@
+"""The emitter of routes in the Gateway API, with Services as their parents (GAMMA)."""

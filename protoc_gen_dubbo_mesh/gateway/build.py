@@ -1,0 +1,116 @@
+"""Decides what the file of an application says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..mesh.routing import ACTIONS, Action, routes_by
+from . import limits
+from .model import GRPC_ROUTE, HTTP_ROUTE, GatewayRoute, RouteFile, Rule, RuleMatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ..mesh.model import App, Port
+    from ..mesh.routing import Match, Route
+    from ..policy.model import RpcPolicy, ServicePolicy
+    from .model import Backend
+
+
+_ABOUT_HTTP_ROUTES = "GRPCRoutes have no timeouts, and a port with HTTPRoutes must not have GRPCRoutes too."
+
+
+class RouteFileBuilder:
+    """Builds the files of one run.
+
+    Args:
+        enforced_by: who enforces timeouts and retries: `headers` or `routes`.
+        with_istio: whether files for Istio are written too.
+    """
+
+    def __init__(self, enforced_by: str, *, with_istio: bool) -> None:
+        self._action_of = ACTIONS[enforced_by]
+        self._with_istio = with_istio
+
+    def build(self, app: App, backends: Mapping[str, Backend]) -> RouteFile:
+        """The file of an application that has ports.
+
+        Args:
+            app: the application.
+            backends: the Services of its subsets, by subset.
+
+        Raises:
+            GenerationError: something is beyond the API's limits.
+        """
+        routes = tuple(route for port in app.ports for route in self._routes(app, port, backends))
+        return RouteFile(
+            path=f"gateway/{app.stem}.yaml",
+            sources=", ".join(app.sources),
+            istio=f"istio/{app.stem}.yaml" if self._with_istio else "",
+            app=app.name,
+            app_origin=_origin(app.services, "app"),
+            namespace=app.namespace,
+            namespace_origin=_origin(app.services, "namespace"),
+            backends=tuple(backends.values()),
+            routes=routes,
+        )
+
+    def _routes(self, app: App, port: Port, backends: Mapping[str, Backend]) -> list[GatewayRoute]:
+        """The routes of a port, all of one kind.
+
+        Of several kinds on one port, meshes apply one: GRPCRoutes (GEP-1426, "Route types").
+        """
+        subsets: dict[str, str | None] = {service.name: None for service in port.services}
+        for subset in app.subsets:
+            if subset.name in backends:
+                subsets |= {each.name: subset.name for each in subset.services if each.name in subsets}
+        routes = routes_by(app.name, port.services, subsets, self._routed)
+        kind = HTTP_ROUTE if any(route.action.timeout for route in routes) else GRPC_ROUTE
+        for route in routes:
+            for match in route.matches:
+                limits.check_names(kind, match, port.services)
+        about = "All other calls." if len(routes) > 1 else "All calls."
+        parts = limits.split(_rule(kind, app, route, backends, about) for route in routes)
+        name = app.name if len(app.ports) == 1 else f"{app.name}.{port.number}"
+        return [
+            GatewayRoute(
+                kind=kind,
+                about=_ABOUT_HTTP_ROUTES if kind == HTTP_ROUTE else "",
+                name=name if len(parts) == 1 else f"{name}.part-{number}",
+                port=port.number,
+                port_origin=_origin(port.services, "port"),
+                rules=rules,
+            )
+            for number, rules in enumerate(parts, start=1)
+        ]
+
+    def _routed(self, rpc: RpcPolicy, subset: str | None) -> Action:
+        """What a route can do of an rpc's policy."""
+        return Action(subset=subset, timeout=self._action_of(rpc, subset).timeout)
+
+
+def _rule(kind: str, app: App, route: Route, backends: Mapping[str, Backend], about: str) -> Rule:
+    subset, timeout = route.action.subset, route.action.timeout
+    return Rule(
+        matches=tuple(_match(kind, match) for match in route.matches),
+        about="" if route.matches else about,
+        backend=app.name if subset is None else backends[subset].name,
+        timeout="" if timeout is None else limits.timeout(timeout, route),
+        timeout_origin="" if timeout is None else route.origin("timeout"),
+    )
+
+
+def _match(kind: str, match: Match) -> RuleMatch:
+    """A match of a route of this kind. Those of GRPCRoutes are for services only, as subsets are."""
+    if kind == GRPC_ROUTE:
+        return RuleMatch(service=match.path.strip("/"))
+    if match.is_prefix:
+        # A prefix is of whole segments, and a slash at its end means nothing.
+        return RuleMatch(type="PathPrefix", path=match.path.rstrip("/"))
+    return RuleMatch(type="Exact", path=match.path)
+
+
+def _origin(services: Iterable[ServicePolicy], field: str) -> str:
+    """Where a field of an identity was set: `greeter.proto:8 (option)`, or several of these."""
+    first, *more = dict.fromkeys(str(service.origin(field)) for service in services)
+    return f"{first} and {len(more)} more" if more else first
