@@ -16,8 +16,9 @@ knows nothing of what stands in them:
 * `Envoy(name, configuration)`: one Envoy, restartable, on a bootstrap file or on a `Bootstrap` message as
   JSON. Its `access_log` is what its listeners log to `/dev/stdout`.
 * `AccessLog(path)`: any other file of JSON lines that an Envoy logs to.
-* `Admin`: `stats`, `hosts`, `config_dump`, `fail_health_check`, `pass_health_check`, `get`, `post`.
-* `ReservedPort`: a free port for a server that restarts.
+* `Admin`: `stats`, `hosts`, `listeners`, `config_dump`, `fail_health_check`, `pass_health_check`, `get`,
+  `post`.
+* `ReservedPort`: a free port for a server that restarts; `ReservedPorts`: several in a row.
 * `ChildProcess`: any other process (a provider), with the same guarantees.
 * `wait_until(condition, what=...)`: bounded waiting for what has no event.
 
@@ -31,7 +32,7 @@ stand in `Envoy.directory`, which is kept when Envoy ended by itself and wheneve
 from localmesh.accesslog import AccessLog
 from localmesh.admin import Admin, Host
 from localmesh.envoy import Envoy, EnvoyError, envoy_binary
-from localmesh.ports import ReservedPort
+from localmesh.ports import ReservedPort, ReservedPorts
 from localmesh.processes import ChildProcess
 from localmesh.waiting import wait_until
 
@@ -43,6 +44,7 @@ __all__ = [
     "EnvoyError",
     "Host",
     "ReservedPort",
+    "ReservedPorts",
     "envoy_binary",
     "wait_until",
 ]

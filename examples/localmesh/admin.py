@@ -79,6 +79,11 @@ class Admin:
                 return [_host(host) for host in each.get("host_statuses", [])]
         raise KeyError(cluster)
 
+    def listeners(self) -> dict[str, str]:
+        """The addresses of the listeners, by their names."""
+        statuses = json.loads(self.get("/listeners?format=json"))["listener_statuses"]
+        return {each["name"]: _host_port(each["local_address"]) for each in statuses}
+
     def config_dump(self) -> dict[str, Any]:
         """The whole configuration, as Envoy runs it."""
         return cast("dict[str, Any]", json.loads(self.get("/config_dump")))
@@ -113,11 +118,15 @@ class Admin:
 
 
 def _host(status: dict[str, Any]) -> Host:
-    socket = status["address"]["socket_address"]
     health: dict[str, Any] = status["health_status"]
     return Host(
-        f"{socket['address']}:{socket['port_value']}",
+        _host_port(status["address"]),
         # What is not a flag is the health that EDS gave, "HEALTHY" for a static endpoint.
         frozenset(name for name, value in health.items() if value is True),
         {each["name"]: int(each.get("value", 0)) for each in status.get("stats", [])},
     )
+
+
+def _host_port(address: dict[str, Any]) -> str:
+    host, port = address["socket_address"]["address"], address["socket_address"]["port_value"]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

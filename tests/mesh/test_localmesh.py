@@ -66,6 +66,7 @@ def test_an_envoy_runs_a_file_as_it_is(tmp_path: Path) -> None:
         file.write_text(bootstrap.replace("PORT", str(port.number)))
         with localmesh.Envoy("teapot", file, directory=tmp_path / "teapot", log_level="info") as envoy:
             assert get("/first") == 418
+            assert envoy.admin.listeners() == {"teapot": f"127.0.0.1:{port.number}"}
             envoy.access_log.wait_for(1)
             envoy.stop()
             envoy.start()  # the admin port is another one now, and Envoy has said which
@@ -111,6 +112,27 @@ def test_nobody_else_gets_a_reserved_port() -> None:
             other.bind(("127.0.0.1", port.number))
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port.number), timeout=1)
+
+
+def test_ports_in_a_row_are_reserved_for_one() -> None:
+    with localmesh.ReservedPorts(3) as first, localmesh.ReservedPorts(3) as second, socket.socket() as other:
+        assert len(first.numbers) == len(second.numbers) == 3
+        assert not set(first.numbers) & set(second.numbers)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", first.numbers[1]))
+        # What may share a port, as Envoy and grpc, can be started there.
+        with socket.create_server(("127.0.0.1", first.numbers[1]), reuse_port=True) as server:
+            socket.create_connection(server.getsockname(), timeout=1).close()
+
+
+def test_ports_in_a_row_that_are_taken_are_skipped() -> None:
+    with localmesh.ReservedPorts(3) as ports:
+        taken = ports.numbers[1]
+    with (
+        socket.create_server(("127.0.0.1", taken), reuse_port=True),
+        localmesh.ReservedPorts(3) as others,
+    ):
+        assert taken not in others.numbers
 
 
 def test_a_configuration_that_envoy_refuses_is_an_error_with_its_log(
