@@ -33,19 +33,21 @@ import grpc
 import dubbo_mesh
 import localmesh
 
-# Until these configurations are generated: the tests' builders.
-sys.path.append(str(Path(__file__).parents[1]))
-from tests import sidecars
-
 GREETER = Path(__file__).parent / "greeter"
 AUTHORITY = "greeter.default.svc.cluster.local:50052"
+CLUSTER = "greeter-50052"
 FEATURES = {
     "virtual-host": "the front desk's Envoy has no virtual host for the greeter",
     "second-provider": "greeter-2 is not started",
-    "internal": "no address counts as internal, so Envoy removes the router headers",
+    "internal": "no request counts as internal, so Envoy removes the router headers",
     "context": "the front desk calls with protoc's stub, which carries nothing on",
     "drain": "providers end on SIGTERM as in grpc's examples",
 }
+EDITS = {
+    "virtual-host": ("greeter.default.svc.cluster.local", "nobody.default.svc.cluster.local"),
+    "internal": ("use_remote_address: true", "use_remote_address: false"),
+}
+"""Features that are left out by replacing one text by another one in the file of the front desk's Envoy."""
 
 
 class ClaimError(Exception):
@@ -58,48 +60,57 @@ def hold(condition: bool, seen: str) -> None:
         raise ClaimError(seen)
 
 
-def generate(into: Path) -> None:
-    """Generates messages, protoc's own stubs and ours from greeter.proto.
+def generate(into: Path, base_port: int = 15000) -> None:
+    """Generates messages, protoc's own stubs, ours, and the Envoys' configurations from the protos.
+
+    Args:
+        into: The directory for all of that.
+        base_port: The first of the ports on which everything listens.
 
     Raises:
         subprocess.CalledProcessError: protoc failed, and has printed why.
     """
     plugin = str(Path(sys.executable).with_name("protoc-gen-dubbo-mesh"))
     options = subprocess.check_output([plugin, "--proto-path"], text=True).strip()
+    config = into / "mesh.toml"
+    config.write_text((GREETER / "mesh.toml").read_text().replace("15000", str(base_port)))
     protoc = [sys.executable, "-m", "grpc_tools.protoc", f"--plugin={plugin}", f"-I{GREETER}", f"-I{options}"]
     outputs = [f"--{kind}_out={into}" for kind in ("python", "pyi", "grpc_python", "dubbo-mesh")]
-    subprocess.run([*protoc, *outputs, "greeter.proto"], check=True)
+    parameter = f"--dubbo-mesh_opt=emit=python+envoy,config={config}"
+    subprocess.run([*protoc, *outputs, parameter, "greeter.proto", "frontdesk.proto"], check=True)
 
 
 class Provider:
     """One instance of an application, behind an Envoy of its own: as good as a pod."""
 
-    def __init__(
-        self,
-        mesh: "Mesh",
-        name: str,
-        script: str,
-        *arguments: str,
-        egress: sidecars.Egress | None = None,
-    ) -> None:
+    def __init__(self, mesh: "Mesh", name: str, script: str, *arguments: str) -> None:
         self.name = name
-        self.port = mesh.stack.enter_context(localmesh.ReservedPort())
-        self.sidecar = sidecars.Sidecar(
-            name, ingress=self.port.address, egress=egress, directory=mesh.directory / name
-        )
+        directory = mesh.directory / name
+        files = mesh.generated / "envoy" / "laptop"
+        self.configuration = files / f"{name}.yaml"
+        self.environment = files / f"{name}.env"
+        self.sidecar = localmesh.Envoy(name, self.configuration, directory=directory)
         mesh.stack.callback(self.sidecar.close)
-        environment = mesh.environment | {
-            "DUBBO_MESH_APP": name,
-            "DUBBO_MESH_ADMIN": self.sidecar.admin_address,
-        }
-        if egress:
-            environment["DUBBO_MESH_EGRESS"] = self.sidecar.egress
         self.app = localmesh.ChildProcess(
-            [sys.executable, str(GREETER / script), name, self.port.address, *arguments],
-            log=self.sidecar.directory / "app.log",
-            env=environment,
+            [
+                *("/bin/sh", "-c", 'set -a; . "$1"; shift; exec "$@"', "sh", str(self.environment)),
+                *(sys.executable, str(GREETER / script), *arguments),
+            ],
+            log=directory / "app.log",
+            env=mesh.environment,
         )
         mesh.stack.callback(self.app.kill)  # when the demo is over, nobody is left to drain for
+
+    @property
+    def ingress(self) -> str:
+        """Where others call the app: its Envoy's address."""
+        listeners = self.sidecar.admin.listeners()
+        return next(address for name, address in listeners.items() if name.startswith("inbound"))
+
+    def variables(self) -> dict[str, str]:
+        """The variables in the app's environment file."""
+        lines = self.environment.read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
     def wait_serving(self) -> None:
         """Returns when the app answers health checks through its Envoy.
@@ -108,7 +119,7 @@ class Provider:
             TimeoutError: It does not; the message has its log.
             ChildProcessError: It ended; the message has its log.
         """
-        with grpc.insecure_channel(self.sidecar.ingress) as channel:
+        with grpc.insecure_channel(self.ingress) as channel:
             path = "/grpc.health.v1.Health/Check"
             check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
 
@@ -144,53 +155,45 @@ class Mesh:
         self.directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dubbo-mesh-demo-")))
         self.generated = self.directory / "gen"
         self.generated.mkdir()
-        generate(self.generated)
-        self.environment = os.environ | {
-            "POD_NAMESPACE": "default",
-            "PYTHONPATH": str(self.generated),
-            "PYTHONUNBUFFERED": "1",
-            "DUBBO_MESH_DRAIN": "2",
-            "DUBBO_MESH_PROBES": "off",
-        }
+        ports = stack.enter_context(localmesh.ReservedPorts(60))  # three instances with 20 each
+        generate(self.generated, ports.numbers[0])
+        self.environment = os.environ | {"PYTHONPATH": str(self.generated), "PYTHONUNBUFFERED": "1"}
         stop = ["--plain-stop"] if "drain" in without else []
-        self.greeters = [Provider(self, f"greeter-{n}", "demo_provider.py", *stop) for n in (1, 2)]
-        greeter = sidecars.MeshService(
-            "greeter",
-            50052,
-            [each.sidecar.ingress for each in self.greeters],
-            domains=["nobody.default.svc.cluster.local"] if "virtual-host" in without else [],
-            merge_window=None,
-        )
-        egress = sidecars.Egress(
-            [greeter], internal_addresses=() if "internal" in without else sidecars.LOOPBACK
-        )
+        self.greeters = [
+            Provider(self, name, "demo_provider.py", name, *stop) for name in ("greeter-1", "greeter-2")
+        ]
         stub = ["--plain-stub"] if "context" in without else []
-        self.frontdesk = Provider(self, "frontdesk", "demo_frontdesk.py", *stub, egress=egress)
+        self.frontdesk = Provider(self, "frontdesk-1", "demo_frontdesk.py", *stub)
         self.envoy = self.frontdesk.sidecar
         self.next_replaced = itertools.cycle(self.greeters)
         self.without = without
 
-    def start(self) -> None:
-        """Starts the Envoys and the apps, and returns when all are healthy.
+    def leave_out(self, feature: str) -> str:
+        """Leaves a feature out, as far as that is done by an edit; returns what was edited."""
+        if feature not in EDITS:
+            return ""
+        old, new = EDITS[feature]
+        file = self.frontdesk.configuration
+        text = file.read_text()
+        file.write_text(text.replace(old, new))
+        return f" ({file.name}: {text.count(old)} times `{new}` instead of `{old}`)"
 
-        The front desk comes last: its Envoy finds the greeters healthy when it starts. One that turns
-        healthy later may be held back from Envoy's workers for a second (`update_merge_window`).
-        """
-        running = self.greeters[: 1 if "second-provider" in self.without else 2]
-        for each in self.greeters:
+    def start(self) -> None:
+        """Starts the Envoys and the apps, and returns when all are healthy."""
+        running = [*self.greeters[: 1 if "second-provider" in self.without else 2], self.frontdesk]
+        for each in (*self.greeters, self.frontdesk):
             each.sidecar.start()
         for each in running:
             each.app.start()
         for each in running:
             each.wait_serving()
-        self.frontdesk.sidecar.start()
-        self.frontdesk.app.start()
-        self.frontdesk.wait_serving()
-        self.envoy.wait_healthy("greeter", len(running))
+        self.envoy.wait_healthy(CLUSTER, len(running) - 1)
 
-    def entries(self, since: float, count: int) -> list[dict[str, Any]]:
-        """The calls of the greeter that began after `since`, as the front desk's Envoy logged them."""
-        return self.envoy.egress_log.wait_for(count, lambda entry: float(entry["start"]) >= since)
+    def entries(self, since: float, count: int, listener: str = "outbound") -> list[dict[str, Any]]:
+        """The calls that began after `since`, as a listener of the front desk's Envoy logged them."""
+        return self.envoy.access_log.wait_for(
+            count, lambda entry: entry["listener"] == listener and float(entry["start"]) >= since
+        )
 
     def stat(self, name: str) -> int:
         """A counter of the front desk's Envoy."""
@@ -204,6 +207,7 @@ class Greetings:
         sys.path.insert(0, str(generated))
         self._messages = importlib.import_module("greeter_pb2")
         self.stub: Any = importlib.import_module("greeter_mesh").GreeterStub
+        self.frontdesk: Any = importlib.import_module("frontdesk_mesh").FrontDeskStub
         self.plain_stub: Any = importlib.import_module("greeter_pb2_grpc").GreeterStub
         self.greeter = self.stub()
 
@@ -222,25 +226,25 @@ def authority(mesh: Mesh, greetings: Greetings) -> str:
         greetings.greeter.sayHello(greetings.request("Ada"))
     seen = Counter((entry["authority"], entry["route"]) for entry in mesh.entries(since, calls))
     hold(seen == {(AUTHORITY, "greeter"): calls}, f"the access log has {dict(seen)}")
-    counted = mesh.stat("vhost.greeter.vcluster.all.upstream_rq_total")
-    hold(counted >= calls, f"the virtual host counted {counted} of {calls} calls")
+    counted = mesh.stat(f"cluster.{CLUSTER}.upstream_rq_total")
+    hold(counted >= calls, f"the cluster counted {counted} of {calls} calls")
     return (
         f"access log: {calls} times :authority {AUTHORITY}, route greeter; "
-        f"vhost.greeter.vcluster.all.upstream_rq_total {counted}"
+        f"cluster.{CLUSTER}.upstream_rq_total {counted}"
     )
 
 
 def both_providers(mesh: Mesh, greetings: Greetings) -> str:
     """Envoy, not the stub, spreads the calls over both providers"""
     calls = 20
-    before = {host.address: host.stats["rq_success"] for host in mesh.envoy.admin.hosts("greeter")}
+    before = {host.address: host.stats["rq_success"] for host in mesh.envoy.admin.hosts(CLUSTER)}
     replies = Counter(
         greetings.greeter.sayHello(greetings.request("Ada")).message.partition("! ")[2].split()[0]
         for _ in range(calls)
     )
-    hosts = mesh.envoy.admin.hosts("greeter")
+    hosts = mesh.envoy.admin.hosts(CLUSTER)
     counted = {host.address: host.stats["rq_success"] - before[host.address] for host in hosts}
-    connections = mesh.stat("http.egress.downstream_cx_active")
+    connections = mesh.stat("http.outbound.downstream_cx_active")
     seen = (
         f"clusters: rq_success {', '.join(f'{address} +{count}' for address, count in counted.items())}; "
         f"the replies came from {', '.join(f'{name} ({count})' for name, count in sorted(replies.items()))}"
@@ -254,7 +258,7 @@ def retries(mesh: Mesh, greetings: Greetings) -> str:
     """Envoy retries a failing call because the stub asked for it"""
     calls = 5
     with dubbo_mesh.channel(greetings.stub.__mesh__.target()) as channel:
-        plain, before = greetings.plain_stub(channel), mesh.stat("cluster.greeter.upstream_rq_retry")
+        plain, before = greetings.plain_stub(channel), mesh.stat(f"cluster.{CLUSTER}.upstream_rq_retry")
         since = time.time()
         for _ in range(calls):
             try:
@@ -265,7 +269,7 @@ def retries(mesh: Mesh, greetings: Greetings) -> str:
                 raise ClaimError("protoc's stub, which asks for no retry, got an answer")
         plain_attempts = [entry["attempts"] for entry in mesh.entries(since, calls)]
     hold(plain_attempts == [1] * calls, f"attempts of protoc's stub: {plain_attempts}")
-    hold(mesh.stat("cluster.greeter.upstream_rq_retry") == before, "Envoy retried for protoc's stub")
+    hold(mesh.stat(f"cluster.{CLUSTER}.upstream_rq_retry") == before, "Envoy retried for protoc's stub")
 
     since, failed = time.time(), list[str]()
     for _ in range(calls):
@@ -274,7 +278,7 @@ def retries(mesh: Mesh, greetings: Greetings) -> str:
         except grpc.RpcError as error:
             failed.append(describe(error))
     attempts = [entry["attempts"] for entry in mesh.entries(since, calls)]
-    retried = mesh.stat("cluster.greeter.upstream_rq_retry") - before
+    retried = mesh.stat(f"cluster.{CLUSTER}.upstream_rq_retry") - before
     hold(
         not failed and attempts == [2] * calls and retried == calls,
         f"{len(failed)} of {calls} calls failed ({', '.join(sorted(set(failed)))}); "
@@ -282,7 +286,7 @@ def retries(mesh: Mesh, greetings: Greetings) -> str:
     )
     return (
         f"{calls} calls of a provider that is UNAVAILABLE at first: answered at attempt 2, "
-        f"cluster.greeter.upstream_rq_retry +{retried}; "
+        f"cluster.{CLUSTER}.upstream_rq_retry +{retried}; "
         f"the same through protoc's stub: UNAVAILABLE at attempt 1, upstream_rq_retry +0"
     )
 
@@ -294,17 +298,15 @@ def context(mesh: Mesh, greetings: Greetings) -> str:
         "x-request-id": "d3100000-0000-4000-8000-000000000031",
         "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     }
-    with grpc.insecure_channel(mesh.envoy.ingress) as channel:
-        greetings.stub(channel).sayHello(greetings.request("Ada"), metadata=list(sent.items()))
+    with grpc.insecure_channel(mesh.frontdesk.ingress) as channel:
+        greetings.frontdesk(channel).welcome(greetings.request("Ada"), metadata=list(sent.items()))
     (outgoing,) = mesh.entries(since, 1)
-    (incoming,) = mesh.envoy.ingress_log.wait_for(
-        1, lambda entry: float(entry["start"]) >= since and entry["path"].endswith("/sayHello")
-    )
+    (incoming,) = mesh.entries(since, 1, "inbound_50053")
     for header, key in (("x-request-id", "request_id"), ("traceparent", "traceparent")):
         seen = f"{header}: {incoming[key]} came in, {outgoing[key]} went out"
         hold(incoming[key] == outgoing[key] == sent[header], seen)
     return (
-        f"access logs of the front desk's Envoy, ingress and egress: both "
+        f"access log of the front desk's Envoy, of calls to it and of its own: both "
         f"x-request-id {outgoing['request_id']}, traceparent {outgoing['traceparent']}"
     )
 
@@ -359,7 +361,7 @@ class Load:
 def replaced(mesh: Mesh, greetings: Greetings) -> str:
     """A provider is drained and replaced under load, and no call is lost"""
     provider, since = next(mesh.next_replaced), time.time()
-    cluster = "cluster.greeter.membership_healthy"
+    cluster = f"cluster.{CLUSTER}.membership_healthy"
     with Load(greetings) as load:
         load.start()
         load.wait_answered("", 100)
@@ -368,7 +370,7 @@ def replaced(mesh: Mesh, greetings: Greetings) -> str:
         took = provider.replace()
         new = f"{provider.name} ({provider.app.pid})"
         healthy.append(mesh.stat(cluster))
-        mesh.envoy.wait_healthy("greeter", 2)
+        mesh.envoy.wait_healthy(CLUSTER, 2)
         healthy.append(mesh.stat(cluster))
         load.wait_answered(new, 50)
     calls, lost = load.answered.total() + load.lost.total(), load.lost.total()
@@ -427,13 +429,13 @@ def main() -> int:
     began = time.monotonic()
     with ExitStack() as stack:
         mesh = Mesh(stack, set(chosen.without))
+        for feature in chosen.without:
+            print(f"without {feature}: {FEATURES[feature]}{mesh.leave_out(feature)}", flush=True)
         mesh.start()
         version = json.loads(mesh.envoy.admin.get("/server_info"))["version"].split("/")[1]
         print(f"Two greeters and a front desk, each beside an Envoy {version} of its own\n")
-        for feature in chosen.without:
-            print(f"without {feature}: {FEATURES[feature]}")
         # All that the stub is given: what the pod's spec would say.
-        os.environ |= {"POD_NAMESPACE": "default", "DUBBO_MESH_EGRESS": mesh.envoy.egress}
+        os.environ |= mesh.frontdesk.variables()
         greetings = Greetings(mesh.generated)
         stack.enter_context(greetings.greeter)
         claims = [*CLAIMS, *[replaced] * chosen.rounds]
@@ -453,10 +455,10 @@ def keep(mesh: Mesh) -> None:
     """Prints where everything is, and waits for Ctrl-C."""
     print(f"\nfiles and logs    {mesh.directory}")
     for each in (mesh.frontdesk, *mesh.greeters):
-        where = [f"admin http://{each.sidecar.admin_address}", f"ingress {each.sidecar.ingress}"]
-        print(f"{each.name:18}{', '.join(where)}, app {each.port.address} (process {each.app.pid})")
-    environment = f"POD_NAMESPACE=default DUBBO_MESH_EGRESS={mesh.envoy.egress} PYTHONPATH={mesh.generated}"
-    print(f"call the greeter  {environment} \\\n{'':20}{sys.executable} {GREETER / 'client.py'} Ada")
+        where = [f"admin http://{each.sidecar.admin_address}", f"calls to it {each.ingress}"]
+        print(f"{each.name:18}{', '.join(where)}, process {each.app.pid}")
+    environment = f"set -a; . {mesh.frontdesk.environment}; PYTHONPATH={mesh.generated}"
+    print(f"call the greeter  {environment}; {sys.executable} {GREETER / 'client.py'} Ada")
     print("Ctrl-C ends it.", flush=True)
     with suppress(KeyboardInterrupt):
         signal.pause()

@@ -1,4 +1,4 @@
-"""A provider for the demo: `demo_provider.py NAME HOST:PORT [--plain-stop]`.
+"""A provider for the demo: `demo_provider.py NAME [--plain-stop]`.
 
 It says who it is, and is not available to those called Second at their first attempt. With
 `--plain-stop` it ends on SIGTERM as grpc's own examples do, without telling its sidecar.
@@ -16,7 +16,7 @@ from greeter_pb2 import HelloReply, HelloRequest
 
 import dubbo_mesh
 
-NAME, ADDRESS = sys.argv[1:3]
+NAME = sys.argv[1]
 
 
 class Greeter(GreeterServicer):
@@ -34,9 +34,9 @@ class Greeter(GreeterServicer):
 if "--plain-stop" in sys.argv:
     server = grpc.server(ThreadPoolExecutor(10))
     add_GreeterServicer_to_server(Greeter(), server)
-    server.add_insecure_port(ADDRESS)
+    server.add_insecure_port(os.environ["DUBBO_MESH_LISTEN"])
     signal.signal(signal.SIGTERM, lambda *_: server.stop(grace=5))
     server.start()
     server.wait_for_termination()
 else:
-    dubbo_mesh.serve(Greeter(), address=ADDRESS)
+    dubbo_mesh.serve(Greeter())
