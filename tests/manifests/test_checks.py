@@ -64,6 +64,7 @@ WORSE = [
      "spec.rules.0.matches.0.headers.1: ['a'] is there twice"),
     ("EnvoyFilter", "no_traffic_interval", "idle_interval", 'has no field named "idle_interval"'),
     ("EnvoyFilter", "interval: 5s,", "interval: 5,", "interval"),
+    ("EnvoyFilter", "interval: 5s,", "interval: 0s,", "health_checks.0.interval must be gt 0, not 0s"),
     ("EnvoyFilter", "operation: MERGE", "operation: REMOVE_ALL", "is not one of"),
     ("EnvoyFilter", ".v3.HealthCheck", ".v3.Health", "Envoy has no message type.googleapis.com/envoy"),
     ("EnvoyFilter", "googleapis.com/envoy", "googleapis.com/envoi", "Envoy has no message type"),

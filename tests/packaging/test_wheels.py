@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -132,9 +133,19 @@ def test_the_sdists_hold_what_they_build_from(dist: Path) -> None:
     contents = {archive.name: run("tar", "tzf", archive) for archive in dist.glob("*.tar.gz")}
     plugin = next(names for name, names in contents.items() if name.startswith("protoc_gen"))
     runtime = next(names for name, names in contents.items() if name.startswith("dubbo_mesh"))
-    assert "/templates/" in plugin
     assert "/LICENSE" in plugin
     assert "/dubbo_mesh/v1/options.proto" in runtime
     assert "/dubbo_mesh/py.typed" in runtime
     assert "/buf.yaml" in runtime
     assert "/LICENSE" in runtime
+
+
+def test_the_templates_of_all_emitters_are_in_sdist_and_wheel(dist: Path) -> None:
+    templates = {str(file.relative_to(ROOT)) for file in ROOT.glob("templates/*/*.j2")}
+    assert templates
+    [sdist] = dist.glob("protoc_gen_dubbo_mesh-*.tar.gz")
+    packed = {name.partition("/")[2] for name in run("tar", "tzf", sdist).splitlines()}
+    assert templates <= packed
+    [wheel] = dist.glob("protoc_gen_dubbo_mesh-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert {f"protoc_gen_dubbo_mesh/{name}" for name in templates} <= set(archive.namelist())

@@ -14,6 +14,7 @@ from typing import Any
 from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.message import Message
 
+from tests.manifests.checks import envoy_limits
 from tests.manifests.checks.json_values import is_mapping, is_sequence
 
 _LISTENER = "envoy.config.listener.v3"
@@ -61,10 +62,13 @@ def message_problems(message: str, value: dict[str, Any]) -> Iterator[str]:
         if not _import(name.rpartition("/")[2]):
             yield f"Envoy has no message {name}"
             return
+    parsed = _new(message)
     try:
-        json_format.ParseDict(value, _new(message))
+        json_format.ParseDict(value, parsed)
     except json_format.ParseError as error:
         yield " ".join(str(error).split())
+        return
+    yield from envoy_limits.broken(parsed)
 
 
 def _new(name: str) -> Message:
