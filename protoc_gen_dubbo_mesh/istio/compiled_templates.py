@@ -6,7 +6,7 @@ from typing import Any
 from protoc_gen_dubbo_mesh.yaml.escaping import comment, comment_block, flow, flow_mapping, note
 from protoc_gen_dubbo_mesh.yaml.escaping import scalar as escape
 
-DIGEST = 3754954418
+DIGEST = 1175082777
 
 def root_app_yaml_j2(context):
     text = []
@@ -45,7 +45,7 @@ def root_destination_rule_yaml_j2(context):
         text += ('# The subsets that the VirtualService names: pods of the app that have these labels.\n',)
     if l_0_file.outliers:
         text += ('# Outlier detection: pods get no calls for a while after several in a row have failed.\n',)
-    text += ('apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n  name: ', escape(l_0_file.name), '\n')
+    text += ('# For this host it replaces DestinationRules for the whole mesh: Istio does not merge them.\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n  name: ', escape(l_0_file.name), '\n')
     text.append(root_namespace_yaml_j2(context.within({})))
     text += ('spec:\n  host: ', escape(l_0_file.host.value), '\n')
     if l_0_file.outliers:

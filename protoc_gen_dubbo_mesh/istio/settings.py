@@ -138,7 +138,7 @@ class _Reader:
         known = sorted({app.name for app in mesh.providers})
         found: dict[str, ForApp] = {}
         for name, entry in self._values.table(key, content).items():
-            if name not in known:
+            if name not in known and not mesh.partial:
                 raise self._values.wrong(
                     (*key, name), f"must be one of the apps with services ({', '.join(known)}), not {name!r}"
                 )
@@ -181,7 +181,10 @@ class _Reader:
         """A table that asks for something, or `true` for an empty one; None for `false`."""
         if isinstance(value, bool):
             return {} if value else None
-        return self._values.table(key, value, known)
+        given: object = value
+        if not isinstance(value, dict):
+            raise self._values.wrong(key, f"must be true, false or a table, not {value!r}")
+        return self._values.table(key, given, known)
 
     def _duration(self, key: Key, value: object) -> Duration:
         duration = self._values.duration(key, value)

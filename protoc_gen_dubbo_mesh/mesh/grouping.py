@@ -64,6 +64,7 @@ class Grouping:
             enforced_by=self._enforced_by,
             tables={} if self._config is None else self._config.tables,
             values=values,
+            partial=self._config is not None and self._config.partial,
         )
 
     def _by_app(self, services: Iterable[ServicePolicy]) -> dict[tuple[str, str | None], list[ServicePolicy]]:

@@ -120,12 +120,14 @@ class Mesh(NamedTuple):
         enforced_by: who enforces timeouts and retries: `headers` or `routes`.
         tables: what the config sets for emitters, by emitter; each checks its own.
         values: reads those tables; None if there is no config.
+        partial: whether the config may name apps that this run does not see.
     """
 
     apps: tuple[App, ...]
     enforced_by: str
     tables: Mapping[str, Mapping[str, Any]] = {}
     values: TomlValues | None = None
+    partial: bool = False
 
     @property
     def providers(self) -> tuple[App, ...]:
