@@ -44,6 +44,10 @@ def add_manifests(
 
 
 def _emitter(kind: str, kinds: tuple[str, ...]) -> Emitter:
+    if kind == "kubernetes":
+        from .kubernetes.emitter import KubernetesEmitter
+
+        return KubernetesEmitter()
     if kind == "istio":
         from .istio.emitter import IstioEmitter
 
@@ -52,8 +56,6 @@ def _emitter(kind: str, kinds: tuple[str, ...]) -> Emitter:
         from .envoy.emitter import EnvoyEmitter
 
         return EnvoyEmitter()
-    if kind == "gateway":
-        from .gateway.emitter import GatewayEmitter
+    from .gateway.emitter import GatewayEmitter
 
-        return GatewayEmitter(with_istio="istio" in kinds)
-    raise NotImplementedError(kind)
+    return GatewayEmitter(with_istio="istio" in kinds)

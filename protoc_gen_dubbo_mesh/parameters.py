@@ -12,13 +12,11 @@ from .python.parameters import PythonParameters
 
 EMITTERS = ("python", "kubernetes", "istio", "gateway", "envoy")
 
-_WRITTEN = ("python", "istio", "gateway", "envoy")
-
 NAMES = frozenset({*policy.NAMES, *python.NAMES, "emit"})
 
 HELP = f"""\
 {policy.HELP}{python.HELP}\
-  emit=KIND+KIND...       what to write: {", ".join(_WRITTEN)}; default: python
+  emit=KIND+KIND...       what to write: {", ".join(EMITTERS)}; default: python
 """
 
 
@@ -69,8 +67,4 @@ def _emit(value: str | None) -> tuple[str, ...]:
     for kind in kinds:
         if kind not in EMITTERS:
             raise GenerationError(f"parameter emit must be one of {', '.join(EMITTERS)}, not {kind!r}")
-        if kind not in _WRITTEN:
-            raise GenerationError(
-                f"parameter emit must be one of {', '.join(_WRITTEN)} in this version, not {kind!r}"
-            )
     return kinds

@@ -22,11 +22,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "mesh": {"errors", "protoc", "policy"},
     "explain": {"errors", "protoc", "policy", "mesh"},
     "python": {"errors", "protoc", "policy", "templating"},
+    "kubernetes": {"errors", "policy", "mesh", "yaml"},
     "istio": {"errors", "protoc", "policy", "mesh", "yaml"},
     "gateway": {"errors", "protoc", "policy", "mesh", "yaml"},
     "envoy": {"errors", "policy", "mesh", "yaml"},
     "parameters": {"errors", "policy", "python"},
-    "manifests": {"protoc", "policy", "parameters", "mesh", "istio", "gateway", "envoy"},
+    "manifests": {"protoc", "policy", "parameters", "mesh", "kubernetes", "istio", "gateway", "envoy"},
     "plugin": {"errors", "protoc", "policy", "python", "parameters", "manifests"},
     "project": {
         "errors",

@@ -52,6 +52,13 @@ def test_a_patch_may_leave_out_what_is_required(component: Path) -> None:
     assert "'selector' is a required property" in " ".join(problems(PATCH))
 
 
+@pytest.mark.parametrize("directive", ["replace", "delete", "overwrite"])
+def test_a_patch_may_have_directives(directive: str, component: Path) -> None:
+    patch = component.with_name("deployment-patch.yaml")
+    patch.write_text(PATCH.replace("{httpGet", f"{{$patch: {directive}, httpGet"))
+    assert bool(problems(patch)) == (directive == "overwrite")
+
+
 @pytest.mark.parametrize("wrong", ["port: 0", "port: 22222, hots: a", "scheme: http, port: 22222"])
 def test_a_patch_is_checked(wrong: str, component: Path) -> None:
     patch = component.with_name("deployment-patch.yaml")

@@ -14,7 +14,7 @@ from jsonschema.protocols import Validator
 from referencing import Registry, Resource
 
 from tests.manifests.checks import names, pods, schemas
-from tests.manifests.checks.json_values import mapping, sequence
+from tests.manifests.checks.json_values import is_mapping, is_sequence, mapping, sequence
 
 VERSION = "v1.36.0"
 """The version of Kubernetes whose schemas count."""
@@ -33,6 +33,8 @@ def problems(resource: dict[str, Any], *, is_patch: bool) -> Iterator[str]:
     if validator is None:
         yield f"Kubernetes has no kind {resource['kind']} in {resource['apiVersion']}"
         return
+    if is_patch:
+        resource = _without_directives(resource)
     errors = [error for error in validator.iter_errors(resource) if not _is_allowed(error, is_patch)]
     yield from schemas.messages(errors)
     if errors:
@@ -80,6 +82,19 @@ def _service_problems(service: dict[str, Any]) -> Iterator[str]:
             seen.append(identity)
     types = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
     yield from pods.choice_problems(spec, "spec", {"type": types, "sessionAffinity": ("None", "ClientIP")})
+
+
+def _without_directives(value: Any) -> Any:
+    """A patch without its directives, such as `$patch: replace`; unknown ones stay."""
+    if is_mapping(value):
+        return {
+            key: _without_directives(item)
+            for key, item in value.items()
+            if key != "$patch" or item not in {"replace", "delete", "merge"}
+        }
+    if is_sequence(value):
+        return [_without_directives(item) for item in value]
+    return value
 
 
 def _is_allowed(error: jsonschema.ValidationError, is_patch: bool) -> bool:

@@ -1,0 +1,148 @@
+"""`[kubernetes]` in the config, and what it and `[apps]` mean for one application.
+
+[kubernetes]
+sidecar = "native"          # or "classic", or "none": how Istio's sidecar is injected
+probes = 22222              # the port on which the runtime answers Kubernetes' probes, or "off"
+drain = "5s"                # how long traffic gets to move elsewhere before servers stop
+grace = "20s"               # how long running calls get after that
+labels = { "app.kubernetes.io/part-of" = "shop" }  # of all Services, beside app.kubernetes.io/name
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from ..policy.provenance import DEFAULT, Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from ..mesh.model import App, Mesh
+    from ..policy.model import Duration, Labels
+    from ..policy.toml_lines import Key
+    from ..policy.toml_values import TomlValues
+
+T = TypeVar("T")
+
+SIDECARS = ("native", "classic", "none")
+"""How Istio's sidecar is injected. The first is the default, as it is Istio's own since 1.27."""
+
+DEFAULT_PROBES = 22222
+DEFAULT_DRAIN = 5.0
+DEFAULT_GRACE = 20.0
+"""The runtime's defaults. A test compares them with the runtime, which the plugin cannot import."""
+
+LONGEST_DURATION = 86_400.0
+"""The most seconds that the runtime accepts in DUBBO_MESH_DRAIN."""
+
+_TABLE = "kubernetes"
+
+
+class Setting(NamedTuple, Generic[T]):
+    """A value.
+
+    Attributes:
+        value: the value.
+        origin: where it was set.
+    """
+
+    value: T
+    origin: Origin = DEFAULT
+
+
+class KubernetesSettings(NamedTuple):
+    """`[kubernetes]`.
+
+    Attributes:
+        sidecar: one of `SIDECARS`.
+        probes: the port of the probes; None if they are off.
+        drain: how long traffic gets to move elsewhere before servers stop.
+        grace: how long running calls get to end after that.
+        labels: further labels of Services, sorted by key.
+    """
+
+    sidecar: Setting[str] = Setting(SIDECARS[0])
+    probes: Setting[int | None] = Setting(DEFAULT_PROBES)
+    drain: Setting[Duration] = Setting(DEFAULT_DRAIN)
+    grace: Setting[Duration] = Setting(DEFAULT_GRACE)
+    labels: Setting[Labels] = Setting(())
+
+
+def read(mesh: Mesh) -> KubernetesSettings:
+    """Reads `[kubernetes]`.
+
+    Raises:
+        GenerationError: a key is unknown, or a value is not allowed.
+    """
+    values = mesh.values
+    if values is None:
+        return KubernetesSettings()
+    table = values.table((_TABLE,), mesh.tables[_TABLE], tuple(_READERS))
+    return KubernetesSettings(
+        **{
+            name: Setting(reader(values, (_TABLE, name), table[name]), _origin(values, (_TABLE, name)))
+            for name, reader in _READERS.items()
+            if name in table
+        }
+    )
+
+
+def ending(app: App, mesh: Mesh, settings: KubernetesSettings) -> tuple[Setting[Duration], Setting[Duration]]:
+    """The drain and the grace of an application's servers: its own, or else those of `[kubernetes]`.
+
+    Raises:
+        GenerationError: one of its own is too long.
+    """
+
+    def own(name: str, value: Duration | None, default: Setting[Duration]) -> Setting[Duration]:
+        if value is None or mesh.values is None:
+            return default
+        key = ("apps", app.name, name)
+        return Setting(_duration(mesh.values, key, value), _origin(mesh.values, key))
+
+    return (
+        own("drain", app.settings.drain, settings.drain),
+        own("grace", app.settings.grace, settings.grace),
+    )
+
+
+def _origin(values: TomlValues, key: Key) -> Origin:
+    return Origin("config", values.file.where(key))
+
+
+def _sidecar(values: TomlValues, key: Key, value: object) -> str:
+    if value in SIDECARS:
+        return str(value)
+    raise values.wrong(key, f"must be one of {', '.join(SIDECARS)}, not {value!r}")
+
+
+def _probes(values: TomlValues, key: Key, value: object) -> int | None:
+    if value == "off":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 65536:
+        raise values.wrong(key, f'must be a port from 1 to 65535, or "off", not {value!r}')
+    return value
+
+
+def _duration(values: TomlValues, key: Key, value: object) -> Duration:
+    seconds = values.duration(key, value)
+    if seconds > LONGEST_DURATION:
+        raise values.wrong(key, f"must be at most a day, not {seconds:g} s")
+    return seconds
+
+
+def _labels(values: TomlValues, key: Key, value: object) -> Labels:
+    from ..policy import labels
+
+    found = values.strings_by_name(key, value)
+    return values.check(key, lambda: labels.checked(found, ".".join(key)))
+
+
+_READERS: Mapping[str, Callable[[TomlValues, Key, object], Any]] = {
+    "sidecar": _sidecar,
+    "probes": _probes,
+    "drain": _duration,
+    "grace": _duration,
+    "labels": _labels,
+}
