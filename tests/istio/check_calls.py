@@ -5,97 +5,68 @@ Each feature has a test that shows it, and one that shows what Istio does withou
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
-from tests.istio.conftest import StandIn, Start
+import dubbo_mesh
+from tests.istio import cluster
+from tests.istio.conftest import Emit, StandIn, Start
 from tests.istio.emitting import Emitted
 from tests.istio.mesh import Mesh
 
 NOTHING = StringValue()
+CALLS = """
+[apps.consumer]
+namespace = "default"
+calls = ["greeter"]
+"""
+ASK_FOR_RETRIES = dubbo_mesh.EnvoyHeaders(max_retries=2, retry_grpc_on="unavailable")
 CUT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 """How a caller sees a timeout of the mesh, which races its own."""
 
 
-class TestRetries:
-    def test_where_asked_for(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service", "routes"))
+class TestRoutes:
+    """With policy=routes, Istio enforces what the proto says."""
+
+    def test_retry(self, mesh: Start, routes: Emitted) -> None:
+        started = mesh(routes)
         started.record.failures = 2
         started.stub().look(NOTHING, timeout=20)
         assert len(started.record.calls) == 3
 
-    def test_never_unless_asked_for(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service", "routes"))
-        started.record.failures = 9
-        with pytest.raises(grpc.RpcError):
-            started.stub().hello(NOTHING, timeout=20)
-        assert len(started.record.calls) == 1
+    def test_retry_nothing_that_must_not_run_twice(self, mesh: Start, routes: Emitted) -> None:
+        assert _runs_of_failing_hello(mesh(routes)) == 1
 
-    def test_by_istio_itself(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service"))
-        started.record.failures = 9
-        with pytest.raises(grpc.RpcError):
-            started.stub().hello(NOTHING, timeout=20)
-        assert len(started.record.calls) == 3
+    def test_istio_retries_without_them(self, mesh: Start, routes: Emitted) -> None:
+        assert _runs_of_failing_hello(mesh(routes, [])) == 3
 
-
-class TestTimeouts:
-    def test_of_an_rpc(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service", "routes"))
+    def test_cut_an_rpc_that_has_a_timeout(self, mesh: Start, routes: Emitted) -> None:
+        started = mesh(routes)
         with pytest.raises(grpc.RpcError) as raised:
             started.stub().slow(StringValue(value="hold"), timeout=60)
         assert raised.value.code() in CUT
         assert started.record.calls[0].remaining <= 0.3
 
-    def test_of_no_other_rpc(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service", "routes"))
+    def test_cut_no_other_rpc(self, mesh: Start, routes: Emitted) -> None:
+        started = mesh(routes)
         started.stub().hello(NOTHING, timeout=60)
         assert started.record.calls[0].remaining > 30
 
-    def test_of_none_without_routes(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service"))
+    def test_istio_cuts_nothing_without_them(self, mesh: Start, routes: Emitted) -> None:
+        started = mesh(routes, [])
         started.stub().slow(NOTHING, timeout=60)
         assert started.record.calls[0].remaining > 30
 
 
-class TestHeaders:
-    @pytest.fixture(autouse=True)
-    def internal(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("DUBBO_MESH_FORWARDED_FOR", "127.0.0.1")
-
-    def test_are_honoured(self, mesh: Start, headers: Emitted, stand_in: StandIn) -> None:
-        started = mesh(headers, stand_in("service", "headers", "internal-addresses"))
-        started.record.failures = 2
-        started.stub().look(NOTHING, timeout=20)
-        assert len(started.record.calls) == 3
-
-    def test_ask_for_no_retries(self, mesh: Start, headers: Emitted, stand_in: StandIn) -> None:
-        started = mesh(headers, stand_in("service", "headers", "internal-addresses"))
-        started.record.failures = 9
-        with pytest.raises(grpc.RpcError):
-            started.stub().hello(NOTHING, timeout=20)
-        assert len(started.record.calls) == 1
-
-    def test_ask_for_timeouts(self, mesh: Start, headers: Emitted, stand_in: StandIn) -> None:
-        started = mesh(headers, stand_in("service", "headers", "internal-addresses"))
-        with pytest.raises(grpc.RpcError) as raised:
-            started.stub().slow(StringValue(value="hold"))
-        assert raised.value.code() in CUT
-
-    def test_are_removed_by_default(self, mesh: Start, headers: Emitted, stand_in: StandIn) -> None:
-        started = mesh(headers, stand_in("service", "headers"))
-        started.record.failures = 9
-        with pytest.raises(grpc.RpcError):
-            started.stub().look(NOTHING, timeout=20)
-        assert len(started.record.calls) == 1
-
-
 class TestStreams:
-    """A stream is opened, then a call is cut by the timeout: the stream has lasted longer than that."""
+    """A stream is opened, then a call is cut by a timeout: the stream has lasted longer than that."""
 
-    def test_are_not_cut(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service", "routes"))
+    def test_are_not_cut(self, mesh: Start, routes: Emitted) -> None:
+        started = mesh(routes)
         stub = started.stub()
         stream = stub.watch(NOTHING, timeout=60)
         assert next(stream).value == "first"
@@ -104,59 +75,101 @@ class TestStreams:
         started.record.release.set()
         assert [message.value for message in stream] == ["last"]
 
-    def test_are_cut_by_a_timeout_for_all(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        manifests = stand_in("service", "routes")
-        text = manifests[1].read_text()
-        manifests[1].write_text(text.replace("- name: rest", "- name: rest\n      timeout: 0.3s"))
-        stream = mesh(routes, manifests).stub().watch(NOTHING, timeout=60)
+    def test_are_cut_by_a_timeout_for_all(self, mesh: Start, routes: Emitted, tmp_path: Path) -> None:
+        manifests = [dict(manifest) for manifest in cluster.read(*routes.manifests)]
+        for manifest in manifests:
+            if manifest["kind"] == "VirtualService":
+                manifest["spec"]["http"][-1]["timeout"] = "0.3s"
+        cluster.write(changed := tmp_path / "changed.yaml", manifests)
+        stream = mesh(routes, [changed]).stub().watch(NOTHING, timeout=60)
         assert next(stream).value == "first"
         # With one of several codes: the pod is told the deadline, too, and may be faster than Envoy's reset.
         with pytest.raises(grpc.RpcError):
             next(stream)
 
 
+class TestHeaders:
+    """With policy=headers, stubs ask, and the sidecar is told to obey."""
+
+    def test_are_obeyed(self, mesh: Start, emit: Emit) -> None:
+        started = mesh(emit("emit=python+istio"))
+        started.record.failures = 2
+        started.stub().look(NOTHING, timeout=20)
+        assert len(started.record.calls) == 3
+        with pytest.raises(grpc.RpcError) as raised:
+            started.stub().slow(StringValue(value="hold"))
+        assert raised.value.code() in CUT
+
+    def test_retry_nothing_that_must_not_run_twice(self, mesh: Start, emit: Emit) -> None:
+        assert _runs_of_failing_hello(mesh(emit("emit=python+istio"))) == 1
+
+    def test_retry_what_a_call_asks_for(self, mesh: Start, emit: Emit) -> None:
+        assert _runs_of_failing_hello(mesh(emit("emit=python+istio")), envoy=ASK_FOR_RETRIES) == 3
+
+    def test_are_removed_if_no_address_is_internal(self, mesh: Start, emit: Emit) -> None:
+        started = mesh(emit("emit=python+istio", config="[istio]\ninternal_addresses = []\n"))
+        assert _runs_of_failing_hello(started, envoy=ASK_FOR_RETRIES) == 1
+
+    def test_are_removed_from_who_is_not_internal(
+        self, mesh: Start, emit: Emit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DUBBO_MESH_FORWARDED_FOR", "off")
+        started = mesh(emit("emit=python+istio"))
+        assert _runs_of_failing_hello(started, envoy=ASK_FOR_RETRIES) == 1
+
+
 class TestSubsets:
-    def test_get_the_calls(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service", "subsets"))
+    def test_get_the_calls(self, mesh: Start, emit: Emit) -> None:
+        started = mesh(emit("emit=python+istio", "policy=routes", "labels=version=v1"))
         _call(started, 20)
         assert started.record.pods() == {"greeter-1"}
 
-    def test_without_all_pods_do(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service"))
+    def test_without_all_pods_do(self, mesh: Start, routes: Emitted) -> None:
+        started = mesh(routes)
         _call(started, 20)
         assert started.record.pods() == {"greeter-1", "greeter-2"}
 
 
+class TestSidecar:
+    """With the calls of an app known, its sidecar knows nothing else."""
+
+    def test_limits_what_is_known(self, mesh: Start, emit: Emit, stand_in: StandIn) -> None:
+        emitted = emit("emit=python+istio", config=CALLS)
+        started = mesh(emitted, [*emitted.manifests, *stand_in("other")])
+        assert _services(started) == {"greeter"}
+        started.stub().hello(NOTHING, timeout=20)
+
+    def test_without_all_is_known(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
+        assert _services(mesh(routes, [*routes.manifests, *stand_in("other")])) == {"greeter", "other"}
+
+
 class TestGateway:
     def test_methods_are_matched(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service", "gateway"))
+        started = mesh(routes, stand_in("gateway"))
         started.stub().hello(NOTHING, timeout=60)
         assert started.record.calls[0].remaining > 30
         assert _unknown_service(started) == grpc.StatusCode.UNIMPLEMENTED
         assert started.unmatched() == 1
 
     def test_timeouts(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service", "gateway"))
+        started = mesh(routes, stand_in("gateway"))
         started.stub().slow(NOTHING, timeout=60)
         assert started.record.calls[0].remaining <= 0.3
 
     def test_without_nothing_is_matched(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service"))
+        started = mesh(routes, [])
         started.stub().slow(NOTHING, timeout=60)
         assert started.record.calls[0].remaining > 30
         assert _unknown_service(started) == grpc.StatusCode.UNIMPLEMENTED
         assert started.unmatched() == 0
 
 
-class TestSidecar:
-    def test_limits_what_is_known(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service", "other", "sidecar"))
-        assert _services(started) == {"greeter"}
-        started.stub().hello(NOTHING, timeout=20)
-
-    def test_without_all_is_known(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("service", "other"))
-        assert _services(started) == {"greeter", "other"}
+def _runs_of_failing_hello(mesh: Mesh, **arguments: Any) -> int:
+    """How often a failing call of an rpc that must not run twice runs."""
+    mesh.record.failures = 9
+    with pytest.raises(grpc.RpcError):
+        mesh.stub().hello(NOTHING, timeout=20, **arguments)
+    return len(mesh.record.calls)
 
 
 def _call(mesh: Mesh, times: int) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from localmesh import ReservedPort, wait_until
-from tests.istio.conftest import StandIn
+from tests.istio.conftest import Emit, StandIn
 from tests.istio.emitting import Emitted
 from tests.istio.load import Load
 from tests.istio.mesh import PODS
 from tests.istio.rolling import RollingMesh
 
 SETTINGS: dict[str, Any] = {"drain": 5, "quiet": 1, "grace": 5}
+CONFIG = '[istio]\nhealth_checks = { interval = "250ms" }\n'
 FIRST, SECOND = PODS
 
 
@@ -28,11 +29,10 @@ def app_port() -> Iterator[int]:
         yield reserved.number
 
 
-def test_no_call_is_lost(
-    routes: Emitted, stand_in: StandIn, port: int, app_port: int, tmp_path: Path
-) -> None:
-    manifests = stand_in("service", "routes", "health-checks")
-    with RollingMesh(routes, manifests, port, app_port, tmp_path, SETTINGS) as mesh:
+def test_no_call_is_lost(emit: Emit, stand_in: StandIn, port: int, app_port: int, tmp_path: Path) -> None:
+    emitted = emit("emit=python+istio", "policy=routes", config=CONFIG)
+    manifests = [*emitted.manifests, *stand_in("service")]
+    with RollingMesh(emitted, manifests, port, app_port, tmp_path, SETTINGS) as mesh:
         mesh.wait_healthy(len(PODS))
         with Load(mesh.stub()) as load:
             for pod, other in ((FIRST, SECOND), (SECOND, FIRST)):
@@ -52,7 +52,9 @@ def test_no_call_is_lost(
 def test_calls_are_lost_without_health_checks(
     routes: Emitted, stand_in: StandIn, port: int, app_port: int, tmp_path: Path
 ) -> None:
-    with RollingMesh(routes, stand_in("service", "routes"), port, app_port, tmp_path, SETTINGS) as mesh:
+    with RollingMesh(
+        routes, [*routes.manifests, *stand_in("service")], port, app_port, tmp_path, SETTINGS
+    ) as mesh:
         with Load(mesh.stub()) as load:
             for pod in PODS:
                 load.wait_answered_by(mesh.address(pod))

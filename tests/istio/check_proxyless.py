@@ -11,9 +11,8 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from localmesh import ReservedPort
-from tests.istio import cluster
-from tests.istio.conftest import StandIn
-from tests.istio.emitting import Emitted, emit
+from tests.istio import cluster, emitting
+from tests.istio.emitting import Emitted
 from tests.istio.mesh import Mesh
 
 NOTHING = StringValue()
@@ -29,7 +28,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def routes(port: int, tmp_path: Path) -> Emitted:
-    return emit(tmp_path / "proxyless", port)
+    return emitting.emit(tmp_path / "proxyless", port, "emit=python+istio", "policy=routes")
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def proxyless(mesh: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     monkeypatch.setenv("DUBBO_MESH_MODE", "proxyless")
     monkeypatch.delenv("DUBBO_MESH_EGRESS")
 
-    def start(emitted: Emitted, manifests: list[Path]) -> Mesh:
+    def start(emitted: Emitted, manifests: list[Path] | None = None) -> Mesh:
         started = mesh(emitted, manifests)
         pod = cluster.CONSUMER._replace(name="consumer-2", address="127.0.20.2")
         node = started.control_plane.node(pod.name, pod.address, dict(pod.labels))
@@ -56,38 +55,38 @@ def proxyless(mesh: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     return start
 
 
-def test_rpcs_are_retried(proxyless: Start, routes: Emitted, stand_in: StandIn) -> None:
-    started = proxyless(routes, stand_in("service", "routes"))
+def test_rpcs_are_retried(proxyless: Start, routes: Emitted) -> None:
+    started = proxyless(routes)
     started.record.failures = 2
     started.stub().look(NOTHING, timeout=20)
     assert len(started.record.calls) == 3
 
 
-def test_what_must_not_run_twice_is_not_retried(proxyless: Start, routes: Emitted, stand_in: StandIn) -> None:
-    started = proxyless(routes, stand_in("service", "routes"))
+def test_what_must_not_run_twice_is_not_retried(proxyless: Start, routes: Emitted) -> None:
+    started = proxyless(routes)
     started.record.failures = 9
     with pytest.raises(grpc.RpcError):
         started.stub().hello(NOTHING, timeout=20)
     assert len(started.record.calls) == 1
 
 
-def test_istio_retries_by_itself(proxyless: Start, routes: Emitted, stand_in: StandIn) -> None:
-    started = proxyless(routes, stand_in("service"))
+def test_istio_retries_by_itself(proxyless: Start, routes: Emitted) -> None:
+    started = proxyless(routes, [])
     started.record.failures = 9
     with pytest.raises(grpc.RpcError):
         started.stub().hello(NOTHING, timeout=20)
     assert len(started.record.calls) == 3
 
 
-def test_timeouts(proxyless: Start, routes: Emitted, stand_in: StandIn) -> None:
-    stub = proxyless(routes, stand_in("service", "routes")).stub()
+def test_timeouts(proxyless: Start, routes: Emitted) -> None:
+    stub = proxyless(routes).stub()
     stub.hello(NOTHING, timeout=60)
     with pytest.raises(grpc.RpcError) as raised:
         stub.slow(StringValue(value="hold"), timeout=60)
     assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-def test_there_are_none_without_routes(proxyless: Start, routes: Emitted, stand_in: StandIn) -> None:
-    started = proxyless(routes, stand_in("service"))
+def test_there_are_none_without_routes(proxyless: Start, routes: Emitted) -> None:
+    started = proxyless(routes, [])
     started.stub().slow(NOTHING, timeout=60)
     assert started.record.calls[0].remaining > 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.istio.mesh import Mesh
 
 Start = Callable[..., Mesh]
 StandIn = Callable[..., list[Path]]
+Emit = Callable[..., Emitted]
 STAND_IN = Path(__file__).parent / "stand_in"
 
 
@@ -25,15 +27,20 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def routes(port: int, tmp_path_factory: pytest.TempPathFactory) -> Emitted:
-    """Emitted with `policy=routes`: routes have timeouts and retries."""
-    return emitting.emit(tmp_path_factory.mktemp("routes"), port)
+def emit(port: int, tmp_path_factory: pytest.TempPathFactory) -> Emit:
+    """Runs the plugin with more parameters; an equal run is not repeated."""
+
+    @functools.cache
+    def run(*parameters: str, config: str = "") -> Emitted:
+        return emitting.emit(tmp_path_factory.mktemp("emitted"), port, *parameters, config=config)
+
+    return run
 
 
 @pytest.fixture(scope="session")
-def headers(port: int, tmp_path_factory: pytest.TempPathFactory) -> Emitted:
-    """Emitted with `policy=headers`: stubs ask for timeouts and retries."""
-    return emitting.emit(tmp_path_factory.mktemp("headers"), port)
+def routes(emit: Emit) -> Emitted:
+    """Routes have timeouts and retries."""
+    return emit("emit=python+istio", "policy=routes")
 
 
 @pytest.fixture
@@ -55,16 +62,19 @@ def stand_in(port: int, tmp_path: Path) -> StandIn:
 def consumer(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of the consumer, whose sidecar listens on the Service's port."""
     monkeypatch.setenv("DUBBO_MESH_EGRESS", f"127.0.0.1:{port}")
+    monkeypatch.setenv("DUBBO_MESH_FORWARDED_FOR", "pod")
+    monkeypatch.setenv("POD_IP", "10.1.2.3")
     monkeypatch.setenv("POD_NAMESPACE", "default")
 
 
 @pytest.fixture
-def mesh(consumer: None, port: int, tmp_path: Path) -> Iterator[Start]:
-    """Starts meshes: `mesh(emitted, manifests)`. No Envoy may have refused anything in the end."""
+def mesh(consumer: None, port: int, tmp_path: Path, stand_in: StandIn) -> Iterator[Start]:
+    """Starts meshes: `mesh(emitted)`. No Envoy may have refused anything in the end."""
     started: list[Mesh] = []
 
-    def start(emitted: Emitted, manifests: Sequence[Path]) -> Mesh:
-        started.append(Mesh(emitted, manifests, port, tmp_path).__enter__())
+    def start(emitted: Emitted, manifests: Sequence[Path] | None = None) -> Mesh:
+        applied = emitted.manifests if manifests is None else manifests
+        started.append(Mesh(emitted, [*applied, *stand_in("service")], port, tmp_path).__enter__())
         return started[-1]
 
     yield start

@@ -26,6 +26,13 @@ class Emitted(NamedTuple):
     module: ModuleType
 
     @property
+    def manifests(self) -> list[Path]:
+        """The directories of what is applied to a cluster."""
+        return [
+            path for name in ("kubernetes", "istio", "gateway") if (path := self.directory / name).is_dir()
+        ]
+
+    @property
     def stub(self) -> Any:
         """The generated `GreeterStub`."""
         return self.module.GreeterStub
@@ -36,17 +43,22 @@ class Emitted(NamedTuple):
         return self.module.GreeterServicer
 
 
-def emit(directory: Path, port: int, *parameters: str) -> Emitted:
+def emit(directory: Path, port: int, *parameters: str, config: str = "") -> Emitted:
     """Runs the plugin for the app `greeter` on `port`, and imports the module.
 
     Args:
         directory: Where to write; each run needs its own.
         port: The port of the Service.
         parameters: More parameters, such as `policy=routes`.
+        config: The config file, if it is not empty.
     """
     directory.mkdir(exist_ok=True)
-    parameter = ",".join(("app=greeter", "namespace=default", f"port={port}", *parameters))
-    generated = compiling.generate(compiling.descriptors(HERE, [PROTO], directory), [PROTO], parameter)
+    given = ["app=greeter", "namespace=default", f"port={port}", *parameters]
+    if config:
+        (directory / "mesh.toml").write_text(config)
+        given.append(f"config={directory / 'mesh.toml'}")
+    files = compiling.descriptors(HERE, [PROTO], directory)
+    generated = compiling.generate(files, [PROTO], ",".join(given))
     assert not generated.error, generated.error
     for name, content in generated.files.items():
         file = directory / name
@@ -55,11 +67,16 @@ def emit(directory: Path, port: int, *parameters: str) -> Emitted:
     compiling.protoc(HERE, f"--python_out={directory}", PROTO)
     if "greeter_pb2" not in sys.modules:
         sys.path.insert(0, str(directory))  # protoc's module can be loaded once in a process
+    return Emitted(directory, _load(directory))
+
+
+def _load(directory: Path) -> ModuleType:
+    """The generated module; each run's has a name of its own."""
     specification = importlib.util.spec_from_file_location(
-        f"greeter_mesh_{directory.name}", next(directory.rglob("greeter_mesh.py"))
+        f"greeter_mesh_{directory.name}", directory / "greeter_mesh.py"
     )
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    return Emitted(directory, module)
+    return module
