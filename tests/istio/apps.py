@@ -1,4 +1,4 @@
-"""The pods' apps: the greeter's servicer, which says what reached it and does what it is told."""
+"""The pods' apps: servicers that record what reaches them, and do what they are told."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class Record:
         return {call.pod for call in self.calls}
 
 
-def greeter(base: Any, pod: str, record: Record) -> Any:
-    """The servicer of a pod.
+def servicers(module: Any, pod: str, record: Record) -> list[Any]:
+    """The servicers of a pod.
 
     Args:
-        base: The generated `GreeterServicer`.
+        module: The generated module.
         pod: The pod's name.
         record: Where to record.
     """
@@ -75,5 +75,8 @@ def greeter(base: Any, pod: str, record: Record) -> Any:
         record.hold(context)
         yield StringValue(value="last")
 
-    rpcs = {name: answer(name) for name in ("hello", "look", "slow")}
-    return type("Greeter", (base,), {**rpcs, "watch": watch})()
+    greeter = {name: answer(name) for name in ("hello", "look", "slow")} | {"watch": watch}
+    return [
+        type("Greeter", (module.GreeterServicer,), greeter)(),
+        type("Canary", (module.CanaryServicer,), {"hello": answer("hello")})(),
+    ]

@@ -119,15 +119,15 @@ class TestHeaders:
 
 
 class TestSubsets:
-    def test_get_the_calls(self, mesh: Start, emit: Emit) -> None:
-        started = mesh(emit("emit=python+istio", "policy=routes", "labels=version=v1"))
-        _call(started, 20)
-        assert started.record.pods() == {"greeter-1"}
+    """What only some pods serve is sent to these."""
+
+    def test_get_the_calls(self, mesh: Start, routes: Emitted) -> None:
+        started = mesh(routes)
+        assert _called(started, "Canary") == {"greeter-2"}
+        assert _called(started, "Greeter") == {"greeter-1", "greeter-2"}
 
     def test_without_all_pods_do(self, mesh: Start, routes: Emitted) -> None:
-        started = mesh(routes)
-        _call(started, 20)
-        assert started.record.pods() == {"greeter-1", "greeter-2"}
+        assert _called(mesh(routes, []), "Canary") == {"greeter-1", "greeter-2"}
 
 
 class TestSidecar:
@@ -144,24 +144,24 @@ class TestSidecar:
 
 
 class TestGateway:
-    def test_methods_are_matched(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("gateway"))
-        started.stub().hello(NOTHING, timeout=60)
-        assert started.record.calls[0].remaining > 30
-        assert _unknown_service(started) == grpc.StatusCode.UNIMPLEMENTED
-        assert started.unmatched() == 1
+    """Routes of the Gateway API, with the Service as their parent."""
 
-    def test_timeouts(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, stand_in("gateway"))
-        started.stub().slow(NOTHING, timeout=60)
-        assert started.record.calls[0].remaining <= 0.3
+    def test_match_services(self, mesh: Start, emit: Emit) -> None:
+        started = mesh(emit("emit=python+gateway"))
+        assert _called(started, "Canary") == {"greeter-2"}
+        assert _called(started, "Greeter") == {"greeter-1", "greeter-2"}
 
-    def test_without_nothing_is_matched(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        started = mesh(routes, [])
-        started.stub().slow(NOTHING, timeout=60)
-        assert started.record.calls[0].remaining > 30
-        assert _unknown_service(started) == grpc.StatusCode.UNIMPLEMENTED
-        assert started.unmatched() == 0
+    def test_cut_an_rpc_that_has_a_timeout(self, mesh: Start, emit: Emit) -> None:
+        started = mesh(emit("emit=python+gateway", "policy=routes"))
+        stub = started.stub()
+        stub.hello(NOTHING, timeout=60)
+        stub.slow(NOTHING, timeout=60)
+        hello, slow = started.record.calls
+        assert hello.remaining > 30
+        assert slow.remaining <= 0.3
+
+    def test_cannot_keep_istio_from_retrying(self, mesh: Start, emit: Emit) -> None:
+        assert _runs_of_failing_hello(mesh(emit("emit=python+gateway", "policy=routes"))) == 3
 
 
 def _runs_of_failing_hello(mesh: Mesh, **arguments: Any) -> int:
@@ -172,20 +172,13 @@ def _runs_of_failing_hello(mesh: Mesh, **arguments: Any) -> int:
     return len(mesh.record.calls)
 
 
-def _call(mesh: Mesh, times: int) -> None:
-    stub = mesh.stub()
-    for _ in range(times):
+def _called(mesh: Mesh, service: str) -> set[str]:
+    """Which pods get calls of a service."""
+    mesh.record.calls.clear()
+    stub = mesh.stub(service)
+    for _ in range(20):
         stub.hello(NOTHING, timeout=20)
-
-
-def _unknown_service(mesh: Mesh) -> grpc.StatusCode:
-    """What a call of a service gets that no route and no pod knows."""
-    authority = ("grpc.default_authority", "greeter.default.svc.cluster.local")
-    with grpc.insecure_channel(mesh.egress, [authority, ("grpc.use_local_subchannel_pool", 1)]) as channel:
-        hello: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/greeter.v1.Unknown/hello")
-        with pytest.raises(grpc.RpcError) as raised:
-            hello(b"", timeout=20)
-        return raised.value.code()
+    return mesh.record.pods()
 
 
 def _services(mesh: Mesh) -> set[str]:

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tests.generator import compiling
 
@@ -31,16 +31,6 @@ class Emitted(NamedTuple):
         return [
             path for name in ("kubernetes", "istio", "gateway") if (path := self.directory / name).is_dir()
         ]
-
-    @property
-    def stub(self) -> Any:
-        """The generated `GreeterStub`."""
-        return self.module.GreeterStub
-
-    @property
-    def servicer(self) -> Any:
-        """The generated `GreeterServicer`."""
-        return self.module.GreeterServicer
 
 
 def emit(directory: Path, port: int, *parameters: str, config: str = "") -> Emitted:

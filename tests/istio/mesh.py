@@ -12,7 +12,7 @@ import grpc
 
 from localmesh import wait_until
 from tests.istio import cluster
-from tests.istio.apps import Record, greeter
+from tests.istio.apps import Record, servicers
 from tests.istio.cluster import Pod
 from tests.istio.control_plane import ControlPlane
 from tests.istio.emitting import Emitted
@@ -85,10 +85,10 @@ class Mesh:
         self.sidecars.append(sidecar)
         return sidecar
 
-    def stub(self, **arguments: Any) -> Any:
+    def stub(self, service: str = "Greeter") -> Any:
         """A stub as the consumer has it. It is closed with the mesh."""
-        options = [("grpc.use_local_subchannel_pool", 1)]
-        return self._stack.enter_context(self._emitted.stub(options=options, **arguments))
+        stub = getattr(self._emitted.module, f"{service}Stub")
+        return self._stack.enter_context(stub(options=[("grpc.use_local_subchannel_pool", 1)]))
 
     @property
     def cluster(self) -> str:
@@ -103,12 +103,6 @@ class Mesh:
 
         wait_until(healthy, what=f"{pods} pods are healthy", timeout=20)
 
-    def unmatched(self) -> int:
-        """How many requests the consumer's sidecar had no route for."""
-        return sum(
-            value for name, value in self.consumer.admin.stats("http.").items() if name.endswith(".no_route")
-        )
-
     def rejections(self) -> list[str]:
         """What Envoys refused of the control plane's configuration, as both sides say."""
         refused = [text for sidecar in self.sidecars for text in sidecar.rejections]
@@ -117,8 +111,10 @@ class Mesh:
     def _serve(self, pod: Pod, stack: ExitStack) -> None:
         pool = stack.enter_context(ThreadPoolExecutor(8))
         server = grpc.server(pool)
-        servicer = greeter(self._emitted.servicer, pod.name, self.record)
-        self._emitted.module.add_GreeterServicer_to_server(servicer, server)
+        module: Any = self._emitted.module
+        greeter, canary = servicers(module, pod.name, self.record)
+        module.add_GreeterServicer_to_server(greeter, server)
+        module.add_CanaryServicer_to_server(canary, server)
         server.add_insecure_port(f"{pod.address}:{self._port}")
         server.start()
         stack.callback(lambda: server.stop(grace=0).wait())
