@@ -6,7 +6,7 @@ from typing import Any
 from protoc_gen_dubbo_mesh.yaml.escaping import comment, comment_block, flow, flow_mapping, note
 from protoc_gen_dubbo_mesh.yaml.escaping import scalar as escape
 
-DIGEST = 1175082777
+DIGEST = 2673573327
 
 def root_app_yaml_j2(context):
     text = []
@@ -49,13 +49,9 @@ def root_destination_rule_yaml_j2(context):
     text.append(root_namespace_yaml_j2(context.within({})))
     text += ('spec:\n  host: ', escape(l_0_file.host.value), '\n')
     if l_0_file.outliers:
-        text += ('  trafficPolicy:\n',)
-        if l_0_file.outliers.values:
-            text += ('    outlierDetection:', note(l_0_file.outliers.note), '\n')
-            for l_1_field, l_1_value in l_0_file.outliers.values:
-                text += ('      ', escape(l_1_field), ': ', escape(l_1_value), '\n')
-        else:
-            text += ('    outlierDetection: {}', note(l_0_file.outliers.note), '\n')
+        text += ('  trafficPolicy:\n    outlierDetection:', note(l_0_file.outliers.note), '\n')
+        for l_1_field, l_1_value in l_0_file.outliers.values:
+            text += ('      ', escape(l_1_field), ': ', escape(l_1_value), '\n')
     if l_0_file.subsets:
         text += ('  subsets:\n',)
         for l_1_subset in l_0_file.subsets:

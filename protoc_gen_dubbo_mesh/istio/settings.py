@@ -50,13 +50,14 @@ class HealthChecks(NamedTuple):
 
 
 class OutlierDetection(NamedTuple):
-    """Which pods get no calls for a while because calls to them failed. None leaves a value to Istio.
+    """Which pods get no calls for a while because calls to them failed. None leaves a value to Envoy.
 
     Attributes:
         consecutive_5xx_errors, consecutive_gateway_errors: so many failed calls in a row.
         interval: the time between two looks at the counts.
         base_ejection_time: how long a pod is left out, times the number of times that it was.
-        max_ejection_percent: how many of the pods, in percent.
+        max_ejection_percent: how many of the pods, in percent. Envoy's default, 10, is none of fewer than
+            10 pods.
         min_health_percent: if fewer are left, all get calls again.
         where: `file:line` where it is asked for.
     """
@@ -65,7 +66,7 @@ class OutlierDetection(NamedTuple):
     consecutive_gateway_errors: int | None = None
     interval: Duration | None = None
     base_ejection_time: Duration | None = None
-    max_ejection_percent: int | None = None
+    max_ejection_percent: int = 50
     min_health_percent: int | None = None
     where: str = ""
 

@@ -72,9 +72,9 @@ def mesh(consumer: None, port: int, tmp_path: Path, stand_in: StandIn) -> Iterat
     """Starts meshes: `mesh(emitted)`. No Envoy may have refused anything in the end."""
     started: list[Mesh] = []
 
-    def start(emitted: Emitted, manifests: Sequence[Path] | None = None) -> Mesh:
+    def start(emitted: Emitted, manifests: Sequence[Path] | None = None, *, service: str = "service") -> Mesh:
         applied = emitted.manifests if manifests is None else manifests
-        started.append(Mesh(emitted, [*applied, *stand_in("service")], port, tmp_path).__enter__())
+        started.append(Mesh(emitted, [*applied, *stand_in(service)], port, tmp_path).__enter__())
         return started[-1]
 
     yield start

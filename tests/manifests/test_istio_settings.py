@@ -108,15 +108,18 @@ class TestOutlierDetection:
     def test_is_off_unless_asked_for(self) -> None:
         assert resources(emit(SERVICES), "DestinationRule") == []
 
-    def test_by_istios_defaults(self, emitted: Emit) -> None:
+    def test_by_default_concerns_half_of_the_pods(self, emitted: Emit) -> None:
         files = emitted("[istio.apps.two]\noutlier_detection = true\n")
         [rule] = resources(files, "DestinationRule")
-        assert rule["spec"] == {"host": "two", "trafficPolicy": {"outlierDetection": {}}}
+        assert rule["spec"] == {
+            "host": "two",
+            "trafficPolicy": {"outlierDetection": {"maxEjectionPercent": 50}},
+        }
 
     def test_of_all_apps(self, emitted: Emit) -> None:
         files = emitted(
             "[istio.outlier_detection]\nconsecutive_5xx_errors = 3\nconsecutive_gateway_errors = 2\n"
-            'interval = "2m"\nbase_ejection_time = 90\nmax_ejection_percent = 50\nmin_health_percent = 0\n'
+            'interval = "2m"\nbase_ejection_time = 90\nmax_ejection_percent = 70\nmin_health_percent = 0\n'
         )
         found = [
             each["spec"]["trafficPolicy"]["outlierDetection"] for each in resources(files, "DestinationRule")
@@ -127,7 +130,7 @@ class TestOutlierDetection:
                 "consecutiveGatewayErrors": 2,
                 "interval": "2m",
                 "baseEjectionTime": "1m30s",
-                "maxEjectionPercent": 50,
+                "maxEjectionPercent": 70,
                 "minHealthPercent": 0,
             }
         ]
