@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..mesh.routing import ACTIONS
 from ..policy.envoy_headers import arguments, why_slow_attempts_are_not_retried
 from ..policy.model import CALL_FIELDS, Identity
 from ..policy.provenance import DEFAULT, IdempotencyLevel, field_of
@@ -17,9 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from ..mesh.routing import Action
     from ..policy.model import RpcPolicy, ServicePolicy
     from ..policy.provenance import Origin
     from .model import Handling, Sent
+
+    ActionOf = Callable[[RpcPolicy, str | None], Action]
 
 DEFAULT_PORT = 80
 DEFAULT_DOMAIN = "cluster.local"
@@ -45,7 +47,7 @@ class Places(NamedTuple):
 
 
 def report(
-    services: Iterable[ServicePolicy], places: Places, warnings: Iterable[str], enforced_by: str | None
+    services: Iterable[ServicePolicy], places: Places, warnings: Iterable[str], action_of: ActionOf | None
 ) -> Report:
     """The report on `services`.
 
@@ -53,13 +55,12 @@ def report(
         services: the policies of the services.
         places: where values were set.
         warnings: those of the whole run.
-        enforced_by: who enforces timeouts and retries beside the routes that are written, `headers` or
-            `routes`; None if no routes are written.
+        action_of: what the routes that are written do with an rpc of a subset; None if none are written.
     """
-    return Report(tuple(_service(each, places, enforced_by) for each in services), tuple(warnings))
+    return Report(tuple(_service(each, places, action_of) for each in services), tuple(warnings))
 
 
-def _service(policy: ServicePolicy, places: Places, enforced_by: str | None) -> Service:
+def _service(policy: ServicePolicy, places: Places, action_of: ActionOf | None) -> Service:
     identity = policy.identity
     return Service(
         name=policy.name,
@@ -69,7 +70,7 @@ def _service(policy: ServicePolicy, places: Places, enforced_by: str | None) -> 
             name: _configured(value, name, policy.origin(name), places)
             for name, value in identity._replace(port=identity.port or DEFAULT_PORT)._asdict().items()
         },
-        rpcs=tuple(_rpc(identity, rpc, places, enforced_by) for rpc in policy.rpcs),
+        rpcs=tuple(_rpc(identity, rpc, places, action_of) for rpc in policy.rpcs),
     )
 
 
@@ -80,13 +81,12 @@ def _address(identity: Identity) -> str | None:
     return f"http://{identity.app}.{namespace}.svc.{DEFAULT_DOMAIN}:{identity.port or DEFAULT_PORT}"
 
 
-def _rpc(identity: Identity, policy: RpcPolicy, places: Places, enforced_by: str | None) -> Rpc:
+def _rpc(identity: Identity, policy: RpcPolicy, places: Places, action_of: ActionOf | None) -> Rpc:
     outgoing = sent(identity, policy)
     meshes = {route.key: _in_mesh(route, outgoing) for route in mesh_defaults.ROUTES}
     emitted = None
-    if enforced_by is not None and identity.app is not None:
-        action = ACTIONS[enforced_by](policy, None)
-        emitted = _in_mesh(mesh_defaults.emitted(action), outgoing)
+    if action_of is not None and identity.app is not None:
+        emitted = _in_mesh(mesh_defaults.emitted(action_of(policy, None)), outgoing)
     service = policy.path.rpartition("/")[0]
     return Rpc(
         name=policy.name,

@@ -30,6 +30,7 @@ _INEXPRESSIBLE: Mapping[str, str] = {
 """What is said of fields of the call policy; `{istio}` is the file that has it, or how to get it."""
 
 _RETRY_FIELDS = ("retry.attempts", "retry.on", "retry.grpc_on", "retry.status_codes", "retry.header_names")
+_NOT_ASKED_FOR = {"default", "idempotency_level"}
 
 
 def of_app(app: App, enforced_by: str, *, with_istio: bool) -> list[str]:
@@ -102,7 +103,9 @@ def of_run(mesh: Mesh, *, with_istio: bool) -> Iterator[str]:
 
 def _has(rpc: RpcPolicy, action: Action, field: str) -> bool:
     if field == "retry":
-        return action.retries not in {None, NO_RETRIES}
+        # Where only the rpc's idempotency_level allows retries, Istio's own are as good.
+        asked_for = any(rpc.origin(name).source not in _NOT_ASKED_FOR for name in _RETRY_FIELDS)
+        return asked_for and action.retries not in {None, NO_RETRIES}
     if field == "per_try_timeout":
         return action.per_try_timeout is not None
     return bool(getattr(rpc.call, field))

@@ -116,6 +116,11 @@ def action_by_routes(rpc: RpcPolicy, subset: str | None) -> Action:
     )
 
 
+def in_gateway_api(action: Action) -> Action:
+    """What a route of the Gateway API can do of an action: the mesh's own retries stay on."""
+    return Action(action.subset, retries=None, timeout=action.timeout)
+
+
 ACTIONS: Mapping[str, Callable[[RpcPolicy, str | None], Action]] = {
     "headers": action_by_headers,
     "routes": action_by_routes,

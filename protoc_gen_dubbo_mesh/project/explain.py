@@ -11,9 +11,12 @@ from . import arguments as project_arguments
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Set
+    from collections.abc import Callable, Set
 
     from ..explain.model import Report
+    from ..mesh.routing import Action
+    from ..parameters import Parameters
+    from ..policy.model import RpcPolicy
     from .settings import Settings
 
 SUMMARY = "show what is configured for services and rpcs, where, and what a mesh does with it"
@@ -74,8 +77,20 @@ def _report(settings: Settings, name: str | None, given: Set[str]) -> Report:
         if name is not None:
             services = select(services, name)
         places = Places(parameter_places(settings, given), partial(with_path, sources=sources))
-        enforced_by = parameters.policy.policy
-        writes_routes = enforced_by == "routes" or any(kind != "python" for kind in parameters.emit)
-        return report(services, places, warnings, enforced_by if writes_routes else None)
+        return report(services, places, warnings, _action_of(parameters))
     except OSError as error:
         raise file_error(error) from error
+
+
+def _action_of(parameters: Parameters) -> Callable[[RpcPolicy, str | None], Action] | None:
+    """What the routes that the project writes do with an rpc; None if it writes none."""
+    from ..mesh.routing import ACTIONS, in_gateway_api
+
+    enforced_by = parameters.policy.policy
+    kinds = {kind for kind in parameters.emit if kind != "python"}
+    if not kinds and enforced_by != "routes":
+        return None
+    action_of = ACTIONS[enforced_by]
+    if "gateway" in kinds and kinds.isdisjoint({"istio", "envoy"}):
+        return lambda rpc, subset: in_gateway_api(action_of(rpc, subset))
+    return action_of

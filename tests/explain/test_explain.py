@@ -42,6 +42,19 @@ def test_exactly(
     assert printed == expected.read_text(encoding="utf-8")
 
 
+def test_routes_of_the_gateway_api_have_timeouts_and_no_retries(explain: Explaining) -> None:
+    """Unless Istio's are written too, which have them."""
+
+    def handled(emit: str) -> tuple[float, int]:
+        settings = f'{FILES["pyproject.toml"]}policy = "routes"\nemit = "{emit}"\n'
+        explain.write({"pyproject.toml": settings})
+        place = explain.json()["services"]["explained.v1.Orders"]["rpcs"]["Place"]["emitted"]["by_default"]
+        return place["timeout"], place["max_retries"]
+
+    assert handled("gateway") == (3.0, 2)
+    assert handled("gateway+istio") == (3.0, 0)
+
+
 def setting(of: dict[str, Any], name: str) -> tuple[Any, str, str | None]:
     return of[name]["value"], of[name]["source"], of[name]["where"]
 

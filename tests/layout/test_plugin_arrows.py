@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "console",
         "protoc",
         "policy",
+        "mesh",
         "explain",
         "templating",
         "python",
