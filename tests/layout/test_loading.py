@@ -140,16 +140,25 @@ print(*(name for name in sys.modules if name not in before))
 """
 
 
-def test_the_plugin_loads_no_more_than_a_small_run_needs(tmp_path: Path) -> None:
+HEAVY = ("argparse", "black", "dataclasses", "inspect", "jinja2", "json", "logging", "pathlib", "tomllib")
+"""Modules that take long to load, and that no run over one small file may need."""
+
+
+def loaded_by_plugin(parameter: str, scratch: Path) -> list[str]:
+    """The modules that the plugin loads for the greeter."""
     root = Path(__file__).parents[2]
     greeter = "greeter.proto"
-    asked = request(descriptors(root / "examples" / "greeter", [greeter], tmp_path), [greeter])
+    files = descriptors(root / "examples" / "greeter", [greeter], scratch)
     command = [sys.executable, "-c", PLUGIN]
+    asked = request(files, [greeter], parameter)
     done = subprocess.run(command, check=True, input=asked, stdout=subprocess.PIPE, cwd=root)
-    names = done.stdout.decode().split()
+    return done.stdout.decode().split()
+
+
+def test_the_plugin_loads_no_more_than_a_small_run_needs(tmp_path: Path) -> None:
+    names = loaded_by_plugin("", tmp_path)
     assert "protoc_gen_dubbo_mesh.policy.proto_options" in names  # the greeter has options
-    heavy = ("argparse", "black", "dataclasses", "inspect", "jinja2", "json", "logging", "pathlib", "tomllib")
-    assert [name for name in names if name.startswith(heavy)] == []
+    assert [name for name in names if name.startswith(HEAVY)] == []
     others = (
         "cli",
         "console",
@@ -171,3 +180,17 @@ def test_the_plugin_loads_no_more_than_a_small_run_needs(tmp_path: Path) -> None
     )
     not_needed = tuple(f"protoc_gen_dubbo_mesh.{each}" for each in others)
     assert [name for name in names if name.startswith(not_needed)] == []
+
+
+def test_yaml_needs_neither_jinja_nor_a_parser_of_yaml(tmp_path: Path) -> None:
+    names = loaded_by_plugin("emit=python+istio+gateway+envoy", tmp_path)
+    assert {f"protoc_gen_dubbo_mesh.{each}.compiled_templates" for each in ("istio", "gateway", "envoy")} < {
+        *names
+    }
+    assert [name for name in names if name.startswith((*HEAVY, "yaml"))] == []
+
+
+def test_an_emitter_loads_no_other_one(tmp_path: Path) -> None:
+    names = loaded_by_plugin("emit=python+istio", tmp_path)
+    others = tuple(f"protoc_gen_dubbo_mesh.{each}" for each in ("kubernetes", "gateway", "envoy"))
+    assert [name for name in names if name.startswith(others)] == []
