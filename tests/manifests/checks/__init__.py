@@ -36,7 +36,7 @@ def problems(source: Path | str) -> list[str]:
         loaded = documents.load(text)
     except documents.YamlError as error:
         return [f"{where}{error}"]
-    found = documents.unlike_json(loaded)
+    found = [*documents.ambiguous(text), *documents.unlike_json(loaded)]
     if not found:
         is_patch = isinstance(source, Path) and kustomization.is_patch(source)
         for document in loaded:

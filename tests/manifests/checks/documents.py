@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterator
 from typing import Any
 
@@ -30,6 +31,15 @@ class _Loader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
+# Booleans, nulls and numbers of any version, and what all versions read alike.
+_AMBIGUOUS = re.compile(
+    r"y|n|yes|no|on|off|true|false|null|~|=|<<|[-+]?\.(inf|nan)"
+    r"|[-+]?(0x[0-9a-f_]+|0[ob][0-7_]+|\.[0-9].*|[0-9][0-9_]*(:[0-9]+)*(\.[0-9_]*)?(e[-+]?[0-9]+)?)",
+    re.IGNORECASE,
+)
+_CLEAR = re.compile(r"true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+
+
 def load(text: str) -> list[Any]:
     """The documents of a text, without empty ones.
 
@@ -40,6 +50,22 @@ def load(text: str) -> list[Any]:
         return [document for document in yaml.load_all(text, _Loader) if document is not None]
     except yaml.YAMLError as error:
         raise YamlError(" ".join(str(error).split())) from error
+
+
+def ambiguous(text: str) -> list[str]:
+    """Plain scalars that parsers of YAML 1.1 and 1.2 read as different values."""
+    return [
+        f"line {_line(event)}: {event.value} must be quoted, or written otherwise"
+        for event in yaml.parse(text, _Loader)
+        if isinstance(event, yaml.ScalarEvent)
+        and event.implicit[0]
+        and _AMBIGUOUS.fullmatch(event.value)
+        and not _CLEAR.fullmatch(event.value)
+    ]
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 0
 
 
 def unlike_json(document: Any, path: str = "") -> list[str]:
