@@ -164,8 +164,8 @@ def _variables(
         drain: the drain of its servers; None if it has none.
     """
     yield Variable("DUBBO_MESH_APP", app.name, note="sent to providers as tri-consumer-appname")
-    yield Variable("POD_NAMESPACE", field="metadata.namespace", note="of apps that are called without one")
-    yield Variable("POD_IP", field="status.podIP")
+    yield Variable("POD_NAMESPACE", field="metadata.namespace", note="of callees whose namespace is not set")
+    yield Variable("POD_IP", field="status.podIP", note="for DUBBO_MESH_FORWARDED_FOR")
     if mesh.enforced_by == "headers" and settings.sidecar.value != "none" and app.settings.calls != ():
         yield Variable(
             "DUBBO_MESH_FORWARDED_FOR", "pod", note="sidecars then honour timeout and retry headers"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import urllib.request
@@ -27,6 +28,8 @@ from tests.generator.goldens import GENERATED, Case
 from tests.manifests.checks import problems
 from tests.manifests.services import service
 from tests.manifests.strategic_merge import merged
+
+ROOT = Path(__file__).parents[2]
 
 GREETER = service("a.Greeter", app="greeter", port=50052)
 OF_KUBERNETES = [case for case in GENERATED if case.name.startswith("kubernetes_")]
@@ -319,6 +322,22 @@ class TestKustomize:
         with pytest.raises(KustomizeError, match=r"containers\.\[name=greeter\]\.image` is missing"):
             kustomization.build(DEPLOYMENT.replace("- name: greeter", "- name: server"))
 
+    def test_the_guides_example(self, kustomization: Kustomization) -> None:
+        """What docs/set-up.md has beside the files that it shows."""
+        guide = (ROOT / "docs" / "set-up.md").read_text(encoding="utf-8")
+        files = dict(re.findall(r"^```yaml (\S+)\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL))
+        at = kustomization.directory / "guide"
+        shutil.copytree(ROOT / "golden" / "set_up_headers" / "expected", at)
+        (at / "deployment.yaml").write_text(files["deployment.yaml"], encoding="utf-8")
+        by_guide = files["kustomization.yaml"].replace("yaml]", "yaml, istio/greeter.yaml]")
+        (at / "kustomization.yaml").write_text(by_guide, encoding="utf-8")
+        built = kustomization._replace(directory=at).built()
+        assert {"Service", "Deployment", "VirtualService"} <= {each["kind"] for each in built}
+        assert {each["metadata"]["namespace"] for each in built} == {"shop"}
+        assert [found for each in built for found in problems(json.dumps(each))] == []
+        [template] = (each["spec"]["template"] for each in built if each["kind"] == "Deployment")
+        assert environ(template)["DUBBO_MESH_APP"] == "greeter"
+
 
 class KustomizeError(Exception):
     """A kustomization cannot be built."""
@@ -347,6 +366,14 @@ class Kustomization(NamedTuple):
         (self.directory / "kustomization.yaml").write_text(
             f"resources: [deployment.yaml]\ncomponents: [{component}]\n{more}", encoding="utf-8"
         )
+        return self.built()
+
+    def built(self) -> list[Any]:
+        """The resources of the kustomization as it is.
+
+        Raises:
+            KustomizeError: it cannot be built.
+        """
         command = [self.kubectl, "kustomize", str(self.directory)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
