@@ -171,26 +171,58 @@ def described(file: FileDescriptorProto, path: Path) -> str:
 
 def where(file: FileDescriptorProto, *paths: Path) -> str:
     """`file:line` of the first of `paths` that the compiler recorded; if there is none, the file's name."""
-    recorded = _lines(file)
     for path in map(_packed, paths):
-        for at, line in recorded:
-            if at == path:
-                return f"{file.name}:{line}"
+        line = _lines(file, path).at.get(path)
+        if line is not None:
+            return f"{file.name}:{line}"
     return file.name
 
 
 def where_within(file: FileDescriptorProto, path: Path) -> str | None:
     """`file:line` of the first statement that sets what is at `path`, or a part of it."""
     packed = _packed(path)
-    return next((f"{file.name}:{line}" for at, line in _lines(file) if at.startswith(packed)), None)
+    line = _lines(file, packed).within.get(packed)
+    return None if line is None else f"{file.name}:{line}"
 
 
-def _lines(file: FileDescriptorProto) -> list[tuple[bytes, int]]:
-    """The packed path and the line of each location."""
-    return _lines_in(file.source_code_info)
+class _Lines:
+    """The lines of declarations, by their packed paths.
+
+    Attributes:
+        at: the line of each location.
+        within: the line of the first location that is at a path or below it.
+    """
+
+    def __init__(self, file: FileDescriptorProto, kind: bytes) -> None:
+        self._file = file  # while it is kept, no other file has its id
+        self.at: dict[bytes, int] = {}
+        self.within: dict[bytes, int] = {}
+        for location in SourceCodeInfo.FromString(file.source_code_info).location:
+            if location[:1] == _PATH_FIRST and location[2:3] != kind:
+                continue
+            parsed = Location.FromString(location)
+            path = parsed.path
+            if not parsed.span or path[:1] != kind:
+                continue
+            line = parsed.span[0] + 1
+            self.at.setdefault(path, line)
+            for end, byte in enumerate(path, 1):
+                if byte < 0x80:  # the end of a varint
+                    self.within.setdefault(path[:end], line)
 
 
-@lru_cache(2**2)  # callers tend to need many lines of the same file
-def _lines_in(source_code_info: bytes) -> list[tuple[bytes, int]]:
-    locations = map(Location.FromString, SourceCodeInfo.FromString(source_code_info).location)
-    return [(location.path, location.span[0] + 1) for location in locations if location.span]
+_PATH_FIRST = b"\x0a"
+_FILES_KEPT = 2**8
+_kept: dict[tuple[int, bytes], _Lines] = {}
+
+
+def _lines(file: FileDescriptorProto, path: bytes) -> _Lines:
+    """The lines of what a file has of the kind that the path leads to: services, messages and so on."""
+    kind = path[:1]
+    key = id(file), kind
+    lines = _kept.get(key)
+    if lines is None:
+        if len(_kept) >= _FILES_KEPT:
+            _kept.clear()
+        lines = _kept[key] = _Lines(file, kind)
+    return lines
