@@ -98,9 +98,9 @@ class ApiServer:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def try_out(self, file: Path) -> subprocess.CompletedProcess[str]:
-        """Has the server judge manifests, strictly, without keeping them."""
-        return self.kubectl("apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", file)
+    def try_out(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Runs `kubectl apply` likewise, but nothing is kept."""
+        return self.kubectl("apply", "--server-side", "--validate=strict", "--dry-run=server", *arguments)
 
     def get(self, *arguments: str) -> dict[str, Any]:
         """What `kubectl get` finds."""

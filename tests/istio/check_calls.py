@@ -14,7 +14,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
 from tests.istio import cluster
-from tests.istio.conftest import Emit, StandIn, Start
+from tests.istio.conftest import Emit, Start
 from tests.istio.emitting import Emitted
 from tests.istio.mesh import Mesh
 
@@ -42,7 +42,7 @@ class TestRoutes:
         assert _runs_of_failing_hello(mesh(routes)) == 1
 
     def test_istio_retries_without_them(self, mesh: Start, routes: Emitted) -> None:
-        assert _runs_of_failing_hello(mesh(routes, [])) == 3
+        assert _runs_of_failing_hello(mesh(routes, [routes.kubernetes])) == 3
 
     def test_cut_an_rpc_that_has_a_timeout(self, mesh: Start, routes: Emitted) -> None:
         started = mesh(routes)
@@ -57,7 +57,7 @@ class TestRoutes:
         assert started.record.calls[0].remaining > 30
 
     def test_istio_cuts_nothing_without_them(self, mesh: Start, routes: Emitted) -> None:
-        started = mesh(routes, [])
+        started = mesh(routes, [routes.kubernetes])
         started.stub().slow(NOTHING, timeout=60)
         assert started.record.calls[0].remaining > 30
 
@@ -76,12 +76,12 @@ class TestStreams:
         assert [message.value for message in stream] == ["last"]
 
     def test_are_cut_by_a_timeout_for_all(self, mesh: Start, routes: Emitted, tmp_path: Path) -> None:
-        manifests = [dict(manifest) for manifest in cluster.read(*routes.manifests)]
+        manifests = [dict(manifest) for manifest in cluster.read(routes.directory / "istio")]
         for manifest in manifests:
             if manifest["kind"] == "VirtualService":
                 manifest["spec"]["http"][-1]["timeout"] = "0.3s"
         cluster.write(changed := tmp_path / "changed.yaml", manifests)
-        stream = mesh(routes, [changed]).stub().watch(NOTHING, timeout=60)
+        stream = mesh(routes, [changed, routes.kubernetes]).stub().watch(NOTHING, timeout=60)
         assert next(stream).value == "first"
         # With one of several codes: the pod is told the deadline, too, and may be faster than Envoy's reset.
         with pytest.raises(grpc.RpcError):
@@ -92,7 +92,7 @@ class TestHeaders:
     """With policy=headers, stubs ask, and the sidecar is told to obey."""
 
     def test_are_obeyed(self, mesh: Start, emit: Emit) -> None:
-        started = mesh(emit("emit=python+istio"))
+        started = mesh(emit("emit=python+kubernetes+istio"))
         started.record.failures = 2
         started.stub().look(NOTHING, timeout=20)
         assert len(started.record.calls) == 3
@@ -101,20 +101,20 @@ class TestHeaders:
         assert raised.value.code() in CUT
 
     def test_retry_nothing_that_must_not_run_twice(self, mesh: Start, emit: Emit) -> None:
-        assert _runs_of_failing_hello(mesh(emit("emit=python+istio"))) == 1
+        assert _runs_of_failing_hello(mesh(emit("emit=python+kubernetes+istio"))) == 1
 
     def test_retry_what_a_call_asks_for(self, mesh: Start, emit: Emit) -> None:
-        assert _runs_of_failing_hello(mesh(emit("emit=python+istio")), envoy=ASK_FOR_RETRIES) == 3
+        assert _runs_of_failing_hello(mesh(emit("emit=python+kubernetes+istio")), envoy=ASK_FOR_RETRIES) == 3
 
     def test_are_removed_if_no_address_is_internal(self, mesh: Start, emit: Emit) -> None:
-        started = mesh(emit("emit=python+istio", config="[istio]\ninternal_addresses = []\n"))
+        started = mesh(emit("emit=python+kubernetes+istio", config="[istio]\ninternal_addresses = []\n"))
         assert _runs_of_failing_hello(started, envoy=ASK_FOR_RETRIES) == 1
 
     def test_are_removed_from_who_is_not_internal(
         self, mesh: Start, emit: Emit, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("DUBBO_MESH_FORWARDED_FOR", "off")
-        started = mesh(emit("emit=python+istio"))
+        started = mesh(emit("emit=python+kubernetes+istio"))
         assert _runs_of_failing_hello(started, envoy=ASK_FOR_RETRIES) == 1
 
 
@@ -127,32 +127,41 @@ class TestSubsets:
         assert _called(started, "Greeter") == {"greeter-1", "greeter-2"}
 
     def test_without_all_pods_do(self, mesh: Start, routes: Emitted) -> None:
-        assert _called(mesh(routes, []), "Canary") == {"greeter-1", "greeter-2"}
+        assert _called(mesh(routes, [routes.kubernetes]), "Canary") == {"greeter-1", "greeter-2"}
 
 
 class TestSidecar:
     """With the calls of an app known, its sidecar knows nothing else."""
 
-    def test_limits_what_is_known(self, mesh: Start, emit: Emit, stand_in: StandIn) -> None:
-        emitted = emit("emit=python+istio", config=CALLS)
-        started = mesh(emitted, [*emitted.manifests, *stand_in("other")])
+    @pytest.fixture
+    def other(self, port: int, tmp_path: Path) -> Path:
+        """A Service that the consumer does not call."""
+        spec = {"selector": {"app": "other"}, "ports": [{"port": port, "appProtocol": "grpc"}]}
+        metadata = {"name": "other", "namespace": cluster.NAMESPACE}
+        service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+        cluster.write(tmp_path / "other.yaml", [service])
+        return tmp_path / "other.yaml"
+
+    def test_limits_what_is_known(self, mesh: Start, emit: Emit, other: Path) -> None:
+        emitted = emit("emit=python+kubernetes+istio", config=CALLS)
+        started = mesh(emitted, [*emitted.manifests, other])
         assert _services(started) == {"greeter"}
         started.stub().hello(NOTHING, timeout=20)
 
-    def test_without_all_is_known(self, mesh: Start, routes: Emitted, stand_in: StandIn) -> None:
-        assert _services(mesh(routes, [*routes.manifests, *stand_in("other")])) == {"greeter", "other"}
+    def test_without_all_is_known(self, mesh: Start, routes: Emitted, other: Path) -> None:
+        assert _services(mesh(routes, [*routes.manifests, other])) == {"greeter", "other"}
 
 
 class TestGateway:
     """Routes of the Gateway API, with the Service as their parent."""
 
     def test_match_services(self, mesh: Start, emit: Emit) -> None:
-        started = mesh(emit("emit=python+gateway"))
+        started = mesh(emit("emit=python+kubernetes+gateway"))
         assert _called(started, "Canary") == {"greeter-2"}
         assert _called(started, "Greeter") == {"greeter-1", "greeter-2"}
 
     def test_cut_an_rpc_that_has_a_timeout(self, mesh: Start, emit: Emit) -> None:
-        started = mesh(emit("emit=python+gateway", "policy=routes"))
+        started = mesh(emit("emit=python+kubernetes+gateway", "policy=routes"))
         stub = started.stub()
         stub.hello(NOTHING, timeout=60)
         stub.slow(NOTHING, timeout=60)
@@ -161,7 +170,7 @@ class TestGateway:
         assert slow.remaining <= 0.3
 
     def test_cannot_keep_istio_from_retrying(self, mesh: Start, emit: Emit) -> None:
-        assert _runs_of_failing_hello(mesh(emit("emit=python+gateway", "policy=routes"))) == 3
+        assert _runs_of_failing_hello(mesh(emit("emit=python+kubernetes+gateway", "policy=routes"))) == 3
 
 
 def _runs_of_failing_hello(mesh: Mesh, **arguments: Any) -> int:

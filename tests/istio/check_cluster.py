@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from localmesh import wait_until
-from tests.istio import wrong_manifests
+from tests.istio import cluster, goldens, judges, users, wrong_manifests
 from tests.istio.api_server import ApiServer
 from tests.istio.binaries import DEFINITIONS
-from tests.istio.conftest import StandIn
+from tests.istio.conftest import Emit
+from tests.istio.emitting import Emitted
 from tests.istio.istiod import Istiod
 from tests.istio.wrong_manifests import Wrong
 
@@ -33,18 +35,18 @@ def istiod(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield istiod
 
 
-@pytest.fixture
-def webhook(server: ApiServer, istiod: Istiod, tmp_path: Path) -> Iterator[None]:
-    """The API server asks istiod about each resource."""
-    file = tmp_path / "webhook.json"
+@pytest.fixture(scope="module")
+def webhook(server: ApiServer, istiod: Istiod, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """From here on, the API server asks istiod about each of Istio's resources."""
+    directory = tmp_path_factory.mktemp("webhook")
+    file = directory / "webhook.json"
     file.write_text(json.dumps(istiod.webhook()))
     server.apply("-f", file)
     # The API server takes some time to notice.
-    probe = tmp_path / "probe.yaml"
-    probe.write_text((wrong_manifests.DIRECTORY / "vs-no-action.yaml").read_text())
-    wait_until(lambda: "denied the request" in server.try_out(probe).stderr, what="the webhook is asked")
-    yield
-    server.kubectl("delete", "-f", file)
+    probe = wrong_manifests.DIRECTORY / "vs-no-action.yaml"
+    wait_until(
+        lambda: "denied the request" in server.try_out("-f", probe).stderr, what="the webhook is asked"
+    )
 
 
 class TestApiServer:
@@ -52,26 +54,91 @@ class TestApiServer:
         "wrong", wrong_manifests.for_check("apiserver"), ids=lambda wrong: wrong.file.stem
     )
     def test_refuses_mistakes(self, wrong: Wrong, server: ApiServer) -> None:
-        assert server.try_out(wrong.file).returncode != 0, wrong.mistake
+        assert server.try_out("-f", wrong.file).returncode != 0, wrong.mistake
+
+
+class TestKustomize:
+    """Emitted components, applied with the Deployments of a user."""
+
+    def test_completes_a_deployment(self, server: ApiServer, routes: Emitted, tmp_path: Path) -> None:
+        users.kustomization(tmp_path / "app", routes.kubernetes)
+        server.apply("-k", tmp_path / "app")
+        pod = server.get("deployment", "greeter")["spec"]["template"]
+        assert {"run": "greeter", "app": "greeter"}.items() <= pod["metadata"]["labels"].items()
+        [container] = pod["spec"]["containers"]
+        assert container["image"] == "registry.example/it:1"
+        assert {"DUBBO_MESH_APP", "POD_IP", "POD_NAMESPACE"} <= {each["name"] for each in container["env"]}
+        probes = [
+            container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "readiness", "liveness")
+        ]
+        assert probes == ["/startup", "/ready", "/live"]
+        # Above the default drain and grace, 25 s; Kubernetes' own default is 30 s.
+        assert pod["spec"]["terminationGracePeriodSeconds"] == 35
+        assert server.get("service", "greeter")["spec"]["ports"][0]["appProtocol"] == "grpc"
+
+    def test_refuses_a_deployment_of_another_name(
+        self, server: ApiServer, routes: Emitted, tmp_path: Path
+    ) -> None:
+        users.kustomization(tmp_path / "app", routes.kubernetes)
+        other = users.deployment("another", "greeter", cluster.NAMESPACE)
+        cluster.write(tmp_path / "app" / "deployments.yaml", [other])
+        done = server.kubectl("apply", "--dry-run=server", "-k", tmp_path / "app")
+        assert done.returncode != 0
+        assert "greeter" in done.stderr
 
 
 class TestIstiod:
     def test_finds_what_the_api_server_does_not(self, server: ApiServer, webhook: None) -> None:
         for wrong in wrong_manifests.for_check("istio"):
             if "apiserver" not in wrong.caught_by:
-                done = server.try_out(wrong.file)
+                done = server.try_out("-f", wrong.file)
                 # Some mistakes are warned of only.
                 assert "denied the request" in done.stderr or "Warning:" in done.stderr, wrong
 
-    def test_accepts_routes(self, server: ApiServer, istiod: Istiod, stand_in: StandIn) -> None:
-        for file in stand_in("service", "gateway"):
-            server.apply("-f", file)
-        for kind, name in (("grpcroute", "greeter"), ("httproute", "greeter-timeouts")):
-            conditions = wait_until(partial(_conditions, server, kind, name), what=f"{name} has a status")
+    @pytest.mark.parametrize("expected", goldens.cases(), ids=goldens.name)
+    def test_accepts_goldens(self, expected: Path, server: ApiServer, webhook: None, tmp_path: Path) -> None:
+        directories = goldens.directories(expected)
+        for namespace in _namespaces(directories):
+            server.kubectl("create", "namespace", namespace)  # it may be there
+        for directory in directories:
+            if directory.name == goldens.KUBERNETES:
+                components = shutil.copytree(directory, tmp_path / "emitted")
+                users.kustomization(tmp_path / "app", components)
+                done = server.try_out("-k", tmp_path / "app")
+            else:
+                done = server.try_out("-f", directory)
+            assert done.returncode == 0, done.stderr
+            assert _warnings(done.stderr) == []
+
+    @pytest.mark.parametrize("policy", ["headers", "routes"])
+    def test_accepts_routes(self, policy: str, server: ApiServer, istiod: Istiod, emit: Emit) -> None:
+        emitted = emit("emit=python+kubernetes+gateway", f"policy={policy}")
+        server.apply("-f", emitted.kubernetes / "greeter" / "service.yaml")
+        server.apply("-f", emitted.directory / "gateway")
+        routes = [each for each in cluster.read(emitted.directory / "gateway") if each["kind"] != "Service"]
+        assert routes
+        for route in routes:
+            name = f"{route['kind'].lower()}/{route['metadata']['name']}"
+            conditions = wait_until(partial(_conditions, server, name), what=f"{name} has a status")
             assert conditions["Accepted"] == conditions["ResolvedRefs"] == "True"
+        server.kubectl("delete", "-f", emitted.directory / "gateway")
 
 
-def _conditions(server: ApiServer, kind: str, name: str) -> dict[str, str]:
+def _namespaces(directories: list[Path]) -> set[str]:
+    """The namespaces that are named, also by components for a user's Deployments."""
+    found = {manifest.get("metadata", {}).get("namespace", "") for manifest in cluster.read(*directories)}
+    for manifest in cluster.read(*directories):
+        found |= {patch["target"].get("namespace", "") for patch in manifest.get("patches", ())}
+    return found - {"", cluster.NAMESPACE}
+
+
+def _warnings(stderr: str) -> list[str]:
+    """What is warned of, but for what `judges.EXEMPT` has."""
+    lines = (line for line in stderr.splitlines() if line.startswith("Warning:"))
+    return [line for line in lines if not any(exempt.text in line for exempt in judges.EXEMPT)]
+
+
+def _conditions(server: ApiServer, route: str) -> dict[str, str]:
     """What is said of a route, for its one parent."""
-    parents = server.get(kind, name).get("status", {}).get("parents", [])
+    parents = server.get(route).get("status", {}).get("parents", [])
     return {each["type"]: each["status"] for parent in parents for each in parent["conditions"]}

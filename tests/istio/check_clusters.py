@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from localmesh import wait_until
+from tests.istio import cluster
 from tests.istio.conftest import Emit, Start
 from tests.istio.mesh import PODS, Mesh
 
@@ -22,46 +25,52 @@ CHECK = "[istio]\nhealth_checks = true\n"
 
 class TestOutlierDetection:
     def test_takes_a_pod_out_that_fails(self, mesh: Start, emit: Emit) -> None:
-        started = mesh(emit("emit=python+istio", config=EJECT))
+        started = mesh(emit("emit=python+kubernetes+istio", config=EJECT))
         _fail(started, 1)
         started.wait_healthy(len(PODS) - 1)
 
     def test_of_a_tenth_takes_none_of_two_out(self, mesh: Start, emit: Emit) -> None:
-        started = mesh(emit("emit=python+istio", config=TENTH))
+        started = mesh(emit("emit=python+kubernetes+istio", config=TENTH))
         _fail(started, 20)
         wait_until(lambda: _stat(started, "outlier_detection.ejections_overflow"), what="a pod is spared")
         assert _healthy(started) == len(PODS)
 
     def test_is_off_unless_asked_for(self, mesh: Start, emit: Emit) -> None:
-        started = mesh(emit("emit=python+istio"))
+        started = mesh(emit("emit=python+kubernetes+istio"))
         _fail(started, 20)
         assert _healthy(started) == len(PODS)
 
 
 class TestHealthChecks:
     def test_are_made(self, mesh: Start, emit: Emit) -> None:
-        started = mesh(emit("emit=python+istio", config=CHECK))
+        started = mesh(emit("emit=python+kubernetes+istio", config=CHECK))
         started.wait_healthy(len(PODS))
         assert (_stat(started, "health_check.success") or 0) >= len(PODS)
 
     def test_are_not_made_unless_asked_for(self, mesh: Start, emit: Emit) -> None:
-        assert _stat(mesh(emit("emit=python+istio")), "health_check.success") is None
+        assert _stat(mesh(emit("emit=python+kubernetes+istio")), "health_check.success") is None
 
 
 class TestWhatNeedsNoConfiguration:
     @pytest.mark.parametrize("config", ["", EJECT], ids=["no rule", "a DestinationRule"])
     def test_circuit_breakers_let_all_retries_through(self, mesh: Start, emit: Emit, config: str) -> None:
-        started = mesh(emit("emit=python+istio", config=config))
+        started = mesh(emit("emit=python+kubernetes+istio", config=config))
         lines = started.consumer.admin.get("/clusters").splitlines()
         assert f"{started.cluster}::default_priority::max_retries::{2**32 - 1}" in lines
 
     def test_ports_for_grpc_have_http2(self, mesh: Start, emit: Emit) -> None:
-        started = mesh(emit("emit=python+istio"))
+        started = mesh(emit("emit=python+kubernetes+istio"))
         started.stub().hello(NOTHING, timeout=20)
         assert _stat(started, "upstream_cx_http2_total") == 1
 
-    def test_ports_for_http_have_not(self, mesh: Start, emit: Emit) -> None:
-        started = mesh(emit("emit=python+istio"), service="service-for-http")
+    def test_ports_for_http_have_not(self, mesh: Start, emit: Emit, tmp_path: Path) -> None:
+        emitted = emit("emit=python+kubernetes+istio")
+        [service] = (each for each in cluster.read(emitted.kubernetes) if each["kind"] == "Service")
+        [port] = service["spec"]["ports"]
+        port["name"] = "http"
+        del port["appProtocol"]
+        cluster.write(changed := tmp_path / "changed.yaml", [service])
+        started = mesh(emitted, [emitted.directory / "istio", changed])
         with pytest.raises(grpc.RpcError):
             started.stub().hello(NOTHING, timeout=20)
         assert _stat(started, "upstream_cx_http2_total") == 0

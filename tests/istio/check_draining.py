@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from localmesh import ReservedPort, wait_until
-from tests.istio.conftest import Emit, StandIn
+from tests.istio.conftest import Emit
 from tests.istio.emitting import Emitted
 from tests.istio.load import Load
 from tests.istio.mesh import PODS
@@ -29,10 +29,9 @@ def app_port() -> Iterator[int]:
         yield reserved.number
 
 
-def test_no_call_is_lost(emit: Emit, stand_in: StandIn, port: int, app_port: int, tmp_path: Path) -> None:
-    emitted = emit("emit=python+istio", "policy=routes", config=CONFIG)
-    manifests = [*emitted.manifests, *stand_in("service")]
-    with RollingMesh(emitted, manifests, port, app_port, tmp_path, SETTINGS) as mesh:
+def test_no_call_is_lost(emit: Emit, port: int, app_port: int, tmp_path: Path) -> None:
+    emitted = emit("emit=python+kubernetes+istio", "policy=routes", config=CONFIG)
+    with RollingMesh(emitted, emitted.manifests, port, app_port, tmp_path, SETTINGS) as mesh:
         mesh.wait_healthy(len(PODS))
         with Load(mesh.stub()) as load:
             for pod, other in ((FIRST, SECOND), (SECOND, FIRST)):
@@ -50,11 +49,9 @@ def test_no_call_is_lost(emit: Emit, stand_in: StandIn, port: int, app_port: int
 
 
 def test_calls_are_lost_without_health_checks(
-    routes: Emitted, stand_in: StandIn, port: int, app_port: int, tmp_path: Path
+    routes: Emitted, port: int, app_port: int, tmp_path: Path
 ) -> None:
-    with RollingMesh(
-        routes, [*routes.manifests, *stand_in("service")], port, app_port, tmp_path, SETTINGS
-    ) as mesh:
+    with RollingMesh(routes, routes.manifests, port, app_port, tmp_path, SETTINGS) as mesh:
         with Load(mesh.stub()) as load:
             for pod in PODS:
                 load.wait_answered_by(mesh.address(pod))

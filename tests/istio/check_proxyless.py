@@ -28,7 +28,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def routes(port: int, tmp_path: Path) -> Emitted:
-    return emitting.emit(tmp_path / "proxyless", port, "emit=python+istio", "policy=routes")
+    return emitting.emit(tmp_path / "proxyless", port, "emit=python+kubernetes+istio", "policy=routes")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_what_must_not_run_twice_is_not_retried(proxyless: Start, routes: Emitte
 
 
 def test_istio_retries_by_itself(proxyless: Start, routes: Emitted) -> None:
-    started = proxyless(routes, [])
+    started = proxyless(routes, [routes.kubernetes])
     started.record.failures = 9
     with pytest.raises(grpc.RpcError):
         started.stub().hello(NOTHING, timeout=20)
@@ -87,6 +87,6 @@ def test_timeouts(proxyless: Start, routes: Emitted) -> None:
 
 
 def test_there_are_none_without_routes(proxyless: Start, routes: Emitted) -> None:
-    started = proxyless(routes, [])
+    started = proxyless(routes, [routes.kubernetes])
     started.stub().slow(NOTHING, timeout=60)
     assert started.record.calls[0].remaining > 30

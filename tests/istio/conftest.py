@@ -14,9 +14,7 @@ from tests.istio.emitting import Emitted
 from tests.istio.mesh import Mesh
 
 Start = Callable[..., Mesh]
-StandIn = Callable[..., list[Path]]
 Emit = Callable[..., Emitted]
-STAND_IN = Path(__file__).parent / "stand_in"
 
 
 @pytest.fixture(scope="session")
@@ -40,22 +38,7 @@ def emit(port: int, tmp_path_factory: pytest.TempPathFactory) -> Emit:
 @pytest.fixture(scope="session")
 def routes(emit: Emit) -> Emitted:
     """Routes have timeouts and retries."""
-    return emit("emit=python+istio", "policy=routes")
-
-
-@pytest.fixture
-def stand_in(port: int, tmp_path: Path) -> StandIn:
-    """The manifests of these names, for the port."""
-
-    def write(*names: str) -> list[Path]:
-        written: list[Path] = []
-        for name in names:
-            file = tmp_path / f"{name}.yaml"
-            file.write_text((STAND_IN / file.name).read_text().replace("PORT", str(port)))
-            written.append(file)
-        return written
-
-    return write
+    return emit("emit=python+kubernetes+istio", "policy=routes")
 
 
 @pytest.fixture
@@ -68,13 +51,13 @@ def consumer(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def mesh(consumer: None, port: int, tmp_path: Path, stand_in: StandIn) -> Iterator[Start]:
+def mesh(consumer: None, port: int, tmp_path: Path) -> Iterator[Start]:
     """Starts meshes: `mesh(emitted)`. No Envoy may have refused anything in the end."""
     started: list[Mesh] = []
 
-    def start(emitted: Emitted, manifests: Sequence[Path] | None = None, *, service: str = "service") -> Mesh:
+    def start(emitted: Emitted, manifests: Sequence[Path] | None = None) -> Mesh:
         applied = emitted.manifests if manifests is None else manifests
-        started.append(Mesh(emitted, [*applied, *stand_in(service)], port, tmp_path).__enter__())
+        started.append(Mesh(emitted, applied, port, tmp_path).__enter__())
         return started[-1]
 
     yield start

@@ -26,6 +26,11 @@ class Emitted(NamedTuple):
     module: ModuleType
 
     @property
+    def kubernetes(self) -> Path:
+        """The directory of what a mesh is not needed for: Services."""
+        return self.directory / "kubernetes"
+
+    @property
     def manifests(self) -> list[Path]:
         """The directories of what is applied to a cluster."""
         return [

@@ -13,7 +13,8 @@ _PORT = 50051  # of a Service of which no port is known
 
 def complete(manifests: Sequence[Manifest]) -> list[Manifest]:
     """The manifests, and the namespaces, Services and pods that they refer to and do not have."""
-    here = [_placed(manifest) for manifest in manifests if manifest["kind"] != "Component"]
+    # Components are kustomize's, and Deployments are patches of a user's.
+    here = [_placed(each) for each in manifests if each["kind"] not in ("Component", "Deployment")]
     known = {(manifest["kind"], _where(manifest)) for manifest in here}
     ports: dict[tuple[str, str], set[int]] = {}
     for manifest in here:
