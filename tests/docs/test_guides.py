@@ -15,13 +15,15 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+import localmesh
 
 ROOT = Path(__file__).parents[2]
 GUIDES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
@@ -35,16 +37,18 @@ class Fence(NamedTuple):
     body: str
 
 
-_PORTS = ("50052", "15000", "15001", "15006", "15010")
+_PORT = re.compile(r"\b(?:50052|150[0-9][0-9])\b")
 """Those that guides listen on: of a server, and of Envoys."""
 
 
-def fences(guide: Path) -> list[Fence]:
+def fences(guide: Path, free: int) -> list[Fence]:
+    """The fences of a guide, with ports in a row from `free` on: Envoys' files say only where that begins."""
     found: list[Fence] = []
-    with contextlib.ExitStack() as reserved:
-        servers = [reserved.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in _PORTS]
-        free = {port: str(each.getsockname()[1]) for port, each in zip(_PORTS, servers, strict=True)}
-    text = re.sub(rf"\b(?:{'|'.join(_PORTS)})\b", lambda port: free[port[0]], guide.read_text())
+
+    def replaced(port: re.Match[str]) -> str:
+        return str(free + (100 if port[0] == "50052" else int(port[0]) - 15000))
+
+    text = _PORT.sub(replaced, guide.read_text())
     for match in _FENCE.finditer(text):
         language, _, file = match["info"].partition(" ")
         found.append(Fence(language, file, match["body"]))
@@ -74,10 +78,17 @@ def run(script: str, directory: Path) -> str:
     return log.read_text()
 
 
+@pytest.fixture
+def free() -> Iterator[int]:
+    """The first of the ports that are reserved for a guide."""
+    with localmesh.ReservedPorts(101) as reserved:
+        yield reserved.numbers[0]
+
+
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
-def test_what_the_guide_shows_works(guide: Path, tmp_path: Path) -> None:
+def test_what_the_guide_shows_works(guide: Path, free: int, tmp_path: Path) -> None:
     printed: str | None = None
-    for fence in fences(guide):
+    for fence in fences(guide, free):
         if fence.file:
             (tmp_path / fence.file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / fence.file).write_text(fence.body)
