@@ -8,18 +8,20 @@
 _shtab_protoc_gen_dubbo_mesh_subparsers=(init generate explain completion)
 
 _shtab_protoc_gen_dubbo_mesh_init_option_strings=(-h --help --project --dry-run)
-_shtab_protoc_gen_dubbo_mesh_generate_option_strings=(-h --help --root --out --import-path --exclude --option --plugin --pyi --project --check --fail-on-change --overwrite --watch)
-_shtab_protoc_gen_dubbo_mesh_explain_option_strings=(-h --help --root --out --import-path --exclude --option --plugin --pyi --project --json)
+_shtab_protoc_gen_dubbo_mesh_generate_option_strings=(-h --help --root --out --manifests-out --import-path --exclude --option --plugin --pyi --project --check --fail-on-change --overwrite --watch)
+_shtab_protoc_gen_dubbo_mesh_explain_option_strings=(-h --help --root --out --manifests-out --import-path --exclude --option --plugin --pyi --project --json)
 _shtab_protoc_gen_dubbo_mesh_completion_option_strings=(-h --help)
 _shtab_protoc_gen_dubbo_mesh_option_strings=(-h --help --version --proto-path)
 
 _shtab_protoc_gen_dubbo_mesh_init___project_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_generate___root_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_generate___out_COMPGEN=_shtab_compgen_dirs
+_shtab_protoc_gen_dubbo_mesh_generate___manifests_out_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_generate___import_path_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_generate___project_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_explain___root_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_explain___out_COMPGEN=_shtab_compgen_dirs
+_shtab_protoc_gen_dubbo_mesh_explain___manifests_out_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_explain___import_path_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_explain___project_COMPGEN=_shtab_compgen_dirs
 

@@ -32,6 +32,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="DIR", help="the output directory, as protoc's --python_out")
     parser.add_argument(
+        "--manifests-out", metavar="DIR", help="the output directory of YAML (emit); default: that of --out"
+    )
+    parser.add_argument(
         "--import-path", action="append", metavar="DIR", help="search DIR for imports, too; can be repeated"
     )
     parser.add_argument(
@@ -45,7 +48,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         action=_AddOption,
         metavar="NAME=VALUE",
         default={},
-        help="set a parameter of the plugin, such as app=demo; can be repeated",
+        help="set a parameter of the plugin, such as app=demo or emit=python+istio; can be repeated",
     )
     parser.add_argument(
         "--plugin",
@@ -95,6 +98,8 @@ def _given(arguments: argparse.Namespace) -> dict[str, object]:
         given["import-path"] = [str(Path(path).absolute()) for path in arguments.import_path]
     if arguments.out:
         given["out"] = str(Path(arguments.out).absolute())
+    if arguments.manifests_out:
+        given["manifests-out"] = str(Path(arguments.manifests_out).absolute())
     if arguments.exclude:
         given["exclude"] = arguments.exclude
     if arguments.plugin:

@@ -19,8 +19,9 @@ SUMMARY = "run protoc and the plugin over all protos of a project"
 DESCRIPTION = """\
 Generates messages, stubs and servicers from all protos of a project.
 
-Writes _pb2.py, .pyi and _mesh.py. The settings are in [tool.dubbo-mesh] in
-pyproject.toml; arguments take precedence over them.
+Writes _pb2.py, .pyi and _mesh.py, and YAML for the mesh if the parameter emit
+asks for it. The settings are in [tool.dubbo-mesh] in pyproject.toml; arguments
+take precedence over them.
 """
 
 

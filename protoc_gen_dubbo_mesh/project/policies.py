@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import chdir
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -54,7 +55,8 @@ def resolve(settings: Settings) -> Resolved:
     try:
         received = request.read(BytesIO(request_for(settings, sources, files)))
         given = parameters.parse(received.parameter)
-        resolver = Resolver(given.policy, received)
+        with chdir(settings.project):  # where the files are that its parameters name
+            resolver = Resolver(given.policy, received)
         services = tuple(service for file in received.generate for service in resolver.resolve(file))
     except GenerationError as error:
         raise GenerationError(with_path(str(error), sources)) from error

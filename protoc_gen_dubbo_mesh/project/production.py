@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import chdir
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -89,7 +90,8 @@ def produce(
         others = {file.name for file in files} - set(sources.files)
         installed = message_modules(others if are_redirected(settings.options) else ())
         try:
-            result = plugin.run(BytesIO(request), installed)
+            with chdir(settings.project):  # where the files are that its parameters name
+                result = plugin.run(BytesIO(request), installed)
         except MalformedRequestError as error:
             raise GenerationError(str(error)) from error
         response = CodeGeneratorResponse.FromString(b"".join(result.response))

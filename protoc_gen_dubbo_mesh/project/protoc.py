@@ -158,7 +158,10 @@ def conflict(file: str, generators: Sequence[str]) -> str:
 
 
 def with_path(line: str, sources: Sources) -> str:
-    """A message of protoc or the plugin, with the proto's name at its beginning replaced by the path."""
+    """A message of protoc or the plugin, with the file's name at its beginning replaced by the path."""
+    for name, parameter_file in sources.parameter_files.items():
+        if line.startswith(f"{name}:"):
+            return shown(parameter_file) + line[len(name) :]
     named = _NAMES_A_FILE.match(line)
     file = sources.locate(named[1]) if named else None
     return line if named is None or file is None else shown(file) + line[named.end() :]

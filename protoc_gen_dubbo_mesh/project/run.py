@@ -11,8 +11,8 @@ from ..errors import GenerationError
 from . import plugins, tree
 from . import sources as protos
 from . import stamp as stamps
-from .paths import from_text
 from .settings import file_error, shown
+from .strays import strays
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
     """The result of one run.
 
     Attributes:
-        outputs: all generated files, below the output directory, changed or not.
+        outputs: all generated files, changed or not.
         inputs: all files that were read, as far as they are known.
         summary: one line about what was done.
         changed: whether anything was written or removed.
@@ -98,7 +98,10 @@ def update(settings: Settings, progress: Progress, *, overwrite: bool = False) -
             _known(stamps.hash_files(made, tree.files_below(made))),
         )
         tree.apply(settings, found)
-    warnings = [*run.warnings, *(f"warning: {stray}" for stray in tree.strays(settings, sources, found))]
+    warnings = [
+        *run.warnings,
+        *(f"warning: {stray}" for stray in strays(settings, sources, stamp.outputs, found)),
+    ]
     try:
         stamps.write(settings, stamp)
     except OSError as error:
@@ -124,7 +127,8 @@ def check(settings: Settings, progress: Progress, *, overwrite: bool = False) ->
         found = tree.differences(settings, made, last)
         if not overwrite:
             tree.check_ownership(settings, found, last)
-    return Staleness(found, tree.strays(settings, sources, found), run.warnings)
+        names = tree.files_below(made)
+    return Staleness(found, strays(settings, sources, names, found), run.warnings)
 
 
 @contextlib.contextmanager
@@ -151,7 +155,7 @@ def _as_shipped(settings: Settings, last: stamps.Stamp) -> Outcome:
             f"{shown(protos.missing_directories(settings)[0])} is not part of this sdist, "
             "and what was generated from it has been changed or removed"
         )
-    outputs = tuple(settings.out / from_text(name) for name in last.outputs)
+    outputs = tuple(map(settings.target, last.outputs))
     return Outcome(outputs, (), f"{shown(settings.out)} is used as it is in this sdist")
 
 
@@ -164,7 +168,7 @@ def _outcome(
 ) -> Outcome:
     located = (sources.locate(name) for name in stamp.inputs)
     return Outcome(
-        outputs=tuple(settings.out / from_text(name) for name in stamp.outputs),
+        outputs=tuple(map(settings.target, stamp.outputs)),
         inputs=(*(file for file in located if file), *settings.parameter_files),
         summary=_summary(settings, sources, found),
         changed=bool(found),
@@ -173,11 +177,13 @@ def _outcome(
 
 
 def _summary(settings: Settings, sources: Sources, found: Sequence[Difference]) -> str:
+    tops = dict.fromkeys((settings.out, settings.manifests_out or settings.out))
+    below = " and ".join(map(shown, tops))
     if not found:
-        return f"{shown(settings.out)} is up to date"
+        return f"{below} {'is' if len(tops) == 1 else 'are'} up to date"
     removed = sum(after is None for _, _, after in found)
     written, from_ = len(found) - removed, len(sources.files)
-    return f"{written} written and {removed} removed below {shown(settings.out)}, from {from_} .proto"
+    return f"{written} written and {removed} removed below {below}, from {from_} .proto"
 
 
 def _known(hashes: dict[str, str | None]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 [tool.dubbo-mesh]
 roots = ["protos"]              # generate from every .proto below these directories
 out = "src"                     # the output directory, as protoc's --python_out
+manifests-out = "deploy"        # that of YAML (the parameter emit); default: out
 exclude = ["shop/internal/*"]   # globs of protos to exclude, by their names below a root
 import-path = ["third_party"]   # directories to search for imports, in addition to the roots
 plugins = ["mypy"]              # further protoc plugins, by the NAME of protoc's --NAME_out
@@ -21,16 +22,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard, cast
 
 from ..errors import GenerationError
+from ..parameters import EMITTERS
 from ..policy.toml_lines import TomlFile
 from . import plugins as further
-from .paths import from_setting, to_text
+from .paths import from_setting, from_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_KEYS = ("roots", "out", "exclude", "import-path", "options", "plugins", "pyi")
+_KEYS = ("roots", "out", "manifests-out", "exclude", "import-path", "options", "plugins", "pyi")
+_PATHS = ("out", "manifests-out")
 PYI = ("protoc", "none")
 """The values of `pyi`."""
+MANIFESTS = tuple(kind for kind in EMITTERS if kind != "python")
 PATH_PARAMETERS = ("config", "service_config")
 """The plugin's parameters that name files."""
 
@@ -47,6 +51,7 @@ class Settings(NamedTuple):
         options: the plugin's parameters.
         plugins: further protoc plugins.
         pyi: what writes the `.pyi` of messages: `protoc`, or `none` if at most plugins do; None means unset.
+        manifests_out: the output directory of manifests; None means `out`.
     """
 
     project: Path
@@ -57,6 +62,32 @@ class Settings(NamedTuple):
     options: Mapping[str, str] = {}
     plugins: tuple[further.Plugin, ...] = ()
     pyi: str | None = None
+    manifests_out: Path | None = None
+
+    @property
+    def manifests(self) -> tuple[str, ...]:
+        """The directories of manifests, below their output directory, that a run writes."""
+        return tuple(kind for kind in self.options.get("emit", "").split("+") if kind in MANIFESTS)
+
+    def target(self, name: str) -> Path:
+        """Where a generated file goes.
+
+        Args:
+            name: the path that its generator gives it.
+        """
+        directory, _, _ = name.partition("/")
+        is_manifest = directory in MANIFESTS and name.endswith(".yaml")
+        return (self._manifests_out if is_manifest else self.out) / from_text(name)
+
+    def is_manifest(self, file: Path) -> bool:
+        """Whether a generated file is one of the mesh's manifests."""
+        return file.suffix == ".yaml" and any(
+            file.is_relative_to(self._manifests_out / kind) for kind in MANIFESTS
+        )
+
+    @property
+    def _manifests_out(self) -> Path:
+        return self.manifests_out or self.out
 
     @property
     def parameter_files(self) -> tuple[Path, ...]:
@@ -69,11 +100,11 @@ class Settings(NamedTuple):
 
     @property
     def parameter(self) -> str:
-        """The plugin's parameters as one string."""
+        """The plugin's parameters as one string, with paths relative to the project: manifests show them."""
         options = dict(self.options)
         for name in PATH_PARAMETERS:
             if name in options:
-                options[name] = shown(self.project / from_setting(options[name]))
+                options[name] = in_project(self.project, self.project / from_setting(options[name]))
         return to_text(from_setting(",".join(f"{name}={value}" for name, value in options.items())))
 
 
@@ -103,7 +134,7 @@ def read(project: Path, given: Mapping[str, object] | None = None) -> Settings:
                 found[key] = _pyi(where, value)
             else:
                 found[key] = (
-                    _string(f"{where}{key}", value) if key == "out" else _strings(f"{where}{key}", value)
+                    _string(f"{where}{key}", value) if key in _PATHS else _strings(f"{where}{key}", value)
                 )
     for key, example in (("roots", '["protos"]'), ("out", '"src"')):
         if not found.get(key):
@@ -120,6 +151,7 @@ def read(project: Path, given: Mapping[str, object] | None = None) -> Settings:
         options=options,
         plugins=cast("tuple[further.Plugin, ...]", found.get("plugins", ())),
         pyi=cast("str | None", found.get("pyi")),
+        manifests_out=_paths(project, [found["manifests-out"]])[0] if found.get("manifests-out") else None,
     )
 
 
@@ -148,6 +180,11 @@ def pyproject(project: Path) -> TomlFile:
         raise GenerationError(f"cannot be read: {error.strerror}", shown(path)) from error
     except UnicodeDecodeError as error:
         raise GenerationError(f"not TOML, which must be UTF-8: {error.reason}", shown(path)) from error
+
+
+def in_project(project: Path, path: Path) -> str:
+    """A path as the plugin is given it, relative to the project whatever the working directory is."""
+    return to_text(os.path.relpath(path, project))
 
 
 def shown(path: Path) -> str:

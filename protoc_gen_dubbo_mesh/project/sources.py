@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import GenerationError
 from .paths import from_text, to_text
-from .settings import shown
+from .settings import in_project, shown
 from .walk import walk
 
 if TYPE_CHECKING:
@@ -33,10 +33,12 @@ class Sources(NamedTuple):
     Attributes:
         files: the files to generate from, by the names under which they are imported, sorted.
         search: the directories in which imports are searched for, in order.
+        parameter_files: the files that parameters name, by the names that the plugin is given.
     """
 
     files: Mapping[str, Path]
     search: tuple[Path, ...]
+    parameter_files: Mapping[str, Path] = {}
 
     def locate(self, name: str) -> Path | None:
         """The file that protoc finds for the proto `name`."""
@@ -98,7 +100,8 @@ def find(settings: Settings) -> Sources:
                 f"protoc cannot handle the path {to_text(directory)!r}, which is not UTF-8: "
                 "rename the directory"
             )
-    return Sources(dict(sorted(files.items())), search)
+    named = {in_project(settings.project, file): file for file in settings.parameter_files}
+    return Sources(dict(sorted(files.items())), search, named)
 
 
 def _below(root: Path, roots: tuple[Path, ...]) -> Iterator[str]:

@@ -37,7 +37,7 @@ class Stamp(NamedTuple):
     Attributes:
         tools: a digest of the programs, the options and the list of protos.
         inputs: the hash of each proto that was read, by name.
-        outputs: the hash of each file that was written, by its path below the output directory.
+        outputs: the hash of each file that was written, by its name: its path below the output directory.
     """
 
     tools: str
@@ -83,7 +83,7 @@ def is_current(settings: Settings, sources: Sources, programs: Iterable[Program]
 
 def has_its_outputs(settings: Settings, stamp: Stamp) -> bool:
     """Whether the output exists as the last run wrote it."""
-    return stamp.outputs == hash_files(settings.out, stamp.outputs)
+    return stamp.outputs == hash_outputs(settings, stamp.outputs)
 
 
 def tools(settings: Settings, sources: Sources, programs: Iterable[Program]) -> str:
@@ -111,6 +111,11 @@ def hash_inputs(sources: Sources, names: Iterable[str]) -> dict[str, str | None]
     """The current hash of each proto; None for those that are not found."""
     found = ((name, sources.locate(name)) for name in names)
     return {name: _hash_file(file) if file else None for name, file in found}
+
+
+def hash_outputs(settings: Settings, names: Iterable[str]) -> dict[str, str | None]:
+    """The hash of each generated file, by its name; None for those that do not exist."""
+    return {name: _hash_file(settings.target(name)) for name in names}
 
 
 def hash_files(directory: Path, names: Iterable[str]) -> dict[str, str | None]:

@@ -6,27 +6,19 @@ import contextlib
 import difflib
 import io
 import os
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import GenerationError
-from ..python.modules import module_of, path_of
 from . import ownership
 from . import stamp as stamps
 from .difference import Difference
 from .paths import from_text, to_text
 from .settings import shown
-from .walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from .settings import Settings
-    from .sources import Sources
-
-
-_HEADER = 8192  # bytes in which a module's header is searched for
 
 
 def files_below(directory: Path) -> list[str]:
@@ -44,16 +36,16 @@ def differences(settings: Settings, made: Path, last: stamps.Stamp | None) -> li
     names = files_below(made)
     found: list[Difference] = []
     for name in names:
-        path, after = settings.out / from_text(name), (made / from_text(name)).read_bytes()
+        path, after = settings.target(name), (made / from_text(name)).read_bytes()
         before = _read(path)
         # git may be configured to check out with the line endings of another system.
         if before is None or before.replace(b"\r\n", b"\n") != after:
             found.append(Difference(path, before, after))
     if last is not None:
         gone = [name for name in last.outputs if name not in set(names) and ".." not in Path(name).parts]
-        for name, now in stamps.hash_files(settings.out, gone).items():
+        for name, now in stamps.hash_outputs(settings, gone).items():
             if now is not None and now == last.outputs[name]:
-                path = settings.out / from_text(name)
+                path = settings.target(name)
                 found.append(Difference(path, path.read_bytes(), None))
     return found
 
@@ -65,7 +57,7 @@ def check_ownership(settings: Settings, found: Iterable[Difference], last: stamp
         ForeignFilesError: there are such files.
     """
     outputs = last.outputs.items() if last is not None else ()
-    ownership.check(found, {settings.out / from_text(name): value for name, value in outputs})
+    ownership.check(found, {settings.target(name): value for name, value in outputs})
 
 
 def apply(settings: Settings, found: Iterable[Difference]) -> None:
@@ -73,7 +65,7 @@ def apply(settings: Settings, found: Iterable[Difference]) -> None:
     for path, _, after in found:
         if after is None:
             path.unlink(missing_ok=True)  # another run may have removed it
-            _remove_empty(path.parent, settings.out)
+            _remove_empty(path.parent, {settings.out, settings.manifests_out})
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -97,40 +89,6 @@ def diff(found: Iterable[Difference]) -> Iterator[str]:
             yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
-def strays(settings: Settings, sources: Sources, found: Iterable[Difference]) -> list[str]:
-    """A line for each of our modules whose proto no longer exists, except those that `found` removes."""
-    removed = {path for path, _, _ in found}
-    lines: list[str] = []
-    for path in _modules_below(settings.out):
-        with path.open("rb") as file:
-            proto = ownership.our_proto(file.read(_HEADER))
-        if proto is None or path in removed:
-            continue
-        if (
-            proto in sources.files
-            or any(fnmatchcase(proto, pattern) for pattern in settings.exclude)
-            or not _belongs_here(path, proto, settings.out)
-        ):
-            continue
-        lines.append(
-            f"{shown(path)}: was generated from {proto}, which is below no root: delete it with its _pb2 "
-            f'modules, or set exclude = ["{proto}"] if something else generates it'
-        )
-    return lines
-
-
-def _belongs_here(path: Path, proto: str, out: Path) -> bool:
-    try:
-        return path == out / from_text(path_of(module_of(proto, "_mesh")))
-    except GenerationError:
-        return False
-
-
-def _modules_below(directory: Path) -> Iterator[Path]:
-    for here, names in walk(directory):
-        yield from (here / name for name in names if name.endswith("_mesh.py"))
-
-
 def _read(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
@@ -143,8 +101,8 @@ def _lines(content: bytes | None) -> list[str]:
     return [] if content is None else list(io.StringIO(content.decode("utf-8", "replace"), newline="\n"))
 
 
-def _remove_empty(directory: Path, top: Path) -> None:
+def _remove_empty(directory: Path, tops: Container[Path | None]) -> None:
     with contextlib.suppress(OSError):  # not empty: other files are left alone
-        while directory != top:
+        while directory not in tops:
             directory.rmdir()
             directory = directory.parent

@@ -130,6 +130,21 @@ def test_sdist_and_wheel_contain_generated_files_that_git_ignores(
     assert "Found 1 error" in done.stdout
 
 
+@pytest.mark.parametrize("directory", ["deploy", "src", "src/shop"])
+def test_manifests_are_in_sdists_and_not_in_wheels(directory: str, project: Project) -> None:
+    """Even if they are in a package that a build includes as a whole."""
+    with (project.root / "pyproject.toml").open("a") as settings:
+        settings.write(f'manifests-out = "{directory}"\n')
+        settings.write(f'[{TABLES[project.backend]}.options]\nemit = ["python", "istio"]\n')
+    write(project.root, {"src/shop/data.yaml": "of the package\n"})
+    project.build()
+    assert f"{directory}/istio/orders.yaml" in project.in_sdist()
+    assert [name for name in project.in_wheel() if name.endswith(".yaml")] == (
+        ["shop/data.yaml"] if "shop/data.yaml" in project.in_wheel() else []
+    )
+    assert project.in_wheel() - {"shop/data.yaml"} == MODULES | MARKERS | OWN
+
+
 def test_a_second_build_generates_nothing(project: Project) -> None:
     project.build("--wheel")
     before = project.generated()

@@ -84,6 +84,7 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
         from ..paths import to_text
         from ..placing import misplaced, place
 
+        self._exclude_manifests(settings, outcome)
         placed = list(place(settings, outcome.outputs, self._selected, self._rewritten))
         warning = misplaced(settings, placed)
         if warning is not None:
@@ -99,6 +100,22 @@ class DubboMeshBuildHook(BuildHookInterface[BuilderConfig]):
                 str(module.file): to_text(str(module.at)) for module in placed if not module.selected
             }
             self._mark_as_typed(settings, placed, build_data)
+
+    def _exclude_manifests(self, settings: Settings, outcome: Outcome) -> None:
+        """Leaves YAML for the mesh out of the wheel, even if a package contains its directory."""
+        manifests = [
+            _pattern(file.relative_to(self.root))
+            for file in outcome.outputs
+            if settings.is_manifest(file) and file.is_relative_to(self.root)
+        ]
+        if not manifests or not self._finds_code:
+            return
+        config = cast("Any", self.build_config)  # only partly typed by Hatchling
+        if "exclude" in config.target_config:
+            excluded = config.target_config["exclude"]
+        else:
+            excluded = config.build_config.get("exclude", config.default_exclude())
+        config.target_config["exclude"] = [*excluded, *manifests]
 
     def _mark_as_typed(self, settings: Settings, placed: list[Placed], build_data: dict[str, Any]) -> None:
         from .. import stamp

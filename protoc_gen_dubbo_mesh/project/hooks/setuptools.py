@@ -6,6 +6,7 @@ nothing for projects that do not use it.
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 import sys
@@ -73,6 +74,7 @@ class BuildDubboMesh(Command):
         if self.editable_mode:
             self._expose()
             return
+        self._exclude_manifests()
         for module in self._placed:
             target = Path(self.build_lib, module.at)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -146,6 +148,20 @@ class BuildDubboMesh(Command):
                 if file.is_file():
                     others[at / file.name] = file
         return unmarked(self._placed, others)
+
+    def _exclude_manifests(self) -> None:
+        """Leaves YAML for the mesh out of the wheel, even if a package contains its directory."""
+        settings, outcome = self._generated
+        manifests = [file for file in outcome.outputs if settings.is_manifest(file)]
+        if not manifests:
+            return
+        build_py = cast("Any", self.get_finalized_command("build_py"))
+        excluded: dict[str, list[str]] = build_py.exclude_package_data
+        for package in build_py.packages or ():
+            directory = self._directory_of(package)
+            inside = [file.relative_to(directory) for file in manifests if file.is_relative_to(directory)]
+            patterns = [glob.escape(file.as_posix()) for file in inside]
+            excluded[package] = [*excluded.get(package, ()), *patterns]
 
     def _selected(self, file: Path) -> PurePosixPath | None:
         """Where a module goes that is in or below one of the project's packages.
