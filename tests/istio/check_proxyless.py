@@ -10,7 +10,7 @@ import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
-from localmesh import ReservedPort
+from localmesh import ReservedPort, wait_until
 from tests.istio import cluster, emitting
 from tests.istio.emitting import Emitted
 from tests.istio.mesh import Mesh
@@ -37,8 +37,8 @@ def proxyless(mesh: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     monkeypatch.setenv("DUBBO_MESH_MODE", "proxyless")
     monkeypatch.delenv("DUBBO_MESH_EGRESS")
 
-    def start(emitted: Emitted, manifests: list[Path] | None = None) -> Mesh:
-        started = mesh(emitted, manifests)
+    def start(emitted: Emitted, manifests: list[Path] | None = None, *, refused: bool = False) -> Mesh:
+        started = mesh(emitted, manifests, refused=refused)
         pod = cluster.CONSUMER._replace(name="consumer-2", address="127.0.20.2")
         node = started.control_plane.node(pod.name, pod.address, dict(pod.labels))
         node["metadata"]["GENERATOR"] = "grpc"
@@ -90,3 +90,15 @@ def test_there_are_none_without_routes(proxyless: Start, routes: Emitted) -> Non
     started = proxyless(routes, [routes.kubernetes])
     started.stub().slow(NOTHING, timeout=60)
     assert started.record.calls[0].remaining > 30
+
+
+def test_prefixes_in_routes_of_the_gateway_api_are_refused(
+    proxyless: Start, port: int, tmp_path: Path
+) -> None:
+    """Istio makes path-separated prefixes of them, which grpc does not know: then it has no route at all."""
+    emitted = emitting.emit(tmp_path / "gateway", port, "emit=python+kubernetes+gateway")
+    started = proxyless(emitted, refused=True)
+    with pytest.raises(grpc.RpcError) as raised:
+        started.stub().hello(NOTHING, timeout=20)
+    assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
+    wait_until(started.rejections, what="the control plane knows of it")

@@ -52,15 +52,21 @@ def consumer(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def mesh(consumer: None, port: int, tmp_path: Path) -> Iterator[Start]:
-    """Starts meshes: `mesh(emitted)`. No Envoy may have refused anything in the end."""
-    started: list[Mesh] = []
+    """Starts meshes: `mesh(emitted)`. In the end, something was refused only if the test says so."""
+    started: list[tuple[Mesh, bool]] = []
 
-    def start(emitted: Emitted, manifests: Sequence[Path] | None = None) -> Mesh:
+    def start(
+        emitted: Emitted,
+        manifests: Sequence[Path] | None = None,
+        *,
+        settings: str = "",
+        refused: bool = False,
+    ) -> Mesh:
         applied = emitted.manifests if manifests is None else manifests
-        started.append(Mesh(emitted, applied, port, tmp_path).__enter__())
-        return started[-1]
+        started.append((Mesh(emitted, applied, port, tmp_path, settings=settings).__enter__(), refused))
+        return started[-1][0]
 
     yield start
-    for each in started:
+    for each, refused in started:
         each.__exit__(None, None, None)
-        assert each.rejections() == []
+        assert bool(each.rejections()) == refused, each.rejections()

@@ -33,6 +33,7 @@ class Mesh:
         port: The Service's port, which the consumer's sidecar listens on.
         directory: Where to put all files.
         pods: The greeter's pods.
+        settings: More of Istio's mesh configuration, in YAML.
 
     Attributes:
         record: What the pods' apps were asked.
@@ -47,6 +48,7 @@ class Mesh:
         port: int,
         directory: Path,
         pods: Sequence[Pod] = PODS,
+        settings: str = "",
     ) -> None:
         self._emitted = emitted
         self._pods = pods
@@ -55,7 +57,7 @@ class Mesh:
         self.record = Record()
         filled_in = directory / "filled-in.yaml"
         cluster.write(filled_in, cluster.filled_in(cluster.read(*manifests), pods))
-        self.control_plane = ControlPlane([*manifests, filled_in], directory)
+        self.control_plane = ControlPlane([*manifests, filled_in], directory, settings)
         self._directory = directory
         self.sidecars: list[IstioSidecar] = []
 
