@@ -27,10 +27,8 @@ class Record:
         self.calls: list[Call] = []
         self.failures = 0
         """How many more calls are to fail with UNAVAILABLE, before anything is sent."""
-        self.held = threading.Event()
-        """Set once a call is held."""
         self.release = threading.Event()
-        """What held calls wait for."""
+        """What held calls wait for. It is set, for all, as soon as the caller of one is gone."""
 
     def take(self, pod: str, rpc: str, context: grpc.ServicerContext) -> None:
         """Records a call, and fails it if it is to fail."""
@@ -41,9 +39,8 @@ class Record:
             context.abort(grpc.StatusCode.UNAVAILABLE, "told to fail")
 
     def hold(self, context: grpc.ServicerContext) -> None:
-        """Waits until released, or until the caller is gone."""
+        """Waits until released."""
         context.add_callback(self.release.set)
-        self.held.set()
         self.release.wait()
 
     def pods(self) -> set[str]:

@@ -25,6 +25,11 @@ namespace = "default"
 calls = ["greeter"]
 """
 ASK_FOR_RETRIES = dubbo_mesh.EnvoyHeaders(max_retries=2, retry_grpc_on="unavailable")
+PER_ATTEMPT = """
+[services."greeter.v1.Greeter".methods.look]
+per_try_timeout = "300ms"
+retry = { attempts = 2, on = ["reset"], grpc_on = ["deadline-exceeded"] }
+"""
 CUT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 """How a caller sees a timeout of the mesh, which races its own."""
 
@@ -50,6 +55,18 @@ class TestRoutes:
             started.stub().slow(StringValue(value="hold"), timeout=60)
         assert raised.value.code() in CUT
         assert started.record.calls[0].remaining <= 0.3
+
+    def test_cut_an_attempt_and_make_another(self, mesh: Start, emit: Emit) -> None:
+        started = mesh(emit("emit=python+kubernetes+istio", "policy=routes", config=PER_ATTEMPT))
+        started.stub().look(StringValue(value="hold"), timeout=60)
+        assert [call.rpc for call in started.record.calls] == ["look", "look"]
+
+    def test_cut_no_attempt_unless_asked_to(self, mesh: Start, routes: Emitted) -> None:
+        started = mesh(routes)
+        with pytest.raises(grpc.RpcError) as raised:
+            started.stub().look(StringValue(value="hold"), timeout=1)
+        assert raised.value.code() in CUT
+        assert len(started.record.calls) == 1
 
     def test_cut_no_other_rpc(self, mesh: Start, routes: Emitted) -> None:
         started = mesh(routes)
