@@ -65,23 +65,25 @@ def internal_addresses(mesh: Mesh, settings: IstioSettings) -> InternalAddresses
 
     Where routes enforce timeouts and retries, it is needed only by who asks for it.
     """
-    from ipaddress import ip_network
-
     ranges = settings.internal_addresses
     if ranges is None:
         ranges = DEFAULT_INTERNAL_ADDRESSES if mesh.enforced_by == "headers" else ()
     namespaces = sorted({app.namespace for app in mesh.apps}, key=lambda namespace: namespace or "")
     if not ranges or not namespaces:
         return None
-    networks = map(ip_network, ranges)
     is_default = settings.internal_addresses is None
     return InternalAddresses(
         path="istio/internal-addresses.yaml",
         sources=_sources(sorted({source for app in mesh.apps for source in app.sources})),
         note="default" if is_default else f"{settings.internal_addresses_where} (config)",
-        ranges=tuple([(str(network.network_address), network.prefixlen) for network in networks]),
+        ranges=tuple([_address_and_length(each) for each in ranges]),
         namespaces=tuple(namespaces),
     )
+
+
+def _address_and_length(of: str) -> tuple[str, int]:
+    address, _, length = of.partition("/")
+    return address, int(length)
 
 
 def _sources(names: Iterable[str]) -> str:

@@ -45,5 +45,5 @@ class IstioEmitter:
         addresses = build.internal_addresses(mesh, configured)
         if addresses is not None:
             content = self._renderer.render("internal_addresses.yaml.j2", file=addresses)
-            files.append(File(addresses.path, content, "internal addresses"))
+            files.append(File(addresses.path, content, "the internal addresses of all apps"))
         return files

@@ -83,7 +83,7 @@ class IstioSettings(NamedTuple):
 
     Attributes:
         cluster_domain: the cluster's DNS domain.
-        internal_addresses: the ranges whose headers count; None means unset.
+        internal_addresses: the ranges whose headers count, as `address/length`; None means unset.
         internal_addresses_where: `file:line` of the ranges.
         for_all: what applies to each application.
         for_apps: what applies to one instead, by its name.
@@ -196,12 +196,12 @@ class _Reader:
     def _ranges(self, key: Key, value: object) -> tuple[str, ...]:
         from ipaddress import ip_network
 
-        ranges = self._values.strings(key, value)
-        for text in ranges:
+        ranges: list[str] = []
+        for text in self._values.strings(key, value):
             try:
-                ip_network(text)
+                ranges.append(str(ip_network(text)))
             except ValueError as error:
                 raise self._values.wrong(
                     key, f'must be ranges of IP addresses such as "10.0.0.0/8": {error}'
                 ) from error
-        return ranges
+        return tuple(ranges)
