@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -21,9 +22,13 @@ class Istiod:
     Args:
         server: Whose resources it watches. Resource definitions must be there.
         directory: Where to put its files.
+        environment: Further variables of its environment.
+
+    Attributes:
+        home: The directory that it runs in, where it looks for the templates of sidecars.
     """
 
-    def __init__(self, server: ApiServer, directory: Path) -> None:
+    def __init__(self, server: ApiServer, directory: Path, environment: Mapping[str, str] = {}) -> None:
         self._server = server
         self._stack = ExitStack()
         ports = {name: self._stack.enter_context(ReservedPort()) for name in (*_LISTENERS, "ctrlz")}
@@ -32,7 +37,8 @@ class Istiod:
         mesh = directory / "istiod-mesh.yaml"
         mesh.write_text("enableAutoMtls: false\n")
         write_certificate(server.authority, directory / "istiod")
-        (home := directory / "istiod").mkdir()
+        self.home = directory / "istiod"
+        self.home.mkdir()
         self._process = ChildProcess(
             [
                 str(program("pilot-discovery")),
@@ -49,8 +55,14 @@ class Istiod:
                 f"--ctrlz_port={ports['ctrlz'].number}",
             ],
             log=directory / "istiod.log",
-            env={**os.environ, "POD_NAME": "istiod", "POD_NAMESPACE": "istio-system", "XDS_AUTH": "false"},
-            cwd=home,
+            env={
+                **os.environ,
+                "POD_NAME": "istiod",
+                "POD_NAMESPACE": "istio-system",
+                "XDS_AUTH": "false",
+                **environment,
+            },
+            cwd=self.home,
         )
 
     def __enter__(self) -> Self:
@@ -66,27 +78,35 @@ class Istiod:
 
     def webhook(self) -> dict[str, Any]:
         """The configuration with which the API server asks it about each of Istio's resources."""
-        bundle = self._server.authority.cert_pem.bytes()
         rule = {
             "apiGroups": ["networking.istio.io", "security.istio.io"],
             "apiVersions": ["*"],
             "operations": ["CREATE", "UPDATE"],
             "resources": ["*"],
         }
+        return self._configuration("Validating", "validate", rule)
+
+    def injector(self) -> dict[str, Any]:
+        """The configuration with which the API server has it add sidecars to pods."""
+        rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+        return self._configuration("Mutating", "inject", rule)
+
+    def _configuration(self, kind: str, path: str, rule: Mapping[str, Any]) -> dict[str, Any]:
+        bundle = self._server.authority.cert_pem.bytes()
         webhook = {
-            "name": "validation.istio.io",
+            "name": f"{path}.istio.io",
             "admissionReviewVersions": ["v1"],
             "sideEffects": "None",
             "failurePolicy": "Fail",
             "clientConfig": {
-                "url": f"https://{self._webhook}/validate",
+                "url": f"https://{self._webhook}/{path}",
                 "caBundle": base64.b64encode(bundle).decode(),
             },
             "rules": [rule],
         }
         return {
             "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "ValidatingWebhookConfiguration",
+            "kind": f"{kind}WebhookConfiguration",
             "metadata": {"name": "istiod"},
             "webhooks": [webhook],
         }
