@@ -39,19 +39,20 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_module_is_downloaded_once(cache: Path, downloads: list[str]) -> None:
-    directory = MODULE.directory("crds")
+    directory = MODULE.directory()
     assert directory.is_relative_to(cache)
-    assert {file.name: file.read_text() for file in directory.iterdir()} == {
-        "a.yaml": "crds/a.yaml",
-        "b.yaml": "crds/b.yaml",
+    assert {str(file.relative_to(directory)): file.read_text() for file in directory.glob("*/*.yaml")} == {
+        "crds/a.yaml": "crds/a.yaml",
+        "crds/b.yaml": "crds/b.yaml",
     }
-    assert MODULE.directory("crds") == directory
+    assert (directory / "crds" / "old" / "a.yaml").is_file()
+    assert MODULE.directory() == directory
     assert downloads == ["https://proxy.golang.org/example.com/m/@v/v1.0.0.zip"]
 
 
 def test_a_module_with_another_sum_is_refused(cache: Path, downloads: list[str]) -> None:
     with pytest.raises(DownloadError, match=r"^example.com/m v1.0.0 must have the sum h1:other, not h1:t3GJ"):
-        MODULE._replace(sum="h1:other").directory("crds")
+        MODULE._replace(sum="h1:other").directory()
     assert downloads
     assert list(cache.iterdir()) == []
 
@@ -64,5 +65,5 @@ def test_without_a_network_the_message_says_what_is_needed(
 
     monkeypatch.setattr(urllib.request, "urlopen", unreachable)
     with pytest.raises(DownloadError, match=r"zip cannot be downloaded, which .*: no route to host$"):
-        MODULE.directory("crds")
+        MODULE.directory()
     assert list(cache.iterdir()) == []

@@ -38,7 +38,7 @@ timeout = "90s"
 calls = ["orders.shop"]
 """
 HARMLESS = "shop.proto"
-EMITTERS = "emit=istio+gateway+envoy"
+EMITTERS = "emit=kubernetes+istio+gateway+envoy"
 
 
 class Names(NamedTuple):
@@ -89,7 +89,11 @@ def shapes(files: FileDescriptorSet, name: str, config: Path, rpc: str = "watch"
     config.write_text(CONFIG.replace(".watch", f".{rpc}"), encoding="utf-8")
     emitted = generate(files, [name], f"{EMITTERS},config={config}")
     assert emitted.error == ""
-    return {path: shape(list(yaml.load_all(text, yaml.CSafeLoader))) for path, text in emitted.files.items()}
+    return {
+        path: shape(list(yaml.load_all(text, yaml.CSafeLoader)))
+        for path, text in emitted.files.items()
+        if path.endswith(".yaml")
+    }
 
 
 def shape(value: object) -> object:

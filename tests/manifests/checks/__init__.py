@@ -2,8 +2,9 @@
 
 These checks are strict, but know less than Istio and an API server, which `tests/istio` asks. Each module has
 one kind: `documents` is for YAML itself, `custom_resources` for what has a CustomResourceDefinition (Istio,
-Gateway API), `envoy_values` for what EnvoyFilters patch, `core` for Kubernetes' own kinds, `kustomization`
-for what kustomize reads, and `bootstrap` for what Envoy reads.
+Gateway API), `envoy_values` for what EnvoyFilters patch, `core` for Kubernetes' own kinds, `istio_metadata`
+for Istio's labels and annotations, `kustomization` for what kustomize reads, and `bootstrap` for what Envoy
+reads.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from tests.manifests.checks import (
     custom_resources,
     documents,
     envoy_values,
+    istio_metadata,
     kustomization,
     names,
 )
-from tests.manifests.checks.json_values import is_mapping
+from tests.manifests.checks.json_values import is_mapping, mapping
 
 
 def problems(source: Path | str) -> list[str]:
@@ -59,10 +61,16 @@ def _problems(document: Any, source: Path | str, *, is_patch: bool) -> Iterable[
         return kustomization.problems(document, source.parent if isinstance(source, Path) else None)
     if custom_resources.has_definition(group):
         found = [*names.metadata_problems(document), *custom_resources.problems(document)]
-        if kind == "EnvoyFilter" and not found:
+    else:
+        found = list(core.problems(document, is_patch=is_patch))
+    if not found:
+        found += istio_metadata.problems(mapping(document, "metadata"), kind, "metadata")
+        if kind == "EnvoyFilter":
             found += envoy_values.problems(document)
-        return found
-    return core.problems(document, is_patch=is_patch)
+        elif kind == "Deployment":
+            template = mapping(mapping(document, "spec"), "template")
+            found += istio_metadata.problems(mapping(template, "metadata"), "Pod", "spec.template.metadata")
+    return found
 
 
 def _title(document: Any) -> str:

@@ -64,8 +64,8 @@ _KIND = re.compile(r"^    kind: (\w+)$", re.MULTILINE)
 def _texts() -> Mapping[tuple[str, str], str]:
     """The definitions as text, since parsing all of them takes a second."""
     files = [
-        ISTIO.directory("kubernetes") / "customresourcedefinitions.gen.yaml",
-        *sorted(GATEWAY_API.directory("config/crd/standard").glob("gateway.*.yaml")),
+        ISTIO.directory() / "kubernetes" / "customresourcedefinitions.gen.yaml",
+        *sorted((GATEWAY_API.directory() / "config" / "crd" / "standard").glob("gateway.*.yaml")),
     ]
     found: dict[tuple[str, str], str] = {}
     for file in files:

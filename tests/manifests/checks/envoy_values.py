@@ -66,7 +66,7 @@ def message_problems(message: str, value: dict[str, Any]) -> Iterator[str]:
     try:
         json_format.ParseDict(value, parsed)
     except json_format.ParseError as error:
-        yield " ".join(str(error).split())
+        yield " ".join(str(error).partition(" Available Fields")[0].split())
         return
     yield from envoy_limits.broken(parsed)
 

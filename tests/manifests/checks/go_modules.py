@@ -1,7 +1,7 @@
 """Files from Go modules, over HTTPS and without Go.
 
 A module is downloaded once from Go's module proxy (go.dev/ref/mod#goproxy-protocol) and checked against its
-sum in Go's checksum database, which is that of `go.sum`. What is needed of it is kept in `.cache/`.
+sum in Go's checksum database, which is that of `go.sum`. It is kept in `.cache/`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-CACHE = Path(__file__).parents[3] / ".cache" / "go-modules"
+CACHE = Path(__file__).parents[3] / ".cache" / "go-mod"
 _PROXY = "https://proxy.golang.org"
 _ATTEMPTS = 3
 _TIMEOUT = 30  # seconds
@@ -38,29 +38,26 @@ class Module(NamedTuple):
     version: str
     sum: str
 
-    def directory(self, inside: str) -> Path:
-        """The files directly in the module's folder `inside`, downloaded if they are not in the cache.
+    def directory(self) -> Path:
+        """Where the module's files are; it is downloaded if it is not in the cache.
 
         Raises:
             DownloadError: the module cannot be downloaded, or is not what it must be.
         """
-        kept = CACHE / f"{self.path}@{self.version}" / inside
+        kept = CACHE / f"{self.path}@{self.version}"
         if not kept.is_dir():
-            _keep(self._files(inside), kept)
+            _keep(self._files(), kept)
         return kept
 
-    def _files(self, inside: str) -> dict[str, bytes]:
-        root = f"{self.path}@{self.version}/"
+    def _files(self) -> dict[str, bytes]:
+        """The content of each file, by its path in the module."""
         with zipfile.ZipFile(io.BytesIO(self._download())) as archive:
-            actual = content_sum({name: archive.read(name) for name in archive.namelist()})
-            if actual != self.sum:
-                raise DownloadError(f"{self.path} {self.version} must have the sum {self.sum}, not {actual}")
-            found = {Path(name): name for name in archive.namelist()}
-            return {
-                path.name: archive.read(name)
-                for path, name in found.items()
-                if str(path.parent) == f"{root}{inside}"
-            }
+            files = {name: archive.read(name) for name in archive.namelist()}
+        actual = content_sum(files)
+        if actual != self.sum:
+            raise DownloadError(f"{self.path} {self.version} must have the sum {self.sum}, not {actual}")
+        root = f"{self.path}@{self.version}/"
+        return {name.removeprefix(root): content for name, content in files.items()}
 
     def _download(self) -> bytes:
         url = f"{_PROXY}/{self.path}/@v/{self.version}.zip"
@@ -86,8 +83,8 @@ def content_sum(files: dict[str, bytes]) -> str:
 def _keep(files: dict[str, bytes], directory: Path) -> None:
     """Writes files to a directory, which exists with all of them or not at all: tests run in parallel."""
     unfinished = directory.with_name(f"{directory.name}.{os.getpid()}")
-    unfinished.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
+        (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
         (unfinished / name).write_bytes(content)
     try:
         unfinished.rename(directory)
