@@ -35,6 +35,8 @@ _PATHS = ("out", "manifests-out")
 PYI = ("protoc", "none")
 """The values of `pyi`."""
 MANIFESTS = tuple(kind for kind in EMITTERS if kind != "python")
+MANIFEST_ENDINGS = (".yaml", ".env")
+"""How the names of manifests end: YAML, and the environments of processes beside static Envoys."""
 PATH_PARAMETERS = ("config", "service_config")
 """The plugin's parameters that name files."""
 
@@ -76,12 +78,12 @@ class Settings(NamedTuple):
             name: the path that its generator gives it.
         """
         directory, _, _ = name.partition("/")
-        is_manifest = directory in MANIFESTS and name.endswith(".yaml")
+        is_manifest = directory in MANIFESTS and name.endswith(MANIFEST_ENDINGS)
         return (self._manifests_out if is_manifest else self.out) / from_text(name)
 
     def is_manifest(self, file: Path) -> bool:
         """Whether a generated file is one of the mesh's manifests."""
-        return file.suffix == ".yaml" and any(
+        return file.suffix in MANIFEST_ENDINGS and any(
             file.is_relative_to(self._manifests_out / kind) for kind in MANIFESTS
         )
 

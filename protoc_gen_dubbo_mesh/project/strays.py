@@ -12,7 +12,7 @@ from ..errors import GenerationError
 from ..python.modules import module_of, path_of
 from . import ownership
 from .paths import from_text
-from .settings import shown
+from .settings import MANIFEST_ENDINGS, shown
 from .walk import walk
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _modules(settings: Settings, sources: Sources, kept: set[Path]) -> Iterator[
 def _manifests(settings: Settings, kept: set[Path]) -> Iterator[str]:
     """Manifests of applications that no longer exist, among the kinds that are written."""
     for kind in settings.manifests:
-        for path in _files_below(settings.target(f"{kind}/.yaml").parent, ".yaml"):
+        for path in _files_below(settings.target(f"{kind}/.yaml").parent, *MANIFEST_ENDINGS):
             origins = ownership.our_sources(_beginning(path))
             if path in kept or not origins or all(_is_excluded(settings, origin) for origin in origins):
                 continue
@@ -84,9 +84,9 @@ def _belongs_here(path: Path, proto: str, out: Path) -> bool:
         return False
 
 
-def _files_below(directory: Path, ending: str) -> Iterator[Path]:
+def _files_below(directory: Path, *endings: str) -> Iterator[Path]:
     for here, names in walk(directory):
-        yield from (here / name for name in names if name.endswith(ending))
+        yield from (here / name for name in names if name.endswith(endings))
 
 
 def _beginning(path: Path) -> bytes:

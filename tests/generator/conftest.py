@@ -34,7 +34,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for case in WITH_MODULES:
         target = output_directory(case, root)
         target.mkdir(parents=True, exist_ok=True)
-        manifests = shutil.ignore_patterns("*.yaml")
+        manifests = shutil.ignore_patterns("*.yaml", "*.env")
         shutil.copytree(case.directory / "expected", target, dirs_exist_ok=True, ignore=manifests)
         protoc(case.directory, f"--python_out={root}", f"--pyi_out={root}", *case.protos)
         if target != root:
