@@ -100,7 +100,8 @@ class Grouping:
                 f"{services[0].name} ({_set_at(services[0], 'namespace')}): set it for its services only",
                 settings.where,
             )
-        common = _common(services)
+        selector = _selector(name, _common(services))
+        _check_selected(name, selector, services)
         subsets = _subsets(name, services)
         subset_of: dict[str, str | None] = {service.name: None for service in services}
         subset_of |= {service.name: subset.name for subset in subsets for service in subset.services}
@@ -109,7 +110,7 @@ class Grouping:
             namespace=namespace,
             stem=name,
             ports=_ports(services),
-            selector=_selector(name, common),
+            selector=selector,
             subsets=subsets,
             routes=routes(name, services, subset_of, self._enforced_by),
             settings=settings,
@@ -138,6 +139,24 @@ def _selector(app: str, common: Labels) -> Labels:
     if any(key in _APP_LABELS for key, _ in common):
         return common
     return tuple(sorted(((_APP_LABELS[0], app), *common)))
+
+
+def _check_selected(app: str, selector: Labels, services: Sequence[ServicePolicy]) -> None:
+    """Checks that the pods of each service can be among those of the application.
+
+    Raises:
+        GenerationError: a label contradicts the selector, so that there would be no such pods.
+    """
+    for key, wanted in selector:
+        for service in services:
+            value = dict(service.identity.labels or ()).get(key, wanted)
+            if value != wanted:
+                raise GenerationError(
+                    f"app {app}: service {service.name} is on pods with {key}={value}, and the Kubernetes "
+                    f"Service of the app selects those with {key}={wanted}: set {key} for all of its "
+                    f"services, or give {service.name} an app of its own",
+                    _set_at(service, "labels"),
+                )
 
 
 def _subsets(app: str, services: Sequence[ServicePolicy]) -> tuple[Subset, ...]:
