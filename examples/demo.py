@@ -27,9 +27,11 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import grpc
 
+import demo_istio
 import dubbo_mesh
 import localmesh
 
@@ -42,6 +44,7 @@ FEATURES = {
     "internal": "no request counts as internal, so Envoy removes the router headers",
     "context": "the front desk calls with protoc's stub, which carries nothing on",
     "drain": "providers end on SIGTERM as in grpc's examples",
+    "istio": "Istio's control plane is not started",
 }
 EDITS = {
     "virtual-host": ("greeter.default.svc.cluster.local", "nobody.default.svc.cluster.local"),
@@ -70,14 +73,23 @@ def generate(into: Path, base_port: int = 15000) -> None:
     Raises:
         subprocess.CalledProcessError: protoc failed, and has printed why.
     """
-    plugin = str(Path(sys.executable).with_name("protoc-gen-dubbo-mesh"))
-    options = subprocess.check_output([plugin, "--proto-path"], text=True).strip()
     config = into / "mesh.toml"
-    config.write_text((GREETER / "mesh.toml").read_text().replace("15000", str(base_port)))
-    protoc = [sys.executable, "-m", "grpc_tools.protoc", f"--plugin={plugin}", f"-I{GREETER}", f"-I{options}"]
+    config.write_text(config_file(base_port))
     outputs = [f"--{kind}_out={into}" for kind in ("python", "pyi", "grpc_python", "dubbo-mesh")]
     parameter = f"--dubbo-mesh_opt=emit=python+envoy,config={config}"
-    subprocess.run([*protoc, *outputs, parameter, "greeter.proto", "frontdesk.proto"], check=True)
+    subprocess.run([*protoc(), *outputs, parameter, "greeter.proto", "frontdesk.proto"], check=True)
+
+
+def config_file(base_port: int) -> str:
+    """The plugin's config, for everything to listen on ports from `base_port` on."""
+    return (GREETER / "mesh.toml").read_text().replace("15000", str(base_port))
+
+
+def protoc() -> list[str]:
+    """The command that generates, as it begins."""
+    plugin = str(Path(sys.executable).with_name("protoc-gen-dubbo-mesh"))
+    options = subprocess.check_output([plugin, "--proto-path"], text=True).strip()
+    return [sys.executable, "-m", "grpc_tools.protoc", f"--plugin={plugin}", f"-I{GREETER}", f"-I{options}"]
 
 
 class Provider:
@@ -155,8 +167,10 @@ class Mesh:
         self.directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dubbo-mesh-demo-")))
         self.generated = self.directory / "gen"
         self.generated.mkdir()
-        ports = stack.enter_context(localmesh.ReservedPorts(60))  # three instances with 20 each
-        generate(self.generated, ports.numbers[0])
+        self.ports = stack.enter_context(
+            localmesh.ReservedPorts(61)
+        ).numbers  # 20 for each instance, 1 for Istio
+        generate(self.generated, self.ports[0])
         self.environment = os.environ | {"PYTHONPATH": str(self.generated), "PYTHONUNBUFFERED": "1"}
         stop = ["--plain-stop"] if "drain" in without else []
         self.greeters = [
@@ -385,6 +399,43 @@ def replaced(mesh: Mesh, greetings: Greetings) -> str:
     return seen
 
 
+def on_istio(mesh: Mesh, greetings: Greetings) -> str:
+    """Istio's own control plane runs on what is generated: its sidecar retries for the same stub only"""
+    calls, port = 5, mesh.ports[-1]
+    target = dubbo_mesh.Target("greeter", demo_istio.NAMESPACE, port)
+    greeters = [each.ingress for each in mesh.greeters]
+    environment = {
+        "POD_NAMESPACE": demo_istio.NAMESPACE,
+        "DUBBO_MESH_EGRESS": f"127.0.0.1:{port}",
+        "DUBBO_MESH_FORWARDED_FOR": "pod",
+        "POD_IP": demo_istio.CALLER,
+    }
+    with ExitStack() as stack:
+        envoy = stack.enter_context(
+            demo_istio.sidecar(protoc(), config_file(mesh.ports[0]), port, greeters, mesh.directory / "istio")
+        )
+        stack.enter_context(patch.dict(os.environ, environment))
+        plain = greetings.plain_stub(stack.enter_context(dubbo_mesh.channel(target)))
+        failed = 0
+        for _ in range(calls):
+            try:
+                plain.sayHello(greetings.request("Second"), timeout=5)
+            except grpc.RpcError as error:
+                hold(error.code() is grpc.StatusCode.UNAVAILABLE, f"protoc's stub: {describe(error)}")
+                failed += 1
+        by_itself = demo_istio.retried(envoy)
+        hold(failed == calls and by_itself == 0, f"Istio retried {by_itself} calls that nobody asked for")
+        greeter = stack.enter_context(greetings.stub(target=target))
+        answered = Counter(instance(greeter.sayHello(greetings.request("Second"))) for _ in range(calls))
+        retried = demo_istio.retried(envoy)
+    hold(retried == calls, f"{answered.total()} of {calls} calls were answered, with {retried} retries")
+    return (
+        "an Envoy that istiod configures from the Service, the VirtualService and the EnvoyFilter: "
+        f"{calls} calls of a provider that is UNAVAILABLE at first were answered, with {retried} retries; "
+        f"through protoc's stub: UNAVAILABLE, {by_itself} retries, where Istio's default is 2 for each call"
+    )
+
+
 def instance(reply: Any) -> str:
     """Who answered: `greeter-1 (4711)`."""
     found = re.search(r"\S+ \(\d+\)$", reply.message)
@@ -405,7 +456,7 @@ def check(claim: Callable[[Mesh, Greetings], str], mesh: Mesh, greetings: Greeti
         holds, evidence = True, claim(mesh, greetings)
     except grpc.RpcError as error:
         holds, evidence = False, f"a call failed: {describe(error)}"
-    except (ClaimError, TimeoutError, localmesh.EnvoyError) as error:
+    except (ClaimError, TimeoutError, RuntimeError) as error:
         holds, evidence = False, str(error)
     print(f"{'ok' if holds else 'FAILED':8}{claim.__doc__}")
     print(textwrap.fill(evidence, 110, initial_indent=" " * 10, subsequent_indent=" " * 10), flush=True)
@@ -439,7 +490,12 @@ def main() -> int:
         greetings = Greetings(mesh.generated)
         stack.enter_context(greetings.greeter)
         claims = [*CLAIMS, *[replaced] * chosen.rounds]
+        skipped = FEATURES["istio"] if "istio" in chosen.without else demo_istio.missing()
+        if not skipped:
+            claims.append(on_istio)
         results = [check(claim, mesh, greetings) for claim in claims]
+        if skipped:
+            print(f"{'skipped':8}{on_istio.__doc__}\n{'':10}{skipped}")
         print(f"\n{sum(results)} of {len(results)} claims hold, {time.monotonic() - began:.1f} s")
         if chosen.keep:
             keep(mesh)
