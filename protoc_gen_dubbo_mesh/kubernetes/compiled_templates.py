@@ -6,7 +6,7 @@ from typing import Any
 from protoc_gen_dubbo_mesh.yaml.escaping import comment, comment_block, flow, flow_mapping, note
 from protoc_gen_dubbo_mesh.yaml.escaping import scalar as escape
 
-DIGEST = 1285585430
+DIGEST = 3705839161
 
 def root_all_yaml_j2(context):
     text = []
@@ -33,9 +33,12 @@ def root_deployment_yaml_j2(context):
     if l_0_patch.sidecar:
         text += ('      annotations:\n        sidecar.istio.io/nativeSidecar: ', escape(l_0_patch.sidecar.native), note(l_0_patch.sidecar.note), '\n')
         if l_0_patch.sidecar.is_held_for:
-            text += ("        # In place of the Deployment's own proxy.istio.io/config, if it has one.\n        proxy.istio.io/config: |\n          holdApplicationUntilProxyStarts: true\n",)
+            text += ("        # In place of the Deployment's own proxy.istio.io/config, if it has one.\n",)
             if l_0_patch.sidecar.drain:
-                text += ('          terminationDrainDuration: ', escape(l_0_patch.sidecar.drain), note(l_0_patch.sidecar.drain_note), '\n')
+                text += ('        # terminationDrainDuration: ', comment(l_0_patch.sidecar.drain_note), '.\n')
+            text += ('        proxy.istio.io/config: |\n          holdApplicationUntilProxyStarts: true\n',)
+            if l_0_patch.sidecar.drain:
+                text += ('          terminationDrainDuration: ', escape(l_0_patch.sidecar.drain), '\n')
     text += ('    spec:\n',)
     if l_0_patch.termination:
         text += ('      terminationGracePeriodSeconds: ', escape(l_0_patch.termination.seconds), note(l_0_patch.termination.note), '\n')

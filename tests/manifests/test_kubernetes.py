@@ -217,6 +217,12 @@ class TestTheEnd:
             assert proxy["holdApplicationUntilProxyStarts"] is True
 
 
+    def test_pods_are_not_replaced_because_lines_move(self, tmp_path: Path) -> None:
+        """Where values come from is in comments of the patch only, never in the pod template itself."""
+        config = '[kubernetes]\nsidecar = "classic"\n[apps.greeter]\ndrain = 2\n'
+        assert patched(tmp_path, config) == patched(tmp_path, f"\n\n{config}")
+
+
 class TestAnAppThatOnlyCalls:
     @pytest.mark.parametrize("sidecar", settings.SIDECARS)
     def test_has_what_a_caller_needs(self, sidecar: str, tmp_path: Path) -> None:
