@@ -216,7 +216,6 @@ class TestTheEnd:
             assert ends < seconds(proxy["terminationDrainDuration"]) < pod
             assert proxy["holdApplicationUntilProxyStarts"] is True
 
-
     def test_pods_are_not_replaced_because_lines_move(self, tmp_path: Path) -> None:
         """Where values come from is in comments of the patch only, never in the pod template itself."""
         config = '[kubernetes]\nsidecar = "classic"\n[apps.greeter]\ndrain = 2\n'
