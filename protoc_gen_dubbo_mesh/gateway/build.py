@@ -72,13 +72,14 @@ class RouteFileBuilder:
         about = "All other calls." if len(routes) > 1 else "All calls."
         parts = limits.split(_rule(kind, app, route, backends, about) for route in routes)
         name = app.name if len(app.ports) == 1 else f"{app.name}.{port.number}"
+        origin = _origin(port.services, "port")
         return [
             GatewayRoute(
                 kind=kind,
                 about=_ABOUT_HTTP_ROUTES if kind == HTTP_ROUTE else "",
                 name=name if len(parts) == 1 else f"{name}.part-{number}",
                 port=port.number,
-                port_origin=_origin(port.services, "port"),
+                port_origin=origin,
                 rules=rules,
             )
             for number, rules in enumerate(parts, start=1)

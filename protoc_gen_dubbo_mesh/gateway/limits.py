@@ -58,19 +58,18 @@ def timeout(value: Duration, route: Route) -> str:
     Raises:
         GenerationError: it has a fraction of a millisecond, or is too long.
     """
-    rpc = route.rpcs[0]
-    where = rpc.origin("timeout").where or rpc.declaration.where
-    name = rpc.path[1:].replace("/", ".")
     if not durations.is_whole_milliseconds(value):
-        raise GenerationError(
-            f"the timeout of rpc {name} must be in whole milliseconds for an HTTPRoute, not {value:.9g}s",
-            where,
-        )
-    if value >= _LONGEST_DURATION:
-        raise GenerationError(
-            f"the timeout of rpc {name} must be below 100000h for an HTTPRoute, not {value:.9g}s", where
-        )
-    return durations.kubernetes(value)
+        limit = "in whole milliseconds"
+    elif value >= _LONGEST_DURATION:
+        limit = "below 100000h"
+    else:
+        return durations.kubernetes(value)
+    rpc = route.rpcs[0]
+    name = rpc.path[1:].replace("/", ".")
+    raise GenerationError(
+        f"the timeout of rpc {name} must be {limit} for an HTTPRoute, not {value:.9g}s",
+        rpc.origin("timeout").where or rpc.declaration.where,
+    )
 
 
 def split(rules: Iterable[Rule]) -> list[tuple[Rule, ...]]:
