@@ -111,9 +111,12 @@ QUOTED = [
 ]
 
 
+YAML_1_2 = YAML(typ="safe", pure=True)
+
+
 def by_1_2(text: str) -> Any:
     """The document as a parser of YAML 1.2 reads it."""
-    return YAML(typ="safe", pure=True).load(text)  # pyright: ignore[reportUnknownMemberType]
+    return YAML_1_2.load(text)  # pyright: ignore[reportUnknownMemberType]
 
 
 def by_both(text: str) -> Any:
