@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
+from ..protoc.identifiers import is_proto_name
 from . import settings as app_settings
 from .model import DEFAULT_PORT, App, Mesh, Port, Subset
 from .routing import routes
@@ -77,6 +78,7 @@ class Grouping:
                     "written for it: set app in its option or in the config"
                 )
                 continue
+            _check_names(service)
             by_app.setdefault((app, service.identity.namespace), []).append(service)
         for (app, namespace), members in by_app.items():
             if namespace is None:
@@ -115,6 +117,18 @@ class Grouping:
             routes=routes(name, services, subset_of, self._enforced_by),
             settings=settings,
         )
+
+
+def _check_names(service: ServicePolicy) -> None:
+    """Checks what paths are made of.
+
+    Raises:
+        GenerationError: no compiler accepts a name.
+    """
+    named = [(service.name, service.declaration), *((rpc.name, rpc.declaration) for rpc in service.rpcs)]
+    for name, declaration in named:
+        if not is_proto_name(name):
+            raise GenerationError(f"{name!r} is not a name that protobuf allows", declaration.where)
 
 
 def _ports(services: Sequence[ServicePolicy]) -> tuple[Port, ...]:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
+from ..protoc.identifiers import is_proto_name
 from ..protoc.source_info import METHOD, SERVICE, Comments, described, where
 from . import modules, names
 from .escaping import Code, literal
@@ -123,7 +124,7 @@ class _ModuleBuilder:
                 self._symbols.claim(known, path)
 
     def _checked(self, name: str, path: Path) -> str:
-        if not names.is_proto_name(name):
+        if not is_proto_name(name):
             raise GenerationError(f"{name!r} is not a name that protobuf allows", where(self._file, path))
         return name
 

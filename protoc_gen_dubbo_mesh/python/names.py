@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from ..protoc.source_info import Path
 
-_PROTO_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _DUNDER = re.compile(r"__.*[^_]__")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -90,9 +89,3 @@ def _attribute(name: str) -> str:
 def constant(service: str) -> str:
     """The name of a service's constant: `_GREETER_SERVICE` for `GreeterService`."""
     return "_" + (_WORD_START.sub("_", service.lstrip("_")).upper() or "SERVICE")
-
-
-def is_proto_name(name: str) -> bool:
-    """Whether proto compilers accept this name: identifiers separated by dots."""
-    # The first check accepts most names, in a fraction of the time.
-    return (name.isascii() and name.isidentifier()) or _PROTO_NAME.fullmatch(name) is not None
