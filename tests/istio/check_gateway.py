@@ -12,7 +12,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from tests.generator import compiling
-from tests.istio import emitting
+from tests.istio import cluster, emitting
 from tests.istio.conftest import Emit, Start
 from tests.istio.emitting import Emitted
 from tests.istio.mesh import Mesh
@@ -66,6 +66,31 @@ class TestManyRules:
         timeouts = _timeouts(mesh(routes, [routes.kubernetes, many]))
         assert "/greeter.a.Many/r20" in timeouts
         assert "/greeter.v1.Greeter/slow" not in timeouts
+
+
+def test_istio_takes_both_kinds_together(mesh: Start, emit: Emit, port: int, tmp_path: Path) -> None:
+    """Unless their names are the same. Other meshes need not, so that a port never gets both."""
+    emitted = emit("emit=python+kubernetes+gateway", "policy=routes")
+    match = {"method": {"service": "greeter.v1.Greeter", "method": "hello"}}
+    rule = {"matches": [match], "backendRefs": [{"name": "greeter-v2", "port": port}]}
+    route = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GRPCRoute",
+        "metadata": {"name": "others", "namespace": cluster.NAMESPACE},
+        "spec": {
+            "parentRefs": [{"group": "", "kind": "Service", "name": "greeter", "port": port}],
+            "rules": [rule],
+        },
+    }
+    cluster.write(tmp_path / "grpc-route.yaml", [route])
+    started = mesh(emitted, [*emitted.manifests, tmp_path / "grpc-route.yaml"])
+    stub = started.stub()
+    for _ in range(20):
+        stub.hello(NOTHING, timeout=20)
+    assert started.record.pods() == {"greeter-2"}
+    started.record.calls.clear()
+    stub.slow(NOTHING, timeout=60)
+    assert started.record.calls[0].remaining <= 0.3
 
 
 class TestPods:
