@@ -28,7 +28,7 @@ def routes_of(app: str, port: Port, enforced_by: str) -> tuple[Route, ...]:
     subsets = dict.fromkeys((service.name for service in port.services), None)
     return tuple(
         envoys
-        for route in routing.routes(app, port.services, subsets, enforced_by)
+        for route in routing.routes(app, port.services, subsets, routing.ACTIONS[enforced_by])
         for envoys in _expanded(route)
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..mesh.routing import ACTIONS, Action, routes_by
+from ..mesh.routing import ACTIONS, Action, in_gateway_api, routes
 from . import limits
 from .model import GRPC_ROUTE, HTTP_ROUTE, GatewayRoute, RouteFile, Rule, RuleMatch
 
@@ -42,7 +42,6 @@ class RouteFileBuilder:
         Raises:
             GenerationError: something is beyond the API's limits.
         """
-        routes = tuple(route for port in app.ports for route in self._routes(app, port, backends))
         return RouteFile(
             path=f"gateway/{app.stem}.yaml",
             sources=", ".join(app.sources),
@@ -52,7 +51,7 @@ class RouteFileBuilder:
             namespace=app.namespace,
             namespace_origin=_origin(app.services, "namespace"),
             backends=tuple(backends.values()),
-            routes=routes,
+            routes=tuple(route for port in app.ports for route in self._routes(app, port, backends)),
         )
 
     def _routes(self, app: App, port: Port, backends: Mapping[str, Backend]) -> list[GatewayRoute]:
@@ -64,13 +63,13 @@ class RouteFileBuilder:
         for subset in app.subsets:
             if subset.name in backends:
                 subsets |= {each.name: subset.name for each in subset.services if each.name in subsets}
-        routes = routes_by(app.name, port.services, subsets, self._routed)
-        kind = HTTP_ROUTE if any(route.action.timeout for route in routes) else GRPC_ROUTE
-        for route in routes:
+        found = routes(app.name, port.services, subsets, self._routed, in_gateway_api(Action()))
+        kind = HTTP_ROUTE if any(route.action.timeout for route in found) else GRPC_ROUTE
+        for route in found:
             for match in route.matches:
                 limits.check_names(kind, match, port.services)
-        about = "All other calls." if len(routes) > 1 else "All calls."
-        parts = limits.split(_rule(kind, app, route, backends, about) for route in routes)
+        about = "All other calls." if len(found) > 1 else "All calls."
+        parts = limits.split(_rule(kind, app, route, backends, about) for route in found)
         name = app.name if len(app.ports) == 1 else f"{app.name}.{port.number}"
         origin = _origin(port.services, "port")
         return [
@@ -87,7 +86,7 @@ class RouteFileBuilder:
 
     def _routed(self, rpc: RpcPolicy, subset: str | None) -> Action:
         """What a route can do of an rpc's policy."""
-        return Action(subset=subset, timeout=self._action_of(rpc, subset).timeout)
+        return in_gateway_api(self._action_of(rpc, subset))
 
 
 def _rule(kind: str, app: App, route: Route, backends: Mapping[str, Backend], about: str) -> Rule:

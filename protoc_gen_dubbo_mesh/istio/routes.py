@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..mesh.durations import kubernetes
+from ..mesh.routing import ACTIONS, in_istio, routes
 from .model import Entry, Noted, Retries
 
 if TYPE_CHECKING:
@@ -23,7 +24,11 @@ def entries(app: App, *, by_headers: bool) -> tuple[Entry, ...]:
         app: the application.
         by_headers: whether stubs ask for timeouts and retries, and not routes.
     """
-    return tuple([_entry(route, alone=len(app.routes) == 1, by_headers=by_headers) for route in app.routes])
+    action_of = ACTIONS["headers" if by_headers else "routes"]
+    found = routes(
+        app.name, app.services, app.subset_of, lambda rpc, subset: in_istio(action_of(rpc, subset))
+    )
+    return tuple([_entry(route, alone=len(found) == 1, by_headers=by_headers) for route in found])
 
 
 def _entry(route: Route, *, alone: bool, by_headers: bool) -> Entry:

@@ -8,7 +8,6 @@ from ..errors import GenerationError
 from ..protoc.identifiers import is_proto_name
 from . import settings as app_settings
 from .model import DEFAULT_PORT, App, Mesh, Port, Subset
-from .routing import routes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +54,7 @@ class Grouping:
         ]
         providers = {name for name, _ in by_app}
         apps += [
-            App(name, entry.namespace, name, (), _selector(name, ()), (), (), entry)
+            App(name, entry.namespace, name, (), _selector(name, ()), (), entry)
             for name, entry in settings.items()
             if name not in providers
         ]
@@ -104,17 +103,13 @@ class Grouping:
             )
         selector = _selector(name, _common(services))
         _check_selected(name, selector, services)
-        subsets = _subsets(name, services)
-        subset_of: dict[str, str | None] = {service.name: None for service in services}
-        subset_of |= {service.name: subset.name for subset in subsets for service in subset.services}
         return App(
             name=name,
             namespace=namespace,
             stem=name,
             ports=_ports(services),
             selector=selector,
-            subsets=subsets,
-            routes=routes(name, services, subset_of, self._enforced_by),
+            subsets=_subsets(name, services),
             settings=settings,
         )
 

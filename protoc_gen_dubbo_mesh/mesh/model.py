@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from ..policy.model import Labels, ServicePolicy
     from ..policy.toml_values import TomlValues
-    from .routing import Route
     from .settings import AppSettings
 
     class Emitter(Protocol):
@@ -80,7 +79,6 @@ class App(NamedTuple):
         ports: its ports, in ascending order; none for an application that only makes calls.
         selector: the labels of all its pods, sorted by key.
         subsets: its services' own labels, by name.
-        routes: how calls to it are routed: exact paths, then prefixes, then everything else.
         settings: its entry in the config's `[apps]`.
     """
 
@@ -90,13 +88,18 @@ class App(NamedTuple):
     ports: tuple[Port, ...]
     selector: Labels
     subsets: tuple[Subset, ...]
-    routes: tuple[Route, ...]
     settings: AppSettings
 
     @property
     def services(self) -> tuple[ServicePolicy, ...]:
         """Its services, by name."""
         return tuple(sorted((service for port in self.ports for service in port.services), key=_name))
+
+    @property
+    def subset_of(self) -> dict[str, str | None]:
+        """The name of the subset of each service, by the service's name."""
+        in_subsets = {service.name: subset.name for subset in self.subsets for service in subset.services}
+        return {service.name: in_subsets.get(service.name) for service in self.services}
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -68,6 +68,9 @@ class Action(NamedTuple):
     stream_duration: Duration | None = None
 
 
+UNRETRIED = Action()
+
+
 class Route(NamedTuple):
     """A route.
 
@@ -116,6 +119,11 @@ def action_by_routes(rpc: RpcPolicy, subset: str | None) -> Action:
     )
 
 
+def in_istio(action: Action) -> Action:
+    """What a VirtualService can do of an action: it neither hedges nor limits how long streams last."""
+    return action._replace(hedges=False, stream_duration=None)
+
+
 def in_gateway_api(action: Action) -> Action:
     """What a route of the Gateway API can do of an action: the mesh's own retries stay on."""
     return Action(action.subset, retries=None, timeout=action.timeout)
@@ -128,7 +136,11 @@ ACTIONS: Mapping[str, Callable[[RpcPolicy, str | None], Action]] = {
 
 
 def routes(
-    app: str, services: Iterable[ServicePolicy], subsets: Mapping[str, str | None], enforced_by: str
+    app: str,
+    services: Iterable[ServicePolicy],
+    subsets: Mapping[str, str | None],
+    action_of: Callable[[RpcPolicy, str | None], Action],
+    rest: Action = UNRETRIED,
 ) -> tuple[Route, ...]:
     """The routes of an application: exact paths, then prefixes, then everything else.
 
@@ -136,28 +148,13 @@ def routes(
         app: its name.
         services: its services.
         subsets: the subset that each service is in, by the service's name.
-        enforced_by: who enforces timeouts and retries: `headers` or `routes`.
-    """
-    return routes_by(app, services, subsets, ACTIONS[enforced_by])
-
-
-def routes_by(
-    app: str,
-    services: Iterable[ServicePolicy],
-    subsets: Mapping[str, str | None],
-    action_of: Callable[[RpcPolicy, str | None], Action],
-) -> tuple[Route, ...]:
-    """The same as `routes`, for an API whose routes cannot do all that an `Action` says.
-
-    Args:
-        app: its name.
-        services: its services.
-        subsets: the subset that each service is in, by the service's name.
-        action_of: what is done with an rpc of a subset; fields that make no difference have their defaults.
+        action_of: what is done with an rpc of a subset. Fields have their defaults where the routes of an API
+            cannot do what they say, so that it makes no difference.
+        rest: what is done with calls that no other route is for, apart from their subset.
     """
     in_order = sorted(services, key=lambda service: service.name)
     shared = set(subsets.values())
-    rest = Action(subset=shared.pop() if len(shared) == 1 else None)
+    rest = rest._replace(subset=shared.pop() if len(shared) == 1 else None)
     exact: dict[Action, list[tuple[Match, RpcPolicy]]] = {}
     prefixes: dict[Action, list[tuple[Match, list[RpcPolicy]]]] = {}
     others: list[RpcPolicy] = []

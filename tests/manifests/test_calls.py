@@ -13,7 +13,7 @@ from protoc_gen_dubbo_mesh.mesh.settings import AppSettings
 def app(name: str, namespace: str | None = None, *calls: tuple[str, str | None]) -> App:
     """An application that calls these, and of which that is known."""
     settings = AppSettings(calls=calls, where="mesh.toml:1")
-    return App(name, namespace, name, (), (("app", name),), (), (), settings)
+    return App(name, namespace, name, (), (("app", name),), (), settings)
 
 
 def called(caller: App, *others: App) -> list[tuple[str, str | None, bool]]:
@@ -57,7 +57,7 @@ def test_callers_are_known_or_may_call_anything() -> None:
     assert calls.namespaces_of_callers(greeter) == ("front",)
     assert calls.namespaces_of_callers(web) == ()
     assert calls.callees(greeter) == ()
-    unknown = App("cron", None, "cron", (), (("app", "cron"),), (), (), AppSettings())
+    unknown = App("cron", None, "cron", (), (("app", "cron"),), (), AppSettings())
     calls = Calls(Mesh((unknown, greeter, job, web), "headers"))
     assert calls.callees(unknown) is None
     assert calls.namespaces_of_callers(greeter) == (None, "front")

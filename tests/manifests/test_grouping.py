@@ -8,7 +8,8 @@ import pytest
 
 from protoc_gen_dubbo_mesh.errors import GenerationError
 from protoc_gen_dubbo_mesh.mesh.grouping import Grouping
-from protoc_gen_dubbo_mesh.mesh.model import Mesh
+from protoc_gen_dubbo_mesh.mesh.model import App, Mesh
+from protoc_gen_dubbo_mesh.mesh.routing import ACTIONS, Route, routes
 from protoc_gen_dubbo_mesh.policy import config_file
 from protoc_gen_dubbo_mesh.policy.config import Config
 from protoc_gen_dubbo_mesh.policy.model import ServicePolicy
@@ -17,6 +18,10 @@ from tests.manifests.services import rpc, service
 
 def group(*services: ServicePolicy, config: Config | None = None) -> Mesh:
     return Grouping(config, "headers").group(services)
+
+
+def routed_by_headers(app: App) -> tuple[Route, ...]:
+    return routes(app.name, app.services, app.subset_of, ACTIONS["headers"])
 
 
 def config(directory: Path, text: str) -> Config:
@@ -62,7 +67,9 @@ class TestLabels:
         assert app.selector == (("app", "demo"), ("track", "stable"))
         subsets = [(subset.name, dict(subset.labels)) for subset in app.subsets]
         assert subsets == [("stable-v1", one), ("stable-v2", other)]
-        routed = [([match.path for match in route.matches], route.action.subset) for route in app.routes]
+        routed = [
+            ([match.path for match in route.matches], route.action.subset) for route in routed_by_headers(app)
+        ]
         assert routed == [(["/a.A/"], "stable-v1"), (["/a.B/"], "stable-v2"), ([], None)]
 
     def test_an_own_label_for_the_app_wins(self) -> None:
@@ -73,7 +80,7 @@ class TestLabels:
     def test_a_subset_that_all_services_share_needs_no_route_of_its_own(self) -> None:
         labels = (("version", "v1"),)
         (app,) = group(service("a.A", labels=labels), service("a.B", labels=labels)).apps
-        assert [(route.matches, route.action.subset) for route in app.routes] == [((), "v1")]
+        assert [(route.matches, route.action.subset) for route in routed_by_headers(app)] == [((), "v1")]
 
     def test_subsets_of_the_same_values_are_told_apart_by_their_keys(self) -> None:
         (app,) = group(

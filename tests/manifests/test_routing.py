@@ -19,6 +19,7 @@ POLICIES = [
     CallPolicy(timeout=1.0, per_try_timeout=0.25, retry=Retry(attempts=3, on=("reset",))),
     CallPolicy(retry=Retry(attempts=1)),
 ]
+BY_ROUTES = ACTIONS["routes"]
 RPCS = st.builds(
     rpc,
     st.sampled_from("abcdefgh"),
@@ -57,7 +58,7 @@ class TestRoutes:
         self, services: list[ServicePolicy], data: st.DataObject, enforced_by: str
     ) -> None:
         subsets = {each.name: data.draw(SUBSETS) for each in services}
-        found = routes("demo", services, subsets, enforced_by)
+        found = routes("demo", services, subsets, ACTIONS[enforced_by])
         for each in services:
             for one in each.rpcs:
                 for path in paths(each, one):
@@ -67,7 +68,7 @@ class TestRoutes:
 
     @given(SERVICES)
     def test_there_are_as_few_as_possible(self, services: list[ServicePolicy]) -> None:
-        found = routes("demo", services, {each.name: None for each in services}, "routes")
+        found = routes("demo", services, {each.name: None for each in services}, BY_ROUTES)
         expected = 1  # what matches everything
         for each in services:
             actions = [ACTIONS["routes"](one, None) for one in each.rpcs for _ in range(1 + len(one.aliases))]
@@ -85,17 +86,17 @@ class TestRoutes:
     ) -> None:
         subsets = dict.fromkeys((each.name for each in services), None)
         shuffled = data.draw(st.permutations(services))
-        assert routes("demo", shuffled, subsets, "routes") == routes("demo", services, subsets, "routes")
+        assert routes("demo", shuffled, subsets, BY_ROUTES) == routes("demo", services, subsets, BY_ROUTES)
 
     @given(SERVICES)
     def test_names_are_unique(self, services: list[ServicePolicy]) -> None:
-        found = routes("demo", services, {each.name: None for each in services}, "routes")
+        found = routes("demo", services, {each.name: None for each in services}, BY_ROUTES)
         names = [route.name for route in found]
         assert len(set(names)) == len(names)
 
     def test_a_thousand_equal_rpcs_are_one_route(self) -> None:
         many = service("a.B", [rpc(f"r{number}", CallPolicy(timeout=3.0)) for number in range(1000)])
-        found = routes("demo", [many], {"a.B": None}, "routes")
+        found = routes("demo", [many], {"a.B": None}, BY_ROUTES)
         assert [route.matches for route in found] == [(Match("/a.B/", is_prefix=True),), ()]
 
 
