@@ -15,7 +15,7 @@ from tests.istio import cluster, wrong_manifests
 from tests.istio.conftest import Emit, Start
 from tests.istio.control_plane import ControlPlane
 from tests.istio.emitting import Emitted
-from tests.istio.mesh import PODS, Mesh
+from tests.istio.mesh import Mesh
 from tests.istio.sidecar import IstioSidecar
 from tests.istio.wrong_manifests import Wrong
 
@@ -23,7 +23,9 @@ from tests.istio.wrong_manifests import Wrong
 @pytest.mark.parametrize("wrong", wrong_manifests.for_check("envoy"), ids=lambda wrong: wrong.file.stem)
 def test_what_envoy_refuses_is_noticed(wrong: Wrong, routes: Emitted, tmp_path: Path) -> None:
     manifests = [routes.kubernetes, wrong.file]
-    cluster.write(tmp_path / "filled-in.yaml", cluster.filled_in(cluster.read(*manifests), PODS))
+    cluster.write(
+        tmp_path / "filled-in.yaml", cluster.filled_in(cluster.read(*manifests), [cluster.CONSUMER])
+    )
     with (
         ControlPlane([*manifests, tmp_path / "filled-in.yaml"], tmp_path) as control_plane,
         IstioSidecar(cluster.CONSUMER, control_plane, tmp_path) as sidecar,

@@ -1,4 +1,4 @@
-"""What Kubernetes would add to emitted manifests: a namespace, pods, and their endpoints.
+"""What Kubernetes would add to emitted manifests: namespaces, pods, and their endpoints.
 
 Each pod has a loopback address of its own. Istio takes a proxy's labels from the pod that has its address.
 """
@@ -24,6 +24,7 @@ class Pod(NamedTuple):
     name: str
     address: str
     labels: Mapping[str, str]
+    namespace: str = NAMESPACE
 
     def manifest(self) -> Manifest:
         """The pod as the API server has it."""
@@ -31,7 +32,7 @@ class Pod(NamedTuple):
         return {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": self.name, "namespace": NAMESPACE, "labels": self.labels},
+            "metadata": {"name": self.name, "namespace": self.namespace, "labels": self.labels},
             "spec": {"containers": containers},
             "status": {
                 "podIP": self.address,
@@ -53,24 +54,25 @@ def read(*paths: Path) -> Iterator[Manifest]:
 
 
 def filled_in(services: Iterable[Manifest], pods: Sequence[Pod]) -> list[Manifest]:
-    """The namespace, the pods, and which of them each Service's selector finds.
+    """The namespaces, the pods, and which of them each Service's selector finds.
 
     Args:
-        services: The Services, in whatever namespace; other resources are ignored.
-        pods: All pods. The consumer's is added.
+        services: The Services; other resources are ignored.
+        pods: All pods, the consumer's too.
     """
-    namespace = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": NAMESPACE, "labels": {"istio-injection": "enabled"}},
-    }
+    namespaces = [_namespace(name) for name in sorted({pod.namespace for pod in pods})]
     endpoints = [_endpoints(service, pods) for service in services if service["kind"] == "Service"]
-    return [namespace, *(pod.manifest() for pod in (*pods, CONSUMER)), *endpoints]
+    return [*namespaces, *(pod.manifest() for pod in pods), *endpoints]
 
 
 def write(file: Path, manifests: Iterable[Manifest]) -> None:
     """Writes one document for each; JSON is YAML."""
     file.write_text("\n---\n".join(json.dumps(manifest) for manifest in manifests))
+
+
+def _namespace(name: str) -> Manifest:
+    metadata = {"name": name, "labels": {"istio-injection": "enabled"}}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
 def _endpoints(service: Manifest, pods: Sequence[Pod]) -> Manifest:
@@ -95,6 +97,6 @@ def _endpoints(service: Manifest, pods: Sequence[Pod]) -> Manifest:
                 "targetRef": {"kind": "Pod", "name": pod.name, "namespace": NAMESPACE},
             }
             for pod in pods
-            if spec["selector"].items() <= pod.labels.items()
+            if pod.namespace == NAMESPACE and spec["selector"].items() <= pod.labels.items()
         ],
     }

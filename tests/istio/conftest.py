@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,12 +60,13 @@ def mesh(consumer: None, port: int, tmp_path: Path) -> Iterator[Start]:
         emitted: Emitted,
         manifests: Sequence[Path] | None = None,
         *,
-        settings: str = "",
         refused: bool = False,
+        **arguments: Any,
     ) -> Mesh:
         applied = emitted.manifests if manifests is None else manifests
-        started.append((Mesh(emitted, applied, port, tmp_path, settings=settings).__enter__(), refused))
-        return started[-1][0]
+        mesh = Mesh(emitted, applied, port, tmp_path, **arguments).__enter__()
+        started.append((mesh, refused))
+        return mesh
 
     yield start
     for each, refused in started:

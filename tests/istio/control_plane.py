@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from localmesh import ChildProcess, wait_until
 from tests.istio.binaries import program
+from tests.istio.cluster import Pod
 
 # What a stock Envoy lacks, or has no certificates for. Istio's own Envoy has filters of these names.
 _STOCK_ENVOY = {"PILOT_ENABLE_METADATA_EXCHANGE": "false", "PILOT_ENABLE_ALPN_FILTER": "false"}
@@ -57,18 +58,19 @@ class ControlPlane:
         """What Envoys have said against the configuration they got. The texts differ from run to run."""
         return re.findall(r"ACK ERROR (.*)", self.log)
 
-    def node(self, name: str, address: str, labels: dict[str, str]) -> dict[str, Any]:
+    def node(self, pod: Pod) -> dict[str, Any]:
         """Envoy's node, by which the control plane knows whose sidecar it is."""
+        namespace = pod.namespace
         return {
-            "id": f"sidecar~{address}~{name}.default~default.svc.cluster.local",
-            "cluster": f"{name}.default",
+            "id": f"sidecar~{pod.address}~{pod.name}.{namespace}~{namespace}.svc.cluster.local",
+            "cluster": f"{pod.name}.{namespace}",
             "metadata": {
                 "CLUSTER_ID": "Kubernetes",
-                "INSTANCE_IPS": address,
+                "INSTANCE_IPS": pod.address,
                 "INTERCEPTION_MODE": "NONE",
                 "ISTIO_VERSION": "1.31.0",
-                "LABELS": labels,
-                "NAMESPACE": "default",
+                "LABELS": dict(pod.labels),
+                "NAMESPACE": namespace,
             },
         }
 

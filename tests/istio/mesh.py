@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +13,7 @@ import grpc
 from localmesh import wait_until
 from tests.istio import cluster
 from tests.istio.apps import Record, servicers
-from tests.istio.cluster import Pod
+from tests.istio.cluster import Manifest, Pod
 from tests.istio.control_plane import ControlPlane
 from tests.istio.emitting import Emitted
 from tests.istio.sidecar import IstioSidecar
@@ -34,6 +34,7 @@ class Mesh:
         directory: Where to put all files.
         pods: The greeter's pods.
         settings: More of Istio's mesh configuration, in YAML.
+        consumer: The consumer's pod.
 
     Attributes:
         record: What the pods' apps were asked.
@@ -49,14 +50,17 @@ class Mesh:
         directory: Path,
         pods: Sequence[Pod] = PODS,
         settings: str = "",
+        consumer: Pod = cluster.CONSUMER,
     ) -> None:
         self._emitted = emitted
         self._pods = pods
+        self._consumer = consumer
         self._port = port
+        self._ports = {port, *_ports(cluster.read(*manifests))}
         self._stack = ExitStack()
         self.record = Record()
         filled_in = directory / "filled-in.yaml"
-        cluster.write(filled_in, cluster.filled_in(cluster.read(*manifests), pods))
+        cluster.write(filled_in, cluster.filled_in(cluster.read(*manifests), [*pods, consumer]))
         self.control_plane = ControlPlane([*manifests, filled_in], directory, settings)
         self._directory = directory
         self.sidecars: list[IstioSidecar] = []
@@ -66,7 +70,7 @@ class Mesh:
             self._stack.enter_context(self.control_plane)
             for pod in self._pods:
                 self._serve(pod, self._stack)
-            self.consumer = self.sidecar(cluster.CONSUMER)
+            self.consumer = self.sidecar(self._consumer)
             self.consumer.wait_configured()
             self._stack = self._stack.pop_all()
         return self
@@ -117,6 +121,14 @@ class Mesh:
         greeter, canary = servicers(module, pod.name, self.record)
         module.add_GreeterServicer_to_server(greeter, server)
         module.add_CanaryServicer_to_server(canary, server)
-        server.add_insecure_port(f"{pod.address}:{self._port}")
+        for port in self._ports:
+            server.add_insecure_port(f"{pod.address}:{port}")
         server.start()
         stack.callback(lambda: server.stop(grace=0).wait())
+
+
+def _ports(manifests: Iterable[Manifest]) -> Iterator[int]:
+    """The ports of the Services."""
+    for manifest in manifests:
+        if manifest["kind"] == "Service":
+            yield from (port["port"] for port in manifest["spec"]["ports"])

@@ -27,7 +27,7 @@ class IstioSidecar(Envoy):
 
     def __init__(self, pod: Pod, control_plane: ControlPlane, directory: Path) -> None:
         self._reserved = ReservedPort()
-        node = control_plane.node(pod.name, pod.address, dict(pod.labels))
+        node = control_plane.node(pod)
         super().__init__(
             pod.name,
             _bootstrap(node, control_plane.address, self._reserved.address),
