@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError
 
 from ..errors import GenerationError
 from ..protoc.request import OPTIONS_FILE
-from ..protoc.source_info import METHOD_OPTIONS, SERVICE_OPTIONS, where, where_within
+from ..protoc.source_info import METHOD_OPTIONS, SERVICE_OPTIONS, where_set
 from . import envoy_headers
 from .model import CallPolicy, Identity, Retry
 from .provenance import Layer, Origin
@@ -32,6 +33,11 @@ _Option = TypeVar("_Option", bound="Message")
 _EXTENSION = 53110  # of dubbo_mesh/v1/options.proto, for services and methods
 _DEFAULTS = ("defaults",)
 
+_ORIGINS: dict[tuple[int, Path, tuple[str, ...], str], tuple[FileDescriptorProto, Origin]] = {}
+"""Origins, since each emitter of YAML asks for the same. An entry keeps its file, whose id is in the key."""
+
+_MOST_ORIGINS = 2**16
+
 
 class Option(NamedTuple):
     """One of our options, as a `Place`.
@@ -51,14 +57,18 @@ class Option(NamedTuple):
 
         For a value in braces protoc records one line, and buf one for each field in it.
         """
-        path = self._path
+        key = id(self.file), self.path, self.within, field
+        known = _ORIGINS.get(key)
+        if known is None:
+            if len(_ORIGINS) >= _MOST_ORIGINS:
+                _ORIGINS.clear()
+            known = _ORIGINS[key] = self.file, self._origin(field)
+        return known[1]
+
+    def _origin(self, field: str) -> Origin:
         fields = (*self.within, *filter(None, field.split(".")))
         numbers = _numbers(fields, is_method=len(self.path) > 2)
-        at = where_within(self.file, (*path, *numbers))
-        if at is None:
-            around = [(*path, *numbers[:end]) for end in range(len(numbers) - 1, -1, -1)]
-            at = where(self.file, *around, self.path)
-        return Origin("option", at)
+        return Origin("option", where_set(self.file, self._path, numbers, self.path))
 
     @property
     def _path(self) -> Path:
@@ -134,6 +144,7 @@ def _errors_in(place: Option, subject: str, field: str = "") -> Generator[None]:
         raise GenerationError(f"{subject}: {error}", place.origin(field).where) from error
 
 
+@lru_cache(2**7)
 def _numbers(fields: tuple[str, ...], *, is_method: bool) -> Path:
     """The numbers of nested fields, of which the first is a field of the option."""
     from dubbo_mesh.v1 import options_pb2

@@ -178,11 +178,30 @@ def where(file: FileDescriptorProto, *paths: Path) -> str:
     return file.name
 
 
-def where_within(file: FileDescriptorProto, path: Path) -> str | None:
-    """`file:line` of the first statement that sets what is at `path`, or a part of it."""
-    packed = _packed(path)
-    line = _lines(file, packed).within.get(packed)
-    return None if line is None else f"{file.name}:{line}"
+def where_set(file: FileDescriptorProto, option: Path, fields: Path, declaration: Path) -> str:
+    """`file:line` of the first statement that sets a field of an option, or a part of the field.
+
+    If the compiler recorded none, it is that of the message around the field, or of the declaration.
+
+    Args:
+        file: the file.
+        option: the path of the option.
+        fields: the numbers of nested fields, below 128 each.
+        declaration: the path of what has the option.
+    """
+    around = _packed_option(option)
+    path = around + bytes(fields)
+    lines = _lines(file, path)
+    line = lines.within.get(path)
+    while line is None and len(path) > len(around):
+        path = path[:-1]
+        line = lines.at.get(path)
+    if line is None:
+        line = lines.at.get(_packed_option(declaration))
+    return file.name if line is None else f"{file.name}:{line}"
+
+
+_packed_option = lru_cache(2**6)(_packed)  # several fields of an option are asked for
 
 
 class _Lines:
