@@ -94,8 +94,8 @@ class TestLabels:
 
     def test_subsets_that_cannot_be_told_apart(self) -> None:
         labels = [(("a", "v.1"),), (("a", "v-1"),), (("a", "v_1"),)]
-        with pytest.raises(GenerationError, match=r"a=v_1 of service a\.2 and a=v\.1 of service a\.0"):
-            group(*(service(f"a.{number}", labels=each) for number, each in enumerate(labels)))
+        with pytest.raises(GenerationError, match=r"a=v_1 of service a\.S2 and a=v\.1 of service a\.S0"):
+            group(*(service(f"a.S{number}", labels=each) for number, each in enumerate(labels)))
 
     def test_a_subset_whose_name_is_too_long(self) -> None:
         labels = (("a", "x" * 40), ("b", "y" * 40))

@@ -163,5 +163,6 @@ def test_parsers_of_both_versions_of_yaml_read_the_same(
     assert emitted.error == ""
     for path, text in emitted.files.items():
         if path.endswith(".yaml"):
-            by_1_2 = list(YAML(typ="safe", pure=True).load_all(text))
+            parser: Any = YAML(typ="safe", pure=True)  # it has no types
+            by_1_2 = list(parser.load_all(text))
             assert by_1_2 == list(yaml.load_all(text, yaml.CSafeLoader)), path
