@@ -67,7 +67,7 @@ class RouteFileBuilder:
         kind = HTTP_ROUTE if any(route.action.timeout for route in found) else GRPC_ROUTE
         for route in found:
             for match in route.matches:
-                limits.check_names(kind, match, port.services)
+                limits.check_length(kind, match, port.services)
         about = "All other calls." if len(found) > 1 else "All calls."
         parts = limits.split(_rule(kind, app, route, backends, about) for route in found)
         name = app.name if len(app.ports) == 1 else f"{app.name}.{port.number}"

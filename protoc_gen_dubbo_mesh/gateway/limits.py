@@ -6,7 +6,6 @@ config/crd/standard).
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
@@ -27,29 +26,21 @@ _LONGEST_NAME = 1024
 _LONGEST_SHOWN = 60
 _LONGEST_DURATION = 100_000 * 3600  # four parts of up to five digits; the largest unit is an hour
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*(\.[A-Za-z_][A-Za-z_0-9]*)*")
 
-
-def check_names(kind: str, match: Match, services: Iterable[ServicePolicy]) -> None:
+def check_length(kind: str, match: Match, services: Iterable[ServicePolicy]) -> None:
     """Checks that a route of this kind can have a match.
 
     Raises:
-        GenerationError: it cannot, because of a name in the proto.
+        GenerationError: it cannot, because names in the proto are too long.
     """
-    names = match.path.split("/")[1 : -1 if match.is_prefix else None]
-    service = names[0]
+    service = match.path.split("/", 2)[1]
     what, name = ("service", service) if kind == GRPC_ROUTE else ("path", match.path)
     if len(name) > _LONGEST_NAME:
-        fault = (
-            f"has {len(name)} characters, and a match of a {kind} at most {_LONGEST_NAME}: use shorter names"
+        raise GenerationError(
+            f"{what} {name[:_LONGEST_SHOWN]}… has {len(name)} characters, and a match of a {kind} at most "
+            f"{_LONGEST_NAME}: use shorter names",
+            next(each.declaration.where for each in services if each.name == service),
         )
-    elif not all(map(_NAME.fullmatch, names)):
-        fault = f"has characters that a match of a {kind} cannot have: use letters, digits and _"
-    else:
-        return
-    where = next(each.declaration.where for each in services if each.name == service)
-    shown = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…"
-    raise GenerationError(f"{what} {shown} {fault}", where)
 
 
 def timeout(value: Duration, route: Route) -> str:
