@@ -6,18 +6,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
 from ..mesh.durations import kubernetes, protobuf
-from .model import (
-    AppFile,
-    Checks,
-    HealthChecks,
-    InternalAddresses,
-    Noted,
-    Outliers,
-    Sidecar,
-    Subset,
-)
+from .model import AppFile, HealthChecks, InternalAddresses, Noted, Outliers, Sidecar, Subset
 from .routes import entries
-from .settings import DEFAULT_INTERNAL_ADDRESSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +16,7 @@ if TYPE_CHECKING:
     from ..mesh.model import App, Mesh
     from .settings import IstioSettings, OutlierDetection
 
+_INTERNAL_ADDRESSES = "istio/internal-addresses.yaml"
 _CONTROL_PLANE = "istio-system/*"
 _MOST_SOURCES = 5  # named at the top of a file
 
@@ -51,6 +42,7 @@ def app_file(app: App, calls: Calls, settings: IstioSettings, *, by_headers: boo
         namespace=None if app.namespace is None else Noted(app.namespace, _origin(app, "namespace")),
         labels=app.selector,
         by_headers=by_headers,
+        internal_addresses=_INTERNAL_ADDRESSES if settings.internal_ranges(by_headers=by_headers) else "",
         entries=entries(app, by_headers=by_headers) if app.ports else (),
         subsets=_subsets(app),
         outliers=_outliers(applied.outlier_detection) if app.ports else None,
@@ -61,19 +53,14 @@ def app_file(app: App, calls: Calls, settings: IstioSettings, *, by_headers: boo
 
 
 def internal_addresses(mesh: Mesh, settings: IstioSettings) -> InternalAddresses | None:
-    """The file with the addresses whose headers count; None if it is not needed.
-
-    Where routes enforce timeouts and retries, it is needed only by who asks for it.
-    """
-    ranges = settings.internal_addresses
-    if ranges is None:
-        ranges = DEFAULT_INTERNAL_ADDRESSES if mesh.enforced_by == "headers" else ()
+    """The file with the addresses whose headers count; None if it is not needed."""
+    ranges = settings.internal_ranges(by_headers=mesh.enforced_by == "headers")
     namespaces = sorted({app.namespace for app in mesh.apps}, key=lambda namespace: namespace or "")
     if not ranges or not namespaces:
         return None
     is_default = settings.internal_addresses is None
     return InternalAddresses(
-        path="istio/internal-addresses.yaml",
+        path=_INTERNAL_ADDRESSES,
         sources=_sources(sorted({source for app in mesh.apps for source in app.sources})),
         note="default" if is_default else f"{settings.internal_addresses_where} (config)",
         ranges=tuple([_address_and_length(each) for each in ranges]),
@@ -141,7 +128,7 @@ def _health_checks(app: App, calls: Calls, settings: IstioSettings) -> HealthChe
         interval=protobuf(asked.interval),
         timeout=protobuf(asked.timeout),
         note=f"{asked.where} (config)",
-        callers=tuple(map(Checks, calls.namespaces_of_callers(app))),
+        namespaces=calls.namespaces_of_callers(app),
     )
 
 

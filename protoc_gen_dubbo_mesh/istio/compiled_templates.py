@@ -6,7 +6,7 @@ from typing import Any
 from protoc_gen_dubbo_mesh.yaml.escaping import comment, comment_block, flow, flow_mapping, note
 from protoc_gen_dubbo_mesh.yaml.escaping import scalar as escape
 
-DIGEST = 2673573327
+DIGEST = 1836221620
 
 def root_app_yaml_j2(context):
     text = []
@@ -16,7 +16,11 @@ def root_app_yaml_j2(context):
     if not l_0_file.entries:
         text += ("# Istio's part of the app ", comment(l_0_file.name), ', which has no services and only makes calls.\n')
     if l_0_file.entries and l_0_file.by_headers:
-        text += ('# How Istio handles calls to the app ', comment(l_0_file.name), ". Callers' stubs ask for timeouts and retries by header\n# (policy=headers), which counts only with istio/internal-addresses.yaml.\n")
+        text += ('# How Istio handles calls to the app ', comment(l_0_file.name), ". Callers' stubs ask for timeouts and retries by header\n")
+        if l_0_file.internal_addresses:
+            text += ('# (policy=headers), which counts only with ', comment(l_0_file.internal_addresses), '.\n')
+        else:
+            text += ("# (policy=headers), which counts only if callers' sidecars consider the addresses of their pods internal.\n",)
     if l_0_file.entries and (not l_0_file.by_headers):
         text += ('# How Istio handles calls to the app ', comment(l_0_file.name), ': it enforces their timeouts and retries (policy=routes).\n')
     text += ('#\n',)
@@ -30,8 +34,8 @@ def root_app_yaml_j2(context):
         text.append(root_destination_rule_yaml_j2(context.within({})))
     if l_0_file.health_checks:
         text.append(root_health_check_filter_yaml_j2(context.within({})))
-        for l_1_caller in l_0_file.health_checks.callers:
-            text.append(root_health_checks_yaml_j2(context.within({'caller': l_1_caller})))
+        for l_1_namespace in l_0_file.health_checks.namespaces:
+            text.append(root_health_checks_yaml_j2(context.within({'namespace': l_1_namespace})))
     if l_0_file.sidecar:
         text.append(root_sidecar_yaml_j2(context.within({})))
     return ''.join(text)
@@ -76,10 +80,10 @@ def root_health_checks_yaml_j2(context):
     text = []
     resolve = context.resolve_or_missing
     l_0_file = resolve('file')
-    l_0_caller = resolve('caller')
+    l_0_namespace = resolve('namespace')
     text += ('---\n# Health checks, on the side of callers: sidecars check each pod of the app, and call none that fails.\napiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata:\n  name: ', escape(l_0_file.health_checks.name), '\n')
-    if l_0_caller.namespace:
-        text += ('  namespace: ', escape(l_0_caller.namespace), '  # of callers\n')
+    if l_0_namespace:
+        text += ('  namespace: ', escape(l_0_namespace), '  # of callers\n')
     text += ('spec:\n  configPatches:\n    - applyTo: CLUSTER\n      match:\n        context: SIDECAR_OUTBOUND\n        cluster:\n          service: ', escape(l_0_file.health_checks.host), '\n      patch:\n        operation: MERGE\n        value:\n          health_checks:', note(l_0_file.health_checks.note), '\n            - interval: ', escape(l_0_file.health_checks.interval), '\n              no_traffic_interval: ', escape(l_0_file.health_checks.interval), '  # default: 60s, during which a pod that starts late is not found\n              timeout: ', escape(l_0_file.health_checks.timeout), '\n              unhealthy_threshold: 1\n              healthy_threshold: 1\n              grpc_health_check:\n                authority: ', escape(l_0_file.health_checks.host), '\n          common_lb_config:\n            healthy_panic_threshold:\n              value: 0  # default: 50, below which pods that failed get calls as well\n          ignore_health_on_host_removal: true  # a pod that Kubernetes removes is out at once\n')
     return ''.join(text)
 

@@ -73,16 +73,6 @@ class Outliers(NamedTuple):
     note: str
 
 
-class Checks(NamedTuple):
-    """Active health checks of an application, by the sidecars of one namespace.
-
-    Attributes:
-        namespace: that of the callers; None means that of whoever applies the file.
-    """
-
-    namespace: str | None
-
-
 class HealthChecks(NamedTuple):
     """How the pods of an application are checked.
 
@@ -92,7 +82,7 @@ class HealthChecks(NamedTuple):
         host: the application's host name in full.
         interval, timeout: durations.
         note: where they are asked for.
-        callers: one for each namespace of callers.
+        namespaces: those of callers; None is that of whoever applies the file.
     """
 
     name: str
@@ -101,7 +91,7 @@ class HealthChecks(NamedTuple):
     interval: str
     timeout: str
     note: str
-    callers: tuple[Checks, ...]
+    namespaces: tuple[str | None, ...]
 
 
 class Sidecar(NamedTuple):
@@ -126,6 +116,7 @@ class AppFile(NamedTuple):
         namespace: its namespace; None means that of whoever applies the file.
         labels: those of its pods.
         by_headers: whether stubs ask for timeouts and retries, and not routes.
+        internal_addresses: the path of the file with which that counts; empty if this run writes none.
         entries: of its VirtualService; there is none without entries.
         subsets, outliers: of its DestinationRule; there is none without either.
         health_checks: if they are asked for.
@@ -139,6 +130,7 @@ class AppFile(NamedTuple):
     namespace: Noted | None
     labels: Labels
     by_headers: bool
+    internal_addresses: str
     entries: tuple[Entry, ...]
     subsets: tuple[Subset, ...]
     outliers: Outliers | None

@@ -95,6 +95,16 @@ class IstioSettings(NamedTuple):
     for_all: ForApp = ForApp()
     for_apps: Mapping[str, ForApp] = {}
 
+    def internal_ranges(self, *, by_headers: bool) -> tuple[str, ...]:
+        """The ranges whose headers count; where routes enforce timeouts and retries, only those that are set.
+
+        Args:
+            by_headers: whether stubs ask for timeouts and retries, and not routes.
+        """
+        if self.internal_addresses is None:
+            return DEFAULT_INTERNAL_ADDRESSES if by_headers else ()
+        return self.internal_addresses
+
     def of(self, app: str) -> ForApp:
         """What applies to an application."""
         return self.for_apps.get(app, self.for_all)

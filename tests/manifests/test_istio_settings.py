@@ -56,6 +56,7 @@ class TestInternalAddresses:
     def test_can_be_left_to_others(self, emitted: Emit) -> None:
         files = emitted("[istio]\ninternal_addresses = []\n")
         assert "istio/internal-addresses.yaml" not in files
+        assert "internal-addresses" not in files["istio/one.yaml"]
 
     def test_are_not_needed_with_routes(self, emitted: Emit) -> None:
         assert "istio/internal-addresses.yaml" not in emitted("", "routes")
