@@ -35,9 +35,7 @@ def routes_of(app: str, port: Port, enforced_by: str) -> tuple[Route, ...]:
 
 def _expanded(route: routing.Route) -> list[Route]:
     action = route.action
-    timeout_note = route.origin("timeout")
-    if action.timeout is None:
-        timeout_note = "none; Envoy's own default is 15s"
+    timeout_note = "none; Envoy's own default is 15s" if action.timeout is None else route.origin("timeout")
     common = Route(
         name=route.name,
         match="prefix",
@@ -65,15 +63,9 @@ def _retry(route: routing.Route) -> RetryPolicy | None:
     retries = action.retries or routing.NO_RETRIES
     if not retries.number and action.per_try_timeout is None:
         return None
-    on = list(retries.on)
-    # Envoy looks at codes and headers under these conditions only.
-    if retries.status_codes and "retriable-status-codes" not in on:
-        on.append("retriable-status-codes")
-    if retries.header_names and "retriable-headers" not in on:
-        on.append("retriable-headers")
     has_timeout = action.per_try_timeout is not None
     return RetryPolicy(
-        on=",".join(on),
+        on=",".join(retries.on),
         number=retries.number,
         per_try_timeout="" if action.per_try_timeout is None else protobuf(action.per_try_timeout),
         status_codes=retries.status_codes,
