@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.generator.compiling import protoc
-from tests.generator.goldens import GENERATED, WITH_MODULES, Case
+from tests.generator.goldens import WITH_MODULES, Case
 
 
 def output_directory(case: Case, root: Path) -> Path:
@@ -24,14 +24,13 @@ def output_directory(case: Case, root: Path) -> Path:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory of modules: those of each golden, and those that protoc writes for its messages.
 
-    The protos of all goldens have different names, so that one run of a tool can look at all of them.
+    The protos of goldens with modules have different names, so that one run of a tool can look at all of them.
     """
     root = tmp_path_factory.mktemp("site")
     taken: set[str] = set()
-    for case in GENERATED:
+    for case in WITH_MODULES:
         assert not taken.intersection(case.protos), f"{case.name} has a proto of another case's name"
         taken.update(case.protos)
-    for case in WITH_MODULES:
         target = output_directory(case, root)
         target.mkdir(parents=True, exist_ok=True)
         manifests = shutil.ignore_patterns("*.yaml", "*.env")
