@@ -16,18 +16,20 @@ if TYPE_CHECKING:
     from ..mesh.model import App, Mesh
     from .settings import IstioSettings, OutlierDetection
 
-_INTERNAL_ADDRESSES = "istio/internal-addresses.yaml"
 _CONTROL_PLANE = "istio-system/*"
 _MOST_SOURCES = 5  # named at the top of a file
 
 
-def app_file(app: App, calls: Calls, settings: IstioSettings, *, by_headers: bool) -> AppFile | None:
+def app_file(
+    app: App, calls: Calls, settings: IstioSettings, addresses: InternalAddresses | None, *, by_headers: bool
+) -> AppFile | None:
     """The file of an application; None if Istio need not know anything of it.
 
     Args:
         app: the application.
         calls: between all applications.
         settings: what `[istio]` sets.
+        addresses: the file with the addresses whose headers count, if there is one.
         by_headers: whether stubs ask for timeouts and retries, and not routes.
 
     Raises:
@@ -42,7 +44,7 @@ def app_file(app: App, calls: Calls, settings: IstioSettings, *, by_headers: boo
         namespace=None if app.namespace is None else Noted(app.namespace, _origin(app, "namespace")),
         labels=app.selector,
         by_headers=by_headers,
-        internal_addresses=_INTERNAL_ADDRESSES if settings.internal_ranges(by_headers=by_headers) else "",
+        internal_addresses=addresses.path if addresses else "",
         entries=entries(app, by_headers=by_headers) if app.ports else (),
         subsets=_subsets(app),
         outliers=_outliers(applied.outlier_detection) if app.ports else None,
@@ -55,12 +57,13 @@ def app_file(app: App, calls: Calls, settings: IstioSettings, *, by_headers: boo
 def internal_addresses(mesh: Mesh, settings: IstioSettings) -> InternalAddresses | None:
     """The file with the addresses whose headers count; None if it is not needed."""
     ranges = settings.internal_ranges(by_headers=mesh.enforced_by == "headers")
-    namespaces = sorted({app.namespace for app in mesh.apps}, key=lambda namespace: namespace or "")
+    callers = [app for app in mesh.apps if app.settings.calls != ()]
+    namespaces = sorted({app.namespace for app in callers}, key=lambda namespace: namespace or "")
     if not ranges or not namespaces:
         return None
     is_default = settings.internal_addresses is None
     return InternalAddresses(
-        path=_INTERNAL_ADDRESSES,
+        path="istio/internal-addresses.yaml",
         sources=_sources(sorted({source for app in mesh.apps for source in app.sources})),
         note="default" if is_default else f"{settings.internal_addresses_where} (config)",
         ranges=tuple([_address_and_length(each) for each in ranges]),

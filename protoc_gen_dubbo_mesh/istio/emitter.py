@@ -33,16 +33,16 @@ class IstioEmitter:
         configured = settings.read(mesh)
         calls = Calls(mesh)
         by_headers = mesh.enforced_by == "headers"
+        addresses = build.internal_addresses(mesh, configured)
         files: list[File] = []
         for app in mesh.apps:
             if not by_headers:
                 limits.check(app)
                 self.warnings += limits.warnings(app)
-            built = build.app_file(app, calls, configured, by_headers=by_headers)
+            built = build.app_file(app, calls, configured, addresses, by_headers=by_headers)
             if built is not None:
                 content = self._renderer.render("app.yaml.j2", file=built)
                 files.append(File(built.path, content, f"app {app.name}"))
-        addresses = build.internal_addresses(mesh, configured)
         if addresses is not None:
             content = self._renderer.render("internal_addresses.yaml.j2", file=addresses)
             files.append(File(addresses.path, content, "the internal addresses of all apps"))

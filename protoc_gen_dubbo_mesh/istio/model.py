@@ -146,7 +146,7 @@ class InternalAddresses(NamedTuple):
         sources: the files that it was made from.
         note: where the ranges were set.
         ranges: the ranges, each as an address and the length of its prefix.
-        namespaces: those of the applications; None is that of whoever applies the file.
+        namespaces: those of applications that make calls; None is that of whoever applies the file.
     """
 
     path: str

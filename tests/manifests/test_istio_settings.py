@@ -49,6 +49,12 @@ class TestInternalAddresses:
         for each in found:
             assert self.ranges(each) == list(DEFAULT_INTERNAL_ADDRESSES)
 
+    def test_are_not_set_where_nothing_is_called(self, emitted: Emit) -> None:
+        files = emitted("[apps.two]\ncalls = []\n")
+        assert [each["metadata"].get("namespace") for each in filters(files, self.NAME)] == ["shop"]
+        files = emitted("[apps.one]\ncalls = []\n[apps.two]\ncalls = []\n")
+        assert sorted(files) == ["istio/one.yaml", "istio/two.yaml"]
+
     def test_are_configured(self, emitted: Emit) -> None:
         files = emitted('[istio]\ninternal_addresses = ["10.1.2.3", "2001:db8::/32"]\n')
         assert self.ranges(filters(files, self.NAME)[0]) == ["10.1.2.3/32", "2001:db8::/32"]
