@@ -6,7 +6,7 @@ from typing import Any
 from protoc_gen_dubbo_mesh.yaml.escaping import comment, comment_block, flow, flow_mapping, note
 from protoc_gen_dubbo_mesh.yaml.escaping import scalar as escape
 
-DIGEST = 1836221620
+DIGEST = 1524167576
 
 def root_app_yaml_j2(context):
     text = []
@@ -143,11 +143,17 @@ def root_virtual_service_yaml_j2(context):
         for l_2_line in l_1_entry.comments:
             text += ('    # ', comment(l_2_line), '\n')
         text += ('    - name: ', escape(l_1_entry.name), '\n')
-        if l_1_entry.matches:
+        if l_1_entry.matches or l_1_entry.port:
             text += ('      match:\n',)
-            for l_2_kind, l_2_path in l_1_entry.matches:
-                text += ('        - uri:\n            ', escape(l_2_kind), ': ', escape(l_2_path), '\n')
+        for l_2_kind, l_2_path in l_1_entry.matches:
+            text += ('        - uri:\n            ', escape(l_2_kind), ': ', escape(l_2_path), '\n')
+            if l_1_entry.port:
+                text += ('          port: ', escape(l_1_entry.port), '\n')
+        if l_1_entry.port and (not l_1_entry.matches):
+            text += ('        - port: ', escape(l_1_entry.port), '\n')
         text += ('      route:\n        - destination:\n            host: ', escape(l_0_file.name), '\n')
+        if l_1_entry.port:
+            text += ('            port:\n              number: ', escape(l_1_entry.port), '\n')
         if l_1_entry.subset:
             text += ('            subset: ', escape(l_1_entry.subset), '\n')
         if l_1_entry.timeout:

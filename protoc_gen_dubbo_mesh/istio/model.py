@@ -41,6 +41,7 @@ class Entry(NamedTuple):
         name: unique within the VirtualService.
         comments: lines about it.
         matches: the paths that it is for, each with the kind of match, `exact` or `prefix`.
+        port: the port that it is for; None if the application has only one.
         subset: the subset that calls go to.
         timeout: of whole calls.
         retries: None leaves them to the mesh.
@@ -49,6 +50,7 @@ class Entry(NamedTuple):
     name: str
     comments: tuple[str, ...]
     matches: tuple[tuple[str, str], ...]
+    port: int | None
     subset: str | None
     timeout: Noted | None
     retries: Retries | None

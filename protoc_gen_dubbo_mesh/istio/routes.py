@@ -9,7 +9,7 @@ from ..mesh.routing import ACTIONS, in_istio, routes
 from .model import Entry, Noted, Retries
 
 if TYPE_CHECKING:
-    from ..mesh.model import App
+    from ..mesh.model import App, Port
     from ..mesh.routing import Route
 
 _CONDITIONS = ("retry.on", "retry.grpc_on", "retry.status_codes")
@@ -24,27 +24,47 @@ def entries(app: App, *, by_headers: bool) -> tuple[Entry, ...]:
         app: the application.
         by_headers: whether stubs ask for timeouts and retries, and not routes.
     """
+    if len(app.ports) == 1:
+        return tuple(_entries(app, app.ports[0], "calls", by_headers=by_headers))
+    found: list[Entry] = []
+    for port in app.ports:
+        for entry in _entries(app, port, f"calls to port {port.number}", by_headers=by_headers):
+            name = entry.name if entry.matches else f"{app.name}:{port.number}"
+            # A destination without a port is that of the call, but Istio's analysis demands one of Services
+            # with several (IST0112).
+            found.append(entry._replace(port=port.number, name=name))
+    return tuple(found)
+
+
+def _entries(app: App, port: Port, calls: str, *, by_headers: bool) -> list[Entry]:
+    """The entries for the calls to a port, which comments name `calls`."""
     action_of = ACTIONS["headers" if by_headers else "routes"]
+    subsets = app.subset_of
     found = routes(
-        app.name, app.services, app.subset_of, lambda rpc, subset: in_istio(action_of(rpc, subset))
+        app.name,
+        port.services,
+        {service.name: subsets[service.name] for service in port.services},
+        lambda rpc, subset: in_istio(action_of(rpc, subset)),
     )
-    return tuple([_entry(route, alone=len(found) == 1, by_headers=by_headers) for route in found])
+    rest = f"All {calls}." if len(found) == 1 else f"All other {calls}."
+    return [_entry(route, rest, by_headers=by_headers) for route in found]
 
 
-def _entry(route: Route, *, alone: bool, by_headers: bool) -> Entry:
+def _entry(route: Route, rest: str, *, by_headers: bool) -> Entry:
     matches = tuple([("prefix" if match.is_prefix else "exact", match.path) for match in route.matches])
     return Entry(
         name=route.name,
-        comments=tuple(_comments(route, alone=alone)),
+        comments=tuple(_comments(route, rest)),
         matches=matches,
+        port=None,
         subset=route.action.subset,
         timeout=_timeout(route),
         retries=_retries(route, by_headers=by_headers),
     )
 
 
-def _comments(route: Route, *, alone: bool) -> list[str]:
-    comments = [] if route.matches else ["All calls." if alone else "All other calls."]
+def _comments(route: Route, rest: str) -> list[str]:
+    comments = [] if route.matches else [rest]
     if route.action.retries is None:
         comments.append(
             "These rpcs may be run twice (idempotency_level), so Istio's own retries stay: 2 by default."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from localmesh import ReservedPort
+from tests.istio import cluster, judges, surroundings
 from tests.istio.conftest import Emit, Start
 
 
@@ -32,3 +34,13 @@ def test_services_are_called_on_their_own(
         canary.hello(StringValue(), timeout=20)
     assert started.record.pods() == {"greeter-2"}
     assert f"outbound|{second_port}||greeter.default.svc.cluster.local" in started.consumer.clusters()
+
+
+@pytest.mark.parametrize("policy", ["headers", "routes"])
+def test_istio_finds_nothing_wrong(policy: str, emit: Emit, second_port: int, tmp_path: Path) -> None:
+    config = f'[services."greeter.v1.Canary"]\nport = {second_port}\n'
+    emitted = emit("emit=python+kubernetes+istio", f"policy={policy}", config=config)
+    file = tmp_path / "cluster.yaml"
+    manifests = cluster.read(*emitted.manifests)
+    cluster.write(file, surroundings.complete(list(manifests)))
+    assert judges.analyze(file) == []

@@ -32,13 +32,14 @@ def resources(files: Mapping[str, str], kind: str) -> list[Resource]:
     return [document for document in documents if document["kind"] == kind]
 
 
-def first_match(virtual_service: Resource, path: str) -> Resource:
-    """The entry that Istio routes a path by."""
+def first_match(virtual_service: Resource, path: str, port: int | None = None) -> Resource:
+    """The entry that Istio routes a call to a path by, and to a port if there are several."""
 
     def matches(match: Resource) -> bool:
-        uri: Mapping[str, str] = match["uri"]
+        uri: Mapping[str, str] = match.get("uri", {"prefix": "/"})
         [(kind, text)] = uri.items()
-        return {"exact": path == text, "prefix": path.startswith(text)}[kind]
+        meets = {"exact": path == text, "prefix": path.startswith(text)}[kind]
+        return meets and match.get("port", port) == port
 
     entries = virtual_service["spec"]["http"]
     return next(entry for entry in entries if "match" not in entry or any(map(matches, entry["match"])))

@@ -91,10 +91,10 @@ def test_routes_enforce_what_is_configured(services: list[ServicePolicy]) -> Non
     for of in services:
         for each in of.rpcs:
             for path in paths(of, each):
-                entry = first_match(virtual_service, path)
+                entry = first_match(virtual_service, path, of.identity.port)
                 assert pods(files, entry) == of.identity.labels
                 check(entry, each)
-        unknown = first_match(virtual_service, f"/{of.name}/unknown")
+        unknown = first_match(virtual_service, f"/{of.name}/unknown", of.identity.port)
         assert pods(files, unknown) in {of.identity.labels, None}
 
 
@@ -123,12 +123,28 @@ def test_headers_leave_istios_retries_to_what_may_run_twice(services: list[Servi
     for of in services:
         for each in of.rpcs:
             for path in paths(of, each):
-                entry = first_match(virtual_service, path)
+                entry = first_match(virtual_service, path, of.identity.port)
                 assert pods(files, entry) == of.identity.labels
                 assert "timeout" not in entry
                 wants_none = each.call.retry is not None and each.call.retry.attempts == 1
                 retried = each.idempotent and not wants_none
                 assert entry.get("retries") == (None if retried else {"attempts": 0})
+
+
+@settings(deadline=None, max_examples=30)
+@given(SERVICES, st.sampled_from(["headers", "routes"]))
+def test_destinations_name_one_of_several_ports(services: list[ServicePolicy], enforced_by: str) -> None:
+    """Istio's analysis calls it an error if they do not (IST0112)."""
+    [virtual_service] = resources(emit(services, enforced_by), "VirtualService")
+    ports = {of.identity.port for of in services}
+    for entry in virtual_service["spec"]["http"]:
+        [route] = entry["route"]
+        named = route["destination"].get("port", {}).get("number")
+        assert (named is None) == (len(ports) == 1)
+        assert {match.get("port") for match in entry.get("match", [{}])} == {named}
+    for port in ports:
+        rest = first_match(virtual_service, "/grpc.health.v1.Health/Check", port)
+        assert rest["route"][0]["destination"].get("port", {"number": port}) == {"number": port}
 
 
 @pytest.mark.parametrize(("enforced_by", "entries"), [("headers", 1), ("routes", 2)])
