@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+import grpc
 import pytest
+from google.protobuf.wrappers_pb2 import StringValue
 
 from localmesh import wait_until
 from tests.istio import cluster, goldens, judges, users, wrong_manifests
@@ -17,6 +20,8 @@ from tests.istio.binaries import DEFINITIONS
 from tests.istio.conftest import Emit
 from tests.istio.emitting import Emitted
 from tests.istio.istiod import Istiod
+from tests.istio.mesh import PODS, Mesh
+from tests.istio.sidecar import XdsServer
 from tests.istio.wrong_manifests import Wrong
 
 
@@ -122,6 +127,53 @@ class TestIstiod:
             conditions = wait_until(partial(_conditions, server, name), what=f"{name} has a status")
             assert conditions["Accepted"] == conditions["ResolvedRefs"] == "True"
         server.kubectl("delete", "-f", emitted.directory / "gateway")
+
+
+class IstiodMesh(Mesh):
+    """A mesh whose control plane has what was applied to the API server."""
+
+    istiod: Istiod
+
+    def _start_control_plane(self, stack: ExitStack) -> XdsServer:
+        return self.istiod
+
+
+class TestCalls:
+    """All of it: `kubectl apply`, the API server, istiod, a stock Envoy, and our stub and servicer."""
+
+    @pytest.fixture
+    def mesh(
+        self,
+        server: ApiServer,
+        istiod: Istiod,
+        routes: Emitted,
+        consumer: None,
+        port: int,
+        tmp_path: Path,
+    ) -> Iterator[Mesh]:
+        users.kustomization(tmp_path / "app", routes.kubernetes)
+        cluster.write(tmp_path / "pods.yaml", [pod.workload_entry() for pod in PODS])
+        applied: list[tuple[str, Path]] = [("-k", tmp_path / "app"), ("-f", tmp_path / "pods.yaml")]
+        for option, path in (*applied, ("-f", routes.directory / "istio")):
+            server.apply(option, path)
+        mesh = IstiodMesh(routes, routes.manifests, port, tmp_path)
+        mesh.istiod = istiod
+        with mesh:
+            wait_until(lambda: "greeter.v1.Greeter/slow" in mesh.consumer.routes(), what="routes are there")
+            mesh.wait_healthy(len(PODS))
+            yield mesh
+        assert mesh.rejections() == []
+
+    def test_have_the_timeouts_and_retries_of_the_proto(self, mesh: Mesh) -> None:
+        stub = mesh.stub()
+        stub.slow(StringValue(), timeout=60)
+        assert mesh.record.calls.pop().remaining <= 0.3
+        mesh.record.failures = 2
+        stub.look(StringValue(), timeout=20)
+        mesh.record.failures = 1
+        with pytest.raises(grpc.RpcError):
+            stub.hello(StringValue(), timeout=20)
+        assert [call.rpc for call in mesh.record.calls] == ["look", "look", "look", "hello"]
 
 
 def _namespaces(directories: list[Path]) -> set[str]:

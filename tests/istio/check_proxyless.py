@@ -40,7 +40,7 @@ def proxyless(mesh: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     def start(emitted: Emitted, manifests: list[Path] | None = None, *, refused: bool = False) -> Mesh:
         started = mesh(emitted, manifests, refused=refused)
         pod = cluster.CONSUMER._replace(name="consumer-2", address="127.0.20.2")
-        node = started.control_plane.node(pod)
+        node = pod.node()
         node["metadata"]["GENERATOR"] = "grpc"
         server = {
             "server_uri": started.control_plane.address,

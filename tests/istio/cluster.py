@@ -26,6 +26,30 @@ class Pod(NamedTuple):
     labels: Mapping[str, str]
     namespace: str = NAMESPACE
 
+    def node(self) -> dict[str, Any]:
+        """The node of its sidecar, by which a control plane knows whose that is."""
+        return {
+            "id": f"sidecar~{self.address}~{self.name}.{self.namespace}~{self.namespace}.svc.cluster.local",
+            "cluster": f"{self.name}.{self.namespace}",
+            "metadata": {
+                "CLUSTER_ID": "Kubernetes",
+                "INSTANCE_IPS": self.address,
+                "INTERCEPTION_MODE": "NONE",
+                "ISTIO_VERSION": "1.31.0",
+                "LABELS": dict(self.labels),
+                "NAMESPACE": self.namespace,
+            },
+        }
+
+    def workload_entry(self) -> Manifest:
+        """What stands for it where the API server does not take loopback addresses for those of pods."""
+        return {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "WorkloadEntry",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": {"address": self.address, "labels": self.labels},
+        }
+
     def manifest(self) -> Manifest:
         """The pod as the API server has it."""
         containers = [{"name": name, "image": "registry.example/it:1"} for name in ("app", "istio-proxy")]

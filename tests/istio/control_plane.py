@@ -6,14 +6,13 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from localmesh import ChildProcess, wait_until
 from tests.istio.binaries import program
-from tests.istio.cluster import Pod
 
-# What a stock Envoy lacks, or has no certificates for. Istio's own Envoy has filters of these names.
-_STOCK_ENVOY = {"PILOT_ENABLE_METADATA_EXCHANGE": "false", "PILOT_ENABLE_ALPN_FILTER": "false"}
+# Filters that Istio's own Envoy has, and a stock one lacks.
+STOCK_ENVOY = {"PILOT_ENABLE_METADATA_EXCHANGE": "false", "PILOT_ENABLE_ALPN_FILTER": "false"}
 _MESH = "enableAutoMtls: false\n"
 
 
@@ -33,7 +32,7 @@ class ControlPlane:
         configuration = directory / "mesh.yaml"
         configuration.write_text(_MESH + mesh)
         command = [str(program("meshd")), "-mesh", str(configuration), *map(str, manifests)]
-        self._process = ChildProcess(command, log=directory / "meshd.log", env={**os.environ, **_STOCK_ENVOY})
+        self._process = ChildProcess(command, log=directory / "meshd.log", env={**os.environ, **STOCK_ENVOY})
         self.address = ""
 
     def __enter__(self) -> Self:
@@ -56,26 +55,15 @@ class ControlPlane:
     @property
     def rejections(self) -> list[str]:
         """What Envoys have said against the configuration they got. The texts differ from run to run."""
-        return re.findall(r"ACK ERROR (.*)", self.log)
-
-    def node(self, pod: Pod) -> dict[str, Any]:
-        """Envoy's node, by which the control plane knows whose sidecar it is."""
-        namespace = pod.namespace
-        return {
-            "id": f"sidecar~{pod.address}~{pod.name}.{namespace}~{namespace}.svc.cluster.local",
-            "cluster": f"{pod.name}.{namespace}",
-            "metadata": {
-                "CLUSTER_ID": "Kubernetes",
-                "INSTANCE_IPS": pod.address,
-                "INTERCEPTION_MODE": "NONE",
-                "ISTIO_VERSION": "1.31.0",
-                "LABELS": dict(pod.labels),
-                "NAMESPACE": namespace,
-            },
-        }
+        return rejections(self.log)
 
     def _address(self) -> str:
         if not self._process.running:
             raise RuntimeError(f"meshd ended:\n{self._process.log_tail()}")
         found = re.search(r"^serving xDS on (\S+)$", self.log, re.MULTILINE)
         return found[1] if found else ""
+
+
+def rejections(log: str) -> list[str]:
+    """What Envoys have said against the configuration that they got, as a control plane logs it."""
+    return re.findall(r"ACK ERROR (.*)", log)

@@ -12,6 +12,7 @@ from typing import Any, Self
 from localmesh import Admin, ChildProcess, ReservedPort, wait_until
 from tests.istio.api_server import ApiServer, write_certificate
 from tests.istio.binaries import program
+from tests.istio.control_plane import STOCK_ENVOY, rejections
 
 _LISTENERS = ("httpAddr", "httpsAddr", "grpcAddr", "secureGRPCAddr", "monitoringAddr")
 
@@ -25,6 +26,7 @@ class Istiod:
         environment: Further variables of its environment.
 
     Attributes:
+        address: `host:port` of its xDS.
         home: The directory that it runs in, where it looks for the templates of sidecars.
     """
 
@@ -32,6 +34,7 @@ class Istiod:
         self._server = server
         self._stack = ExitStack()
         ports = {name: self._stack.enter_context(ReservedPort()) for name in (*_LISTENERS, "ctrlz")}
+        self.address = ports["grpcAddr"].address
         self._http = Admin(ports["httpAddr"].address)
         self._webhook = ports["httpsAddr"].address
         mesh = directory / "istiod-mesh.yaml"
@@ -60,6 +63,7 @@ class Istiod:
                 "POD_NAME": "istiod",
                 "POD_NAMESPACE": "istio-system",
                 "XDS_AUTH": "false",
+                **STOCK_ENVOY,
                 **environment,
             },
             cwd=self.home,
@@ -75,6 +79,11 @@ class Istiod:
 
     def __exit__(self, *exc_info: object) -> None:
         self._stack.close()
+
+    @property
+    def rejections(self) -> list[str]:
+        """What Envoys have said against the configuration that they got."""
+        return rejections(self._process.log.read_text(errors="replace"))
 
     def webhook(self) -> dict[str, Any]:
         """The configuration with which the API server asks it about each of Istio's resources."""

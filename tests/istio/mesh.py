@@ -16,7 +16,7 @@ from tests.istio.apps import Record, servicers
 from tests.istio.cluster import Manifest, Pod
 from tests.istio.control_plane import ControlPlane
 from tests.istio.emitting import Emitted
-from tests.istio.sidecar import IstioSidecar
+from tests.istio.sidecar import IstioSidecar, XdsServer
 
 PODS = (
     Pod("greeter-1", "127.0.10.1", {"app": "greeter", "version": "v1"}),
@@ -59,15 +59,14 @@ class Mesh:
         self._ports = {port, *_ports(cluster.read(*manifests))}
         self._stack = ExitStack()
         self.record = Record()
-        filled_in = directory / "filled-in.yaml"
-        cluster.write(filled_in, cluster.filled_in(cluster.read(*manifests), [*pods, consumer]))
-        self.control_plane = ControlPlane([*manifests, filled_in], directory, settings)
         self._directory = directory
+        self._manifests = manifests
+        self._settings = settings
         self.sidecars: list[IstioSidecar] = []
 
     def __enter__(self) -> Self:
         with self._stack:
-            self._stack.enter_context(self.control_plane)
+            self.control_plane = self._start_control_plane(self._stack)
             for pod in self._pods:
                 self._serve(pod, self._stack)
             self.consumer = self.sidecar(self._consumer)
@@ -113,6 +112,13 @@ class Mesh:
         """What Envoys refused of the control plane's configuration, as both sides say."""
         refused = [text for sidecar in self.sidecars for text in sidecar.rejections]
         return self.control_plane.rejections + refused
+
+    def _start_control_plane(self, stack: ExitStack) -> XdsServer:
+        filled_in = self._directory / "filled-in.yaml"
+        pods = [*self._pods, self._consumer]
+        cluster.write(filled_in, cluster.filled_in(cluster.read(*self._manifests), pods))
+        control_plane = ControlPlane([*self._manifests, filled_in], self._directory, self._settings)
+        return stack.enter_context(control_plane)
 
     def _serve(self, pod: Pod, stack: ExitStack) -> None:
         pool = stack.enter_context(ThreadPoolExecutor(8))

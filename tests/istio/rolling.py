@@ -78,7 +78,7 @@ class RollingMesh(Mesh):
         cluster.write(file, interception(PODS, port, app_port))
         self.apps: dict[str, ChildProcess] = {}
         self._app_port = app_port
-        self._settings = settings
+        self._server_settings = settings
         super().__init__(emitted, [*manifests, file], port, directory)
 
     def address(self, pod: Pod) -> str:
@@ -89,7 +89,7 @@ class RollingMesh(Mesh):
         sidecar = self.sidecar(pod)
         sidecar.wait_configured(routes=False)
         command = [sys.executable, "-m", "tests.istio.provider_process"]
-        assignments = [f"{name}={json.dumps(value)}" for name, value in self._settings.items()]
+        assignments = [f"{name}={json.dumps(value)}" for name, value in self._server_settings.items()]
         app = ChildProcess(
             [*command, str(self._emitted.directory), self.address(pod), *assignments],
             log=self._directory / f"{pod.name}.log",

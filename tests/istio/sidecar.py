@@ -5,15 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from localmesh import Envoy, ReservedPort, wait_until
 from tests.istio.cluster import Pod
-from tests.istio.control_plane import ControlPlane
 
 _HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _ADS: Mapping[str, Any] = {"ads": {}, "resource_api_version": "V3"}
 _XDS = "xds-grpc"
+
+
+class XdsServer(Protocol):
+    """What configures sidecars."""
+
+    @property
+    def address(self) -> str:
+        """`host:port` of its xDS."""
+        ...
+
+    @property
+    def rejections(self) -> list[str]:
+        """What Envoys have said against the configuration that they got."""
+        ...
 
 
 class IstioSidecar(Envoy):
@@ -25,12 +38,11 @@ class IstioSidecar(Envoy):
         directory: Where to put its files.
     """
 
-    def __init__(self, pod: Pod, control_plane: ControlPlane, directory: Path) -> None:
+    def __init__(self, pod: Pod, control_plane: XdsServer, directory: Path) -> None:
         self._reserved = ReservedPort()
-        node = control_plane.node(pod)
         super().__init__(
             pod.name,
-            _bootstrap(node, control_plane.address, self._reserved.address),
+            _bootstrap(pod.node(), control_plane.address, self._reserved.address),
             admin=self._reserved.address,
             directory=directory / pod.name,
         )
@@ -59,6 +71,10 @@ class IstioSidecar(Envoy):
     def rejections(self) -> list[str]:
         """What it has refused of the configuration. The texts differ from run to run."""
         return re.findall(r"config.*rejected.*", self.process.log.read_text(errors="replace"))
+
+    def routes(self) -> str:
+        """The routes that it got, as text."""
+        return self.admin.get("/config_dump?resource=dynamic_route_configs")
 
     def clusters(self) -> set[str]:
         """The names of all clusters."""
