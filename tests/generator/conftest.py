@@ -24,7 +24,7 @@ def output_directory(case: Case, root: Path) -> Path:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory of modules: those of each golden, and those that protoc writes for its messages.
 
-    The protos of goldens with modules have different names, so that one run of a tool can look at all of them.
+    Protos of goldens with modules have different names, so that one run of a tool can look at all of them.
     """
     root = tmp_path_factory.mktemp("site")
     taken: set[str] = set()
