@@ -6,7 +6,7 @@ from typing import Any
 from protoc_gen_dubbo_mesh.yaml.escaping import comment, comment_block, flow, flow_mapping, note
 from protoc_gen_dubbo_mesh.yaml.escaping import scalar as escape
 
-DIGEST = 1524167576
+DIGEST = 4097679611
 
 def root_app_yaml_j2(context):
     text = []
@@ -30,7 +30,6 @@ def root_app_yaml_j2(context):
         text += ('#     kubectl apply -f ', comment(l_0_file.path), '\n')
     if l_0_file.entries:
         text.append(root_virtual_service_yaml_j2(context.within({})))
-    if l_0_file.subsets or l_0_file.outliers:
         text.append(root_destination_rule_yaml_j2(context.within({})))
     if l_0_file.health_checks:
         text.append(root_health_check_filter_yaml_j2(context.within({})))
@@ -44,16 +43,16 @@ def root_destination_rule_yaml_j2(context):
     text = []
     resolve = context.resolve_or_missing
     l_0_file = resolve('file')
-    text += ('---\n',)
+    text += ("---\n# Calls are HTTP/2, also if the Service's port is one for plain HTTP (name or appProtocol http).\n",)
     if l_0_file.subsets:
         text += ('# The subsets that the VirtualService names: pods of the app that have these labels.\n',)
     if l_0_file.outliers:
         text += ('# Outlier detection: pods get no calls for a while after several in a row have failed.\n',)
     text += ('# For this host it replaces DestinationRules for the whole mesh: Istio does not merge them.\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n  name: ', escape(l_0_file.name), '\n')
     text.append(root_namespace_yaml_j2(context.within({})))
-    text += ('spec:\n  host: ', escape(l_0_file.host.value), '\n')
+    text += ('spec:\n  host: ', escape(l_0_file.host.value), '\n  trafficPolicy:\n    connectionPool:\n      http:\n        h2UpgradePolicy: UPGRADE\n')
     if l_0_file.outliers:
-        text += ('  trafficPolicy:\n    outlierDetection:', note(l_0_file.outliers.note), '\n')
+        text += ('    outlierDetection:', note(l_0_file.outliers.note), '\n')
         for l_1_field, l_1_value in l_0_file.outliers.values:
             text += ('      ', escape(l_1_field), ': ', escape(l_1_value), '\n')
     if l_0_file.subsets:

@@ -120,7 +120,7 @@ class AppFile(NamedTuple):
         by_headers: whether stubs ask for timeouts and retries, and not routes.
         internal_addresses: the path of the file with which that counts; empty if this run writes none.
         entries: of its VirtualService; there is none without entries.
-        subsets, outliers: of its DestinationRule; there is none without either.
+        subsets, outliers: of its DestinationRule.
         health_checks: if they are asked for.
         sidecar: if it is known what the application calls.
     """

@@ -63,17 +63,28 @@ class TestWhatNeedsNoConfiguration:
         started.stub().hello(NOTHING, timeout=20)
         assert _stat(started, "upstream_cx_http2_total") == 1
 
-    def test_ports_for_http_have_not(self, mesh: Start, emit: Emit, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("has_rule", [True, False], ids=["as emitted", "without the DestinationRule"])
+    def test_ports_for_http_have_it_by_the_rule(
+        self, mesh: Start, emit: Emit, tmp_path: Path, has_rule: bool
+    ) -> None:
         emitted = emit("emit=python+kubernetes+istio")
         [service] = (each for each in cluster.read(emitted.kubernetes) if each["kind"] == "Service")
         [port] = service["spec"]["ports"]
         port["name"] = "http"
         del port["appProtocol"]
-        cluster.write(changed := tmp_path / "changed.yaml", [service])
-        started = mesh(emitted, [emitted.directory / "istio", changed])
-        with pytest.raises(grpc.RpcError):
+        rest = [
+            each
+            for each in cluster.read(emitted.directory / "istio")
+            if has_rule or each["kind"] != "DestinationRule"
+        ]
+        cluster.write(changed := tmp_path / "changed.yaml", [service, *rest])
+        started = mesh(emitted, [changed])
+        if has_rule:
             started.stub().hello(NOTHING, timeout=20)
-        assert _stat(started, "upstream_cx_http2_total") == 0
+        else:
+            with pytest.raises(grpc.RpcError):
+                started.stub().hello(NOTHING, timeout=20)
+        assert _stat(started, "upstream_cx_http2_total") == int(has_rule)
 
 
 def _fail(mesh: Mesh, times: int) -> None:

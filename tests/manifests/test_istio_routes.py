@@ -167,7 +167,8 @@ def test_a_file_for_each_host_and_short_names() -> None:
         ({"name": "one", "namespace": "n"}, ["one"], [{"destination": {"host": "one"}}]),
         ({"name": "two"}, ["two"], [{"destination": {"host": "two"}}]),
     ]
-    assert resources(files, "DestinationRule") == []
+    rules = [(each["metadata"], each["spec"]["host"]) for each in resources(files, "DestinationRule")]
+    assert rules == [({"name": "one", "namespace": "n"}, "one"), ({"name": "two"}, "two")]
 
 
 @pytest.mark.parametrize(

@@ -111,36 +111,38 @@ class TestHealthChecks:
         assert not filters(files, "two-health-checks")
 
 
+def outlier_detection(files: dict[str, str]) -> dict[str, Any]:
+    """The outlier detection of each application that has one."""
+    policies = {
+        each["spec"]["host"]: each["spec"]["trafficPolicy"] for each in resources(files, "DestinationRule")
+    }
+    return {
+        app: policy["outlierDetection"] for app, policy in policies.items() if "outlierDetection" in policy
+    }
+
+
 class TestOutlierDetection:
     def test_is_off_unless_asked_for(self) -> None:
-        assert resources(emit(SERVICES), "DestinationRule") == []
+        assert outlier_detection(emit(SERVICES)) == {}
 
     def test_by_default_concerns_half_of_the_pods(self, emitted: Emit) -> None:
         files = emitted("[istio.apps.two]\noutlier_detection = true\n")
-        [rule] = resources(files, "DestinationRule")
-        assert rule["spec"] == {
-            "host": "two",
-            "trafficPolicy": {"outlierDetection": {"maxEjectionPercent": 50}},
-        }
+        assert outlier_detection(files) == {"two": {"maxEjectionPercent": 50}}
 
     def test_of_all_apps(self, emitted: Emit) -> None:
         files = emitted(
             "[istio.outlier_detection]\nconsecutive_5xx_errors = 3\nconsecutive_gateway_errors = 2\n"
             'interval = "2m"\nbase_ejection_time = 90\nmax_ejection_percent = 70\nmin_health_percent = 0\n'
         )
-        found = [
-            each["spec"]["trafficPolicy"]["outlierDetection"] for each in resources(files, "DestinationRule")
-        ]
-        assert found == 2 * [
-            {
-                "consecutive5xxErrors": 3,
-                "consecutiveGatewayErrors": 2,
-                "interval": "2m",
-                "baseEjectionTime": "1m30s",
-                "maxEjectionPercent": 70,
-                "minHealthPercent": 0,
-            }
-        ]
+        expected = {
+            "consecutive5xxErrors": 3,
+            "consecutiveGatewayErrors": 2,
+            "interval": "2m",
+            "baseEjectionTime": "1m30s",
+            "maxEjectionPercent": 70,
+            "minHealthPercent": 0,
+        }
+        assert outlier_detection(files) == {"one": expected, "two": expected}
 
 
 def test_a_partial_config_may_name_apps_of_other_runs(emitted: Emit) -> None:
