@@ -13,7 +13,7 @@ from .laptop import LOOPBACK
 from .model import Address, Instance, Range, Site
 
 if TYPE_CHECKING:
-    from ..mesh.model import App
+    from ..mesh.model import App, Port
     from .settings import EnvoySettings
 
 _DOCKER = (Range("172.16.0.0", 12), Range("192.168.0.0", 16), Range("fd00::", 8))
@@ -49,6 +49,14 @@ def site(apps: tuple[App, ...], settings: EnvoySettings, *, with_consumer: bool)
         is_dns=True,
         internal=LOOPBACK if shares else (*LOOPBACK, *_DOCKER),
     )
+
+
+def taken(app: App, settings: EnvoySettings) -> list[Port]:
+    """The ports of an application on which its Envoy listens itself, in the network that they share."""
+    if settings.compose_network != "shared":
+        return []
+    envoys = {_ADMIN, _OUTBOUND, *range(_INBOUND, _INBOUND + len(app.ports))}
+    return [port for port in app.ports if port.number in envoys]
 
 
 def _instance(stem: str, app: App | None, settings: EnvoySettings) -> Instance:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..mesh.model import File
 from ..yaml.render import Renderer
-from . import environment
+from . import compose, environment
 from . import settings as envoy_settings
 from .build import Builder
 
@@ -50,6 +50,7 @@ class EnvoyEmitter:
             files.append(File(f"{path}.env", environment.render(comment, variables), about))
         for app in mesh.providers:
             self.warnings += _not_separated(app)
+            self.warnings += _taken(app, settings)
             if mesh.enforced_by == "routes":
                 self.warnings += (
                     line for service in app.services for rpc in service.rpcs for line in _not_in_routes(rpc)
@@ -66,6 +67,17 @@ def _not_separated(app: App) -> Iterator[str]:
         yield (
             f"{where}: calls to service {service.name} go to all instances of app {app.name} in static "
             f"Envoys, which do not know labels ({labels}): give it an app of its own to separate them"
+        )
+
+
+def _taken(app: App, settings: envoy_settings.EnvoySettings) -> Iterator[str]:
+    """A warning for each port that an application cannot have in Docker Compose."""
+    for port in compose.taken(app, settings):
+        service = port.services[0]
+        where = service.origin("port").where or service.declaration.where
+        yield (
+            f"{where}: port {port.number} of app {app.name} is one of its Envoy's in Docker Compose, so one of "
+            'them cannot listen there: choose another port, or set envoy.compose_network = "own" in the config'
         )
 
 
