@@ -76,8 +76,8 @@ def _taken(app: App, settings: envoy_settings.EnvoySettings) -> Iterator[str]:
         service = port.services[0]
         where = service.origin("port").where or service.declaration.where
         yield (
-            f"{where}: port {port.number} of app {app.name} is one of its Envoy's in Docker Compose, so one of "
-            'them cannot listen there: choose another port, or set envoy.compose_network = "own" in the config'
+            f"{where}: port {port.number} of app {app.name} is one of its Envoy's in Docker Compose, so one "
+            'of them cannot listen: choose another port, or set envoy.compose_network = "own" in the config'
         )
 
 

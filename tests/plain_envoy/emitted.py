@@ -19,6 +19,7 @@ instances = 2
 [envoy]
 base_port = {base_port}
 ipv6 = {ipv6}
+compose_network = "{network}"
 """
 _CALLS = """
 [apps.delivery]
@@ -33,15 +34,23 @@ class Emitted:
         directory: Where to write them.
         calls: Whether the app `delivery` is said to call the app `cafe`; otherwise there is a consumer.
         ipv6: Whether everything is on ::1.
+        network: What network Envoys have in Docker Compose.
         parameters: More parameters of the plugin.
     """
 
-    def __init__(self, directory: Path, *parameters: str, calls: bool = False, ipv6: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *parameters: str,
+        calls: bool = False,
+        ipv6: bool = False,
+        network: str = "shared",
+    ) -> None:
         self.directory = directory
         instances = 4  # the consumer, two of the cafe, one of the delivery
         self._ports = localmesh.ReservedPorts(instances * _BLOCK, "::1" if ipv6 else "127.0.0.1")
         config = directory / "mesh.toml"
-        text = _CONFIG.format(base_port=self._ports.numbers[0], ipv6=str(ipv6).lower())
+        text = _CONFIG.format(base_port=self._ports.numbers[0], ipv6=str(ipv6).lower(), network=network)
         config.write_text(text + (_CALLS if calls else ""))
         parameter = ",".join(("emit=python+envoy", f"config={config}", *parameters))
         generated = compiling.generate(compiling.descriptors(HERE, [PROTO], directory), [PROTO], parameter)
@@ -56,8 +65,8 @@ class Emitted:
         self._ports.close()
 
     def file(self, name: str) -> Path:
-        """The configuration of the Envoy beside an instance."""
-        return self.directory / f"envoy/laptop/{name}.yaml"
+        """The configuration of an Envoy: beside `cafe-1`, or `compose/cafe` in Docker Compose."""
+        return self.directory / "envoy" / (f"{name}.yaml" if "/" in name else f"laptop/{name}.yaml")
 
     def variables(self, name: str) -> dict[str, str]:
         """The environment of an instance."""
@@ -79,7 +88,7 @@ class Emitted:
             for old, new in edits:
                 assert old in text
                 text = text.replace(old, new, times)
-            file = self.directory / "edited.yaml"
+            file = self.directory / f"edited-{name.replace('/', '-')}.yaml"
             file.write_text(text)
-        with localmesh.Envoy(name, file) as envoy:
+        with localmesh.Envoy(name.replace("/", "-"), file) as envoy:
             yield envoy
