@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..mesh.calls import Calls
 from ..mesh.model import DEFAULT_NAMESPACE, DEFAULT_PORT
+from ..mesh.wording import sources
 from . import compose, laptop
 from .callees import CONSUMER, callees_of, host, namespace_of, needs_consumer
 from .model import Address, Bootstrap, Destination, Inbound, Outbound
@@ -54,7 +55,7 @@ class Builder:
         callees = self._mesh.providers if app is None else self._callees[app.stem]
         related = callees if app is None else (app, *callees)
         return Bootstrap(
-            sources=", ".join(sorted({source for each in related for source in each.sources})),
+            sources=sources(source for each in related for source in each.sources),
             about=instance.about,
             node=instance.node,
             cluster=CONSUMER if app is None else app.name,
@@ -137,4 +138,4 @@ def _about(app: App, index: int) -> str:
     """What a port of an application is, and where it was set."""
     port = app.ports[index]
     services = ", ".join(service.name for service in port.services)
-    return f"app {app.name}, port {port.number} ({port.services[0].origin('port')}): {services}"
+    return f"app {app.name}, port {port.number} ({port.origin}): {services}"

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
 from ..mesh.model import DEFAULT_NAMESPACE
-from .ports import where_of
 
 if TYPE_CHECKING:
     from ..mesh.calls import Callee, Calls
@@ -30,7 +29,7 @@ def needs_consumer(mesh: Mesh) -> bool:
                 f"app {CONSUMER} has the name of the file for processes that are none of the apps, which is "
                 "written as long as no app declares what it calls: set apps.NAME.calls in the config, or "
                 "rename the app",
-                where_of(app),
+                app.where,
             )
     return True
 

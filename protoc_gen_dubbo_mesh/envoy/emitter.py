@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..mesh import wording
 from ..mesh.model import File
 from ..yaml.render import Renderer
 from . import compose, environment
@@ -37,9 +38,7 @@ class EnvoyEmitter:
         Raises:
             GenerationError: `[envoy]` is wrong, or the applications do not fit into it.
         """
-        settings = envoy_settings.EnvoySettings()
-        if mesh.values is not None and "envoy" in mesh.tables:
-            settings = envoy_settings.read(mesh.values, mesh.tables["envoy"])
+        settings = envoy_settings.read(mesh)
         files: list[File] = []
         for instance, envoy, variables in Builder(mesh, settings).build():
             path = f"envoy/{instance.path}"
@@ -62,11 +61,10 @@ def _not_separated(app: App) -> Iterator[str]:
     """A warning for each subset of an application: the instances of a static Envoy have no labels."""
     for subset in app.subsets:
         service = subset.services[0]
-        labels = ", ".join(f"{key}={value}" for key, value in subset.labels)
-        where = service.origin("labels").where or service.declaration.where
         yield (
-            f"{where}: calls to service {service.name} go to all instances of app {app.name} in static "
-            f"Envoys, which do not know labels ({labels}): give it an app of its own to separate them"
+            f"{service.where('labels')}: calls to service {service.name} go to all instances of app "
+            f"{app.name} in static Envoys, which do not know labels ({wording.labels(subset.labels)}): give "
+            "it an app of its own to separate them"
         )
 
 
@@ -84,5 +82,7 @@ def _taken(app: App, settings: envoy_settings.EnvoySettings) -> Iterator[str]:
 def _not_in_routes(rpc: RpcPolicy) -> Iterator[str]:
     for field in _ONLY_HEADERS:
         if getattr(rpc.call, field) is not None:
-            where = rpc.origin(field).where or rpc.declaration.where
-            yield f"{where}: {field} has no effect with policy=routes: only a caller's headers can ask for it"
+            yield (
+                f"{rpc.where(field)}: {field} has no effect with policy=routes: only a caller's headers can "
+                "ask for it"
+            )

@@ -97,7 +97,7 @@ def blocks(mesh: Mesh, apps: tuple[App, ...], settings: EnvoySettings, *, with_c
                 f"app {app.name} has {len(app.ports)} ports, so each instance needs {needed} ports on one "
                 f"machine, and envoy.block_size is {settings.block_size} ({_set_at(mesh, 'block_size')}): "
                 "increase it",
-                where_of(app),
+                app.where,
             )
     count = sum(app.settings.instances or 1 for app in apps) + with_consumer
     room = (_HIGHEST + 1 - settings.base_port) // settings.block_size
@@ -106,7 +106,7 @@ def blocks(mesh: Mesh, apps: tuple[App, ...], settings: EnvoySettings, *, with_c
             f"envoy.base_port {settings.base_port} ({_set_at(mesh, 'base_port')}) leaves ports for {room} "
             f"instances with {settings.block_size} each, and {count} are needed: choose a lower base_port, "
             "fewer instances or a smaller block_size",
-            where_of(apps[0]) if apps else None,
+            apps[0].where if apps else None,
         )
     free = _blocks(settings)
     consumer = next(free) if with_consumer else None
@@ -114,14 +114,6 @@ def blocks(mesh: Mesh, apps: tuple[App, ...], settings: EnvoySettings, *, with_c
         consumer,
         {app.stem: tuple(next(free) for _ in range(app.settings.instances or 1)) for app in apps},
     )
-
-
-def where_of(app: App) -> str:
-    """`file:line` of an application: of its entry in the config, or of what names it in a proto."""
-    if app.settings.where:
-        return app.settings.where
-    service = app.services[0]
-    return service.origin("app").where or service.declaration.where
 
 
 def _blocks(settings: EnvoySettings) -> Iterator[Block]:

@@ -13,10 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-    from ..policy.toml_values import TomlValues
+    from ..mesh.model import Mesh
 
 _KEYS = ("base_port", "block_size", "ipv6", "cluster_domain", "compose_network")
 _NETWORKS = ("shared", "own")
@@ -44,16 +41,19 @@ class EnvoySettings(NamedTuple):
     compose_network: str = "shared"
 
 
-def read(values: TomlValues, content: Mapping[str, Any]) -> EnvoySettings:
+def read(mesh: Mesh) -> EnvoySettings:
     """Reads `[envoy]`.
 
     Raises:
         GenerationError: a key is unknown, or a value is not allowed.
     """
+    settings = EnvoySettings()
+    values = mesh.values
+    if values is None:
+        return settings
     from dubbo_mesh._contract.validation import check_domain, check_port
 
-    table = values.table(("envoy",), content, _KEYS)
-    settings = EnvoySettings()
+    table = mesh.table("envoy", _KEYS)
     if "base_port" in table:
         key = ("envoy", "base_port")
         port = values.whole(key, table["base_port"])

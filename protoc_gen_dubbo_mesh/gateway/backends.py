@@ -43,7 +43,7 @@ class Backends:
             found[subset.name] = Backend(
                 name=self._name(app, subset),
                 selector=tuple(sorted({**dict(app.selector), **dict(subset.labels)}.items())),
-                origin=str(subset.services[0].origin("labels")),
+                origin=subset.origin,
                 ports=tuple(
                     BackendPort(port.name, port.number)
                     for port in app.ports
@@ -55,7 +55,7 @@ class Backends:
     def _name(self, app: App, subset: Subset) -> str:
         name = f"{app.name}-{subset.name}"
         service = subset.services[0]
-        where = service.origin("labels").where or service.declaration.where
+        where = service.where("labels")
         about = f"the Service {name} for the pods of app {app.name} with the labels of service {service.name}"
         if len(name) > _LONGEST_NAME:
             raise GenerationError(

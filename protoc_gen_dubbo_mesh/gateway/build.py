@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..mesh.routing import ACTIONS, Action, in_gateway_api, routes
+from ..mesh.wording import sources
 from . import limits
 from .model import GRPC_ROUTE, HTTP_ROUTE, GatewayRoute, RouteFile, Rule, RuleMatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from ..mesh.model import App, Port
     from ..mesh.routing import Match, Route
-    from ..policy.model import RpcPolicy, ServicePolicy
+    from ..policy.model import RpcPolicy
     from .model import Backend
 
 
@@ -44,12 +45,12 @@ class RouteFileBuilder:
         """
         return RouteFile(
             path=f"gateway/{app.stem}.yaml",
-            sources=", ".join(app.sources),
+            sources=sources(app.sources),
             istio=f"istio/{app.stem}.yaml" if self._with_istio else "",
             app=app.name,
-            app_origin=_origin(app.services, "app"),
+            app_origin=app.origin("app"),
             namespace=app.namespace,
-            namespace_origin=_origin(app.services, "namespace"),
+            namespace_origin=app.origin("namespace"),
             backends=tuple(backends.values()),
             routes=tuple(route for port in app.ports for route in self._routes(app, port, backends)),
         )
@@ -71,14 +72,13 @@ class RouteFileBuilder:
         about = "All other calls." if len(found) > 1 else "All calls."
         parts = limits.split(_rule(kind, app, route, backends, about) for route in found)
         name = app.name if len(app.ports) == 1 else f"{app.name}.{port.number}"
-        origin = _origin(port.services, "port")
         return [
             GatewayRoute(
                 kind=kind,
                 about=_ABOUT_HTTP_ROUTES if kind == HTTP_ROUTE else "",
                 name=name if len(parts) == 1 else f"{name}.part-{number}",
                 port=port.number,
-                port_origin=origin,
+                port_origin=port.origin,
                 rules=rules,
             )
             for number, rules in enumerate(parts, start=1)
@@ -108,9 +108,3 @@ def _match(kind: str, match: Match) -> RuleMatch:
         # A prefix is of whole segments, and a slash at its end means nothing.
         return RuleMatch(type="PathPrefix", path=match.path.rstrip("/"))
     return RuleMatch(type="Exact", path=match.path)
-
-
-def _origin(services: Iterable[ServicePolicy], field: str) -> str:
-    """Where a field of an identity was set: `greeter.proto:8 (option)`, or several of these."""
-    first, *more = dict.fromkeys(str(service.origin(field)) for service in services)
-    return f"{first} and {len(more)} more" if more else first

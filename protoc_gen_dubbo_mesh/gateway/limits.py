@@ -56,10 +56,9 @@ def timeout(value: Duration, route: Route) -> str:
     else:
         return durations.kubernetes(value)
     rpc = route.rpcs[0]
-    name = rpc.path[1:].replace("/", ".")
     raise GenerationError(
-        f"the timeout of rpc {name} must be {limit} for an HTTPRoute, not {value:.9g}s",
-        rpc.origin("timeout").where or rpc.declaration.where,
+        f"the timeout of rpc {rpc.full_name} must be {limit} for an HTTPRoute, not {value:.9g}s",
+        rpc.where("timeout"),
     )
 
 

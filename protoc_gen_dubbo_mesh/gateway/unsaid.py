@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..mesh import wording
 from ..mesh.routing import ACTIONS, NO_RETRIES
+from ..policy.model import RETRY_FIELDS
 from . import limits
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ _INEXPRESSIBLE: Mapping[str, str] = {
 }
 """What is said of fields of the call policy; `{istio}` is the file that has it, or how to get it."""
 
-_RETRY_FIELDS = ("retry.attempts", "retry.on", "retry.grpc_on", "retry.status_codes", "retry.header_names")
 _NOT_ASKED_FOR = {"default", "idempotency_level"}
 
 
@@ -48,8 +49,8 @@ def of_app(app: App, enforced_by: str, *, with_istio: bool) -> list[str]:
     unsafe = [rpc for rpc, action in actions if action.retries == NO_RETRIES]
     if unsafe:
         lines.append(
-            f"{unsafe[0].declaration.where}: Istio retries {_shown(unsafe)} twice unless it is told not to, "
-            f"and routes of the Gateway API cannot tell it: use {istio}, or set "
+            f"{unsafe[0].declaration.where}: Istio retries {wording.rpcs(unsafe)} twice unless it is told "
+            f"not to, and routes of the Gateway API cannot tell it: use {istio}, or set "
             "meshConfig.defaultHttpRetryPolicy.attempts to 0"
         )
     if enforced_by == "routes":
@@ -57,8 +58,8 @@ def of_app(app: App, enforced_by: str, *, with_istio: bool) -> list[str]:
             rpcs = [rpc for rpc, action in actions if _has(rpc, action, field)]
             if rpcs:
                 lines.append(
-                    f"{_where(rpcs[0], field)}: {field} of {_shown(rpcs)} has no effect with policy=routes: "
-                    f"routes of the Gateway API {fault.format(istio=istio)}"
+                    f"{_where(rpcs[0], field)}: {field} of {wording.rpcs(rpcs)} has no effect with "
+                    f"policy=routes: routes of the Gateway API {fault.format(istio=istio)}"
                 )
     return lines
 
@@ -96,7 +97,7 @@ def of_run(mesh: Mesh, *, with_istio: bool) -> Iterator[str]:
         if asking:
             yield (
                 f"{asking[0].declaration.where}: stubs ask by headers for what is configured of "
-                f"{_shown(asking)}, and routes of the Gateway API cannot make Istio heed them: use "
+                f"{wording.rpcs(asking)}, and routes of the Gateway API cannot make Istio heed them: use "
                 "policy=routes, or emit=istio for istio/internal-addresses.yaml"
             )
 
@@ -104,7 +105,7 @@ def of_run(mesh: Mesh, *, with_istio: bool) -> Iterator[str]:
 def _has(rpc: RpcPolicy, action: Action, field: str) -> bool:
     if field == "retry":
         # Where only the rpc's idempotency_level allows retries, Istio's own are as good.
-        asked_for = any(rpc.origin(name).source not in _NOT_ASKED_FOR for name in _RETRY_FIELDS)
+        asked_for = any(rpc.origin(name).source not in _NOT_ASKED_FOR for name in RETRY_FIELDS)
         return asked_for and action.retries not in {None, NO_RETRIES}
     if field == "per_try_timeout":
         return action.per_try_timeout is not None
@@ -113,11 +114,5 @@ def _has(rpc: RpcPolicy, action: Action, field: str) -> bool:
 
 def _where(rpc: RpcPolicy, field: str) -> str:
     """The line that sets a field, or else that of the rpc."""
-    found = (rpc.origin(name).where for name in (_RETRY_FIELDS if field == "retry" else (field,)))
+    found = (rpc.origin(name).where for name in (RETRY_FIELDS if field == "retry" else (field,)))
     return next(filter(None, found), rpc.declaration.where)
-
-
-def _shown(rpcs: Sequence[RpcPolicy]) -> str:
-    first, *more = rpcs
-    name = f"rpc {first.path[1:].replace('/', '.')}"
-    return f"{name} and {len(more)} more" if more else name

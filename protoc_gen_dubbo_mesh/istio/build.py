@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
 from ..mesh.durations import kubernetes, protobuf
+from ..mesh.wording import sources
+from ..policy.provenance import Origin
 from .model import AppFile, HealthChecks, InternalAddresses, Noted, Outliers, Sidecar, Subset
 from .routes import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ..mesh.calls import Callee, Calls
     from ..mesh.model import App, Mesh
     from .settings import IstioSettings, OutlierDetection
 
 _CONTROL_PLANE = "istio-system/*"
-_MOST_SOURCES = 5  # named at the top of a file
 
 
 def app_file(
@@ -38,10 +37,10 @@ def app_file(
     applied = settings.of(app.name)
     file = AppFile(
         path=f"istio/{app.stem}.yaml",
-        sources=_sources(app.sources or [app.settings.where.rpartition(":")[0]]),
+        sources=sources(app.sources),
         name=app.name,
-        host=Noted(app.name, _origin(app, "app")),
-        namespace=None if app.namespace is None else Noted(app.namespace, _origin(app, "namespace")),
+        host=Noted(app.name, app.origin("app")),
+        namespace=None if app.namespace is None else Noted(app.namespace, app.origin("namespace")),
         labels=app.selector,
         by_headers=by_headers,
         internal_addresses=addresses.path if addresses else "",
@@ -61,11 +60,10 @@ def internal_addresses(mesh: Mesh, settings: IstioSettings) -> InternalAddresses
     namespaces = sorted({app.namespace for app in callers}, key=lambda namespace: namespace or "")
     if not ranges or not namespaces:
         return None
-    is_default = settings.internal_addresses is None
     return InternalAddresses(
         path="istio/internal-addresses.yaml",
-        sources=_sources(sorted({source for app in mesh.apps for source in app.sources})),
-        note="default" if is_default else f"{settings.internal_addresses_where} (config)",
+        sources=sources(source for app in mesh.apps for source in app.sources),
+        note=str(settings.internal_addresses_origin),
         ranges=tuple([_address_and_length(each) for each in ranges]),
         namespaces=tuple(namespaces),
     )
@@ -76,28 +74,8 @@ def _address_and_length(of: str) -> tuple[str, int]:
     return address, int(length)
 
 
-def _sources(names: Iterable[str]) -> str:
-    first, rest = [*names][:_MOST_SOURCES], [*names][_MOST_SOURCES:]
-    return ", ".join(first) + (f" and {len(rest)} more" if rest else "")
-
-
-def _origin(app: App, field: str) -> str:
-    """Where a field of the identity of an application's services was set; empty if it has none."""
-    services = app.services
-    return (
-        str(services[0].origin(field))
-        if services
-        else app.settings.where and f"{app.settings.where} (config)"
-    )
-
-
 def _subsets(app: App) -> tuple[Subset, ...]:
-    return tuple(
-        [
-            Subset(Noted(subset.name, str(subset.services[0].origin("labels"))), subset.labels)
-            for subset in app.subsets
-        ]
-    )
+    return tuple([Subset(Noted(subset.name, subset.origin), subset.labels) for subset in app.subsets])
 
 
 def _outliers(asked: OutlierDetection | None) -> Outliers | None:
@@ -110,7 +88,7 @@ def _outliers(asked: OutlierDetection | None) -> Outliers | None:
         first, *others = name.split("_")
         field = first + "".join(map(str.capitalize, others))
         values.append((field, kubernetes(value) if name in {"interval", "base_ejection_time"} else value))
-    return Outliers(tuple(values), f"{asked.where} (config)")
+    return Outliers(tuple(values), str(Origin("config", asked.where)))
 
 
 def _health_checks(app: App, calls: Calls, settings: IstioSettings) -> HealthChecks | None:
@@ -130,7 +108,7 @@ def _health_checks(app: App, calls: Calls, settings: IstioSettings) -> HealthChe
         host=app.host(settings.cluster_domain),
         interval=protobuf(asked.interval),
         timeout=protobuf(asked.timeout),
-        note=f"{asked.where} (config)",
+        note=str(Origin("config", asked.where)),
         namespaces=calls.namespaces_of_callers(app),
     )
 

@@ -8,9 +8,10 @@ of statistics. Durations are whole milliseconds, at least one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
+from ..mesh import wording
 from ..mesh.durations import is_whole_milliseconds
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ def warnings(app: App) -> list[str]:
     for rpc in _rpcs(app):
         for field in _INEXPRESSIBLE:
             if getattr(rpc.call, field):
-                found.setdefault((_where(rpc, field), field), []).append(rpc)
+                found.setdefault((rpc.where(field), field), []).append(rpc)
     return [
-        f"{where}: {field} of rpc {_name(rpcs[0])}{_and_more(rpcs)} has no effect with policy=routes: "
+        f"{where}: {field} of {wording.rpcs(rpcs)} has no effect with policy=routes: "
         f"{_INEXPRESSIBLE[field]}{_consequence(field, rpcs[0])}"
         for (where, field), rpcs in found.items()
     ]
@@ -106,16 +107,4 @@ def _rpcs(app: App) -> Iterable[RpcPolicy]:
 
 
 def _wrong(rpc: RpcPolicy, field: str, what: str) -> GenerationError:
-    return GenerationError(f"{field} of rpc {_name(rpc)} {what}", _where(rpc, field))
-
-
-def _where(rpc: RpcPolicy, field: str) -> str:
-    return rpc.origin(field).where or rpc.declaration.where
-
-
-def _name(rpc: RpcPolicy) -> str:
-    return rpc.path[1:].replace("/", ".")
-
-
-def _and_more(rpcs: list[Any]) -> str:
-    return f" and {len(rpcs) - 1} more" if len(rpcs) > 1 else ""
+    return GenerationError(f"{field} of rpc {rpc.full_name} {what}", rpc.where(field))

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..mesh.durations import is_whole_milliseconds
+from ..policy.provenance import DEFAULT, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,14 +85,14 @@ class IstioSettings(NamedTuple):
     Attributes:
         cluster_domain: the cluster's DNS domain.
         internal_addresses: the ranges whose headers count, as `address/length`; None means unset.
-        internal_addresses_where: `file:line` of the ranges.
+        internal_addresses_origin: where they were set.
         for_all: what applies to each application.
         for_apps: what applies to one instead, by its name.
     """
 
     cluster_domain: str = "cluster.local"
     internal_addresses: tuple[str, ...] | None = None
-    internal_addresses_where: str = ""
+    internal_addresses_origin: Origin = DEFAULT
     for_all: ForApp = ForApp()
     for_apps: Mapping[str, ForApp] = {}
 
@@ -129,7 +130,7 @@ class _Reader:
         from dubbo_mesh._contract.validation import check_domain
 
         values, key = self._values, ("istio",)
-        table = values.table(key, mesh.tables.get("istio", {}), _KEYS)
+        table = mesh.table("istio", _KEYS)
         domain = values.text((*key, "cluster_domain"), table.get("cluster_domain", "cluster.local"))
         for_all = self._for_app(key, table, ForApp())
         addresses = (*key, "internal_addresses")
@@ -140,7 +141,7 @@ class _Reader:
             internal_addresses=self._ranges(addresses, table["internal_addresses"])
             if "internal_addresses" in table
             else None,
-            internal_addresses_where=values.file.where(addresses),
+            internal_addresses_origin=values.origin(addresses) if "internal_addresses" in table else DEFAULT,
             for_all=for_all,
             for_apps=self._for_apps((*key, "apps"), table.get("apps", {}), for_all, mesh),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from ..mesh.wording import origins
 from .model import (
     AppManifests,
     ContainerPort,
@@ -22,10 +23,10 @@ from .pods import pods_of
 from .settings import DEFAULT_PROBES, ending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from ..mesh.model import App, Mesh
-    from ..policy.model import Duration, ServicePolicy
+    from ..policy.model import Duration
     from .pods import Pods
     from .settings import KubernetesSettings, Setting
 
@@ -57,7 +58,7 @@ def build(app: App, mesh: Mesh, settings: KubernetesSettings) -> AppManifests:
     """
     return AppManifests(
         app=app.name,
-        sources=app.sources or _config(mesh),
+        sources=app.sources,
         service=_service(app, settings) if app.ports else None,
         patches=tuple(_patch(app, pods, mesh, settings) for pods in pods_of(app)),
         namespace=app.namespace or "" if app.stem != app.name else "",
@@ -69,24 +70,18 @@ def deployment_of(app: App) -> str:
     return app.settings.deployment or app.name
 
 
-def _config(mesh: Mesh) -> tuple[str, ...]:
-    return () if mesh.values is None else (mesh.values.file.path,)
-
-
 def _service(app: App, settings: KubernetesSettings) -> ServiceManifest:
-    namespace = None if app.namespace is None else Noted(app.namespace, _origins(app.services, "namespace"))
+    namespace = None if app.namespace is None else Noted(app.namespace, app.origin("namespace"))
     selector = tuple(_selecting(app, app.selector))
     recommended = {label.key: label for label in selector if label.key.startswith(_RECOMMENDED)}
     labels = {_NAME_LABEL: Label(_NAME_LABEL, app.name, "the app's name")} | recommended
     labels |= {key: Label(key, value, str(settings.labels.origin)) for key, value in settings.labels.value}
     return ServiceManifest(
-        name=Noted(app.name, f"app: {_origins(app.services, 'app')}"),
+        name=Noted(app.name, f"app: {app.origin('app')}"),
         namespace=namespace,
         labels=tuple(labels[key] for key in sorted(labels)),
         selector=selector,
-        ports=tuple(
-            ServicePort(port.name, port.number, _origins(port.services, "port")) for port in app.ports
-        ),
+        ports=tuple(ServicePort(port.name, port.number, port.origin) for port in app.ports),
     )
 
 
@@ -94,13 +89,14 @@ def _selecting(app: App, labels: Iterable[tuple[str, str]]) -> Iterable[Label]:
     """The labels, each with where it comes from."""
     for key, value in labels:
         setting = [service for service in app.services if (key, value) in (service.identity.labels or ())]
-        yield Label(key, value, f"labels: {_origins(setting, 'labels')}" if setting else "the app's name")
+        set_at = origins(service.origin("labels") for service in setting)
+        yield Label(key, value, f"labels: {set_at}" if setting else "the app's name")
 
 
 def _patch(app: App, pods: Pods, mesh: Mesh, settings: KubernetesSettings) -> Patch:
     drain, grace = ending(app, mesh, settings)
     serves = bool(pods.ports)
-    ports = [ContainerPort(port.number, _origins(port.services, "port")) for port in pods.ports]
+    ports = [ContainerPort(port.number, port.origin) for port in pods.ports]
     probes: tuple[Probe, ...] = ()
     if serves and settings.probes.value is not None:
         port = settings.probes.value
@@ -124,7 +120,7 @@ def _configured(app: App, mesh: Mesh, key: str, suffix: str = "") -> Noted:
     name = getattr(app.settings, key)
     if name is None or mesh.values is None:
         return Noted(app.name + suffix, "default: the app's name")
-    return Noted(name + suffix, f"{mesh.values.file.where(('apps', app.name, key))} (config)")
+    return Noted(name + suffix, str(mesh.values.origin(("apps", app.name, key))))
 
 
 def _ending(margin: int, drain: Setting[Duration], grace: Setting[Duration]) -> Termination:
@@ -182,9 +178,3 @@ def _variables(
 
 def _shown(duration: Setting[Duration]) -> str:
     return f"{duration.value:g} s ({duration.origin.where or duration.origin})"
-
-
-def _origins(services: Sequence[ServicePolicy], field: str) -> str:
-    """Where a field of these services' identities was set."""
-    first, *more = dict.fromkeys(str(service.origin(field)) for service in services)
-    return f"{first} and {len(more)} more" if more else first

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
 from ..mesh.model import File
+from ..mesh.wording import sources
 from ..yaml.render import Renderer
 from . import ports
 from . import settings as table
@@ -42,15 +43,12 @@ class KubernetesEmitter:
         ports.check_probes(settings)
         _check_deployments(mesh)
         files: list[File] = []
-        sources: set[str] = set()
         for app in mesh.apps:
             ports.check(app, settings)
             self._check_name(app)
-            manifests = build(app, mesh, settings)
-            sources.update(manifests.sources)
-            files += self._files(app, manifests)
+            files += self._files(app, build(app, mesh, settings))
         if files:
-            files.append(self._all(mesh.apps, sorted(sources)))
+            files.append(self._all(mesh.apps))
         return files
 
     def _files(self, app: App, manifests: AppManifests) -> Iterator[File]:
@@ -58,7 +56,7 @@ class KubernetesEmitter:
 
         def file(name: str, template: str, **variables: Any) -> File:
             text = self._renderer.render(
-                template, sources=", ".join(manifests.sources), app=manifests, **variables
+                template, sources=sources(manifests.sources), app=manifests, **variables
             )
             return File(f"{directory}/{name}", text, f"app {app.name}")
 
@@ -68,12 +66,11 @@ class KubernetesEmitter:
             yield file(patch.file, "deployment.yaml.j2", patch=patch)
         yield file("kustomization.yaml", "kustomization.yaml.j2", directory=directory)
 
-    def _all(self, apps: Sequence[App], sources: Sequence[str]) -> File:
-        """The component of all apps. Its header names the first of a run's files; there may be very many."""
-        first, *more = sources
+    def _all(self, apps: Sequence[App]) -> File:
+        """The component of all apps."""
         text = self._renderer.render(
             "all.yaml.j2",
-            sources=f"{first} and {len(more)} more" if more else first,
+            sources=sources(source for app in apps for source in app.sources),
             stems=tuple(app.stem for app in apps),
         )
         return File(f"{_ROOT}/kustomization.yaml", text, "all apps")
@@ -81,10 +78,9 @@ class KubernetesEmitter:
     def _check_name(self, app: App) -> None:
         """Warns of a name that Kubernetes accepts for a Service since 1.36 only (KEP-5311)."""
         if app.ports and app.name[0].isdigit():
-            where = app.services[0].origin("app").where or app.services[0].declaration.where
             self.warnings.append(
-                f"{where}: app {app.name}: Kubernetes before 1.36 refuses a Service whose name begins with a "
-                "digit"
+                f"{app.services[0].where('app')}: app {app.name}: Kubernetes before 1.36 refuses a Service "
+                "whose name begins with a digit"
             )
 
 

@@ -60,5 +60,5 @@ def check(app: App, settings: KubernetesSettings) -> None:
         service = port.services[0]
         raise GenerationError(
             f"app {app.name}: port {port.number} of service {service.name} {also}: {remedy}",
-            service.origin("port").where or service.declaration.where,
+            service.where("port"),
         )

@@ -78,10 +78,10 @@ def read(mesh: Mesh) -> KubernetesSettings:
     values = mesh.values
     if values is None:
         return KubernetesSettings()
-    table = values.table((_TABLE,), mesh.tables[_TABLE], tuple(_READERS))
+    table = mesh.table(_TABLE, _READERS)
     return KubernetesSettings(
         **{
-            name: Setting(reader(values, (_TABLE, name), table[name]), _origin(values, (_TABLE, name)))
+            name: Setting(reader(values, (_TABLE, name), table[name]), values.origin((_TABLE, name)))
             for name, reader in _READERS.items()
             if name in table
         }
@@ -99,16 +99,12 @@ def ending(app: App, mesh: Mesh, settings: KubernetesSettings) -> tuple[Setting[
         if value is None or mesh.values is None:
             return default
         key = ("apps", app.name, name)
-        return Setting(_duration(mesh.values, key, value), _origin(mesh.values, key))
+        return Setting(_duration(mesh.values, key, value), mesh.values.origin(key))
 
     return (
         own("drain", app.settings.drain, settings.drain),
         own("grace", app.settings.grace, settings.grace),
     )
-
-
-def _origin(values: TomlValues, key: Key) -> Origin:
-    return Origin("config", values.file.where(key))
 
 
 def _sidecar(values: TomlValues, key: Key, value: object) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import GenerationError
 from ..protoc.identifiers import is_proto_name
 from . import settings as app_settings
+from . import wording
 from .model import DEFAULT_PORT, App, Mesh, Port, Subset
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Grouping:
             if others:
                 raise GenerationError(
                     f"app {app} has namespace {namespace} for service {members[0].name} "
-                    f"({_set_at(members[0], 'namespace')}) and none for service {others[0].name}: "
+                    f"({members[0].where('namespace')}) and none for service {others[0].name}: "
                     "set it for both, or for neither",
                     others[0].declaration.where,
                 )
@@ -98,7 +99,7 @@ class Grouping:
         if settings.namespace not in {None, namespace}:
             raise GenerationError(
                 f"app {name} has namespace {settings.namespace} here and {namespace or 'none'} for service "
-                f"{services[0].name} ({_set_at(services[0], 'namespace')}): set it for its services only",
+                f"{services[0].name} ({services[0].where('namespace')}): set it for its services only",
                 settings.where,
             )
         selector = _selector(name, _common(services))
@@ -164,7 +165,7 @@ def _check_selected(app: str, selector: Labels, services: Sequence[ServicePolicy
                     f"app {app}: service {service.name} is on pods with {key}={value}, and the Kubernetes "
                     f"Service of the app selects those with {key}={wanted}: set {key} for all of its "
                     f"services, or give {service.name} an app of its own",
-                    _set_at(service, "labels"),
+                    service.where("labels"),
                 )
 
 
@@ -180,18 +181,19 @@ def _subsets(app: str, services: Sequence[ServicePolicy]) -> tuple[Subset, ...]:
         if other is not None:
             name = _subset_name(labels, with_keys=True)
             other = by_name.get(name)
-        where = members[0].origin("labels").where or members[0].declaration.where
+        where = members[0].where("labels")
         if other is not None:
             raise GenerationError(
-                f"app {app}: the labels {_shown(labels)} of service {members[0].name} and "
-                f"{_shown(other.labels)} of service {other.services[0].name} would both be the subset "
-                f"{name!r}: rename a label",
+                f"app {app}: the labels {wording.labels(labels)} of service {members[0].name} and "
+                f"{wording.labels(other.labels)} of service {other.services[0].name} would both be the "
+                f"subset {name!r}: rename a label",
                 where,
             )
         if len(name) > _LONGEST_LABEL:
             raise GenerationError(
-                f"app {app}: the labels {_shown(labels)} of service {members[0].name} make a subset's name "
-                f"of {len(name)} characters, and Istio allows {_LONGEST_LABEL}: use shorter labels",
+                f"app {app}: the labels {wording.labels(labels)} of service {members[0].name} make a "
+                f"subset's name of {len(name)} characters, and Istio allows {_LONGEST_LABEL}: use shorter "
+                "labels",
                 where,
             )
         by_name[name] = Subset(name, labels, tuple(members))
@@ -213,11 +215,3 @@ def _with_unique_stems(apps: Sequence[App]) -> list[App]:
     return [
         app._replace(stem=f"{app.name}.{app.namespace}") if names.count(app.name) > 1 else app for app in apps
     ]
-
-
-def _set_at(service: ServicePolicy, field: str) -> str:
-    return service.origin(field).where or service.declaration.where
-
-
-def _shown(labels: Labels) -> str:
-    return ", ".join(f"{key}={value}" for key, value in labels)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..policy.provenance import Origin
+from .wording import origins
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any, Protocol
 
     from ..policy.model import Labels, ServicePolicy
@@ -54,6 +57,11 @@ class Port(NamedTuple):
     name: str
     services: tuple[ServicePolicy, ...]
 
+    @property
+    def origin(self) -> str:
+        """Where its number was set."""
+        return origins(service.origin("port") for service in self.services)
+
 
 class Subset(NamedTuple):
     """Pods of an application that have further labels.
@@ -67,6 +75,11 @@ class Subset(NamedTuple):
     name: str
     labels: Labels
     services: tuple[ServicePolicy, ...]
+
+    @property
+    def origin(self) -> str:
+        """Where its labels were set."""
+        return origins(service.origin("labels") for service in self.services)
 
 
 class App(NamedTuple):
@@ -103,8 +116,24 @@ class App(NamedTuple):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The protos of its services, sorted."""
-        return tuple(sorted({service.declaration.file.name for service in self.services}))
+        """The protos of its services, sorted; the config, if it has none."""
+        protos = {service.declaration.file.name for service in self.services}
+        return tuple(sorted(protos)) or (self.settings.where.rpartition(":")[0],)
+
+    @property
+    def where(self) -> str:
+        """`file:line` for messages about it: its entry in the config, or else what names it in a proto."""
+        return self.settings.where or self.services[0].where("app")
+
+    def origin(self, field: str) -> str:
+        """Where a field of its services' identities was set; its entry in the config, if it has none.
+
+        Args:
+            field: one that its services have in common: `app` or `namespace`.
+        """
+        if not self.services:
+            return str(Origin("config", self.settings.where))
+        return origins(service.origin(field) for service in self.services)
 
     def host(self, domain: str = "cluster.local") -> str:
         """The host name of its Kubernetes Service.
@@ -131,6 +160,18 @@ class Mesh(NamedTuple):
     tables: Mapping[str, Mapping[str, Any]] = {}
     values: TomlValues | None = None
     partial: bool = False
+
+    def table(self, name: str, known: Collection[str]) -> dict[str, Any]:
+        """What the config sets in an emitter's table; nothing without a config.
+
+        Args:
+            name: of the table.
+            known: the keys that it may have.
+
+        Raises:
+            GenerationError: it has another one.
+        """
+        return self.values.table((name,), self.tables.get(name, {}), known) if self.values else {}
 
     @property
     def providers(self) -> tuple[App, ...]:

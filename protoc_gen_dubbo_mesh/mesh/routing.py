@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..policy.model import RETRY_FIELDS
+from ..policy.provenance import DEFAULT
+from .wording import origins
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -234,12 +238,6 @@ _IMPLIED = {"status_codes": "retriable-status-codes", "header_names": "retriable
 def _origins(rpcs: Sequence[RpcPolicy], fields: Sequence[str]) -> str:
     if not rpcs:
         return ""
-    names = [name for field in fields for name in (_RETRY_FIELDS if field == "retry" else (field,))]
-    found = dict.fromkeys(str(origin) for rpc in rpcs for name in names if (origin := rpc.origin(name)).where)
-    if not found:
-        return "default"
-    first, *more = found
-    return f"{first} and {len(more)} more" if more else first
-
-
-_RETRY_FIELDS = ("retry.attempts", "retry.on", "retry.grpc_on", "retry.status_codes", "retry.header_names")
+    names = [name for field in fields for name in (RETRY_FIELDS if field == "retry" else (field,))]
+    found = [origin for rpc in rpcs for name in names if (origin := rpc.origin(name)).where]
+    return origins(found or [DEFAULT])

@@ -129,6 +129,9 @@ CALL_FIELDS = (
 )
 """The fields of a call policy that have an origin; those of `retry` each have their own."""
 
+RETRY_FIELDS = tuple(name for name in CALL_FIELDS if name.startswith("retry."))
+"""Those of `retry`."""
+
 
 class RpcPolicy(NamedTuple):
     """The effective policy of one rpc.
@@ -157,9 +160,18 @@ class RpcPolicy(NamedTuple):
     declaration: Declaration
     layers: tuple[Layer[CallPolicy], ...]
 
+    @property
+    def full_name(self) -> str:
+        """`package.Service.rpc`, as protobuf has it."""
+        return self.path[1:].replace("/", ".")
+
     def origin(self, field: str) -> Origin:
         """Where one of `CALL_FIELDS` was set."""
         return origin_of(field, self.layers)
+
+    def where(self, field: str) -> str:
+        """`file:line` for messages about one of `CALL_FIELDS`: its own, or else the declaration's."""
+        return self.origin(field).where or self.declaration.where
 
 
 class ServicePolicy(NamedTuple):
@@ -183,6 +195,10 @@ class ServicePolicy(NamedTuple):
     def origin(self, field: str) -> Origin:
         """Where a field of its identity was set."""
         return origin_of(field, self.layers)
+
+    def where(self, field: str) -> str:
+        """`file:line` for messages about a field of its identity: its own, or else the declaration's."""
+        return self.origin(field).where or self.declaration.where
 
 
 def _first_set(first: Any, second: Any) -> Any:

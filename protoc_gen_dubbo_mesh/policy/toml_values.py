@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, TypeVar
 
 from ..errors import GenerationError
+from .provenance import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -102,6 +103,10 @@ class TomlValues(NamedTuple):
             return check()
         except ValueError as error:
             raise GenerationError(str(error), self.file.where(key)) from error
+
+    def origin(self, key: Key) -> Origin:
+        """Where the value of `key` is set."""
+        return Origin("config", self.file.where(key))
 
     def wrong(self, key: Key, what: str) -> GenerationError:
         """The error that the value of `key` is wrong."""

@@ -260,9 +260,7 @@ class _ModuleBuilder:
             envoy=tuple([(Code(field), value) for field, value in policy.headers.items()]),
             aliases=policy.aliases,
             comment=self._comments.at(path),
-            deprecated=f"rpc {policy.path[1:].replace('/', '.')} is deprecated"
-            if method.options.deprecated
-            else "",
+            deprecated=f"rpc {policy.full_name} is deprecated" if method.options.deprecated else "",
         )
 
 
