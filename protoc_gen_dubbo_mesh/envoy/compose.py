@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import GenerationError
 from .callees import CONSUMER
 from .laptop import LOOPBACK
 from .model import Address, Instance, Range, Site
+from .ports import where_of
 
 if TYPE_CHECKING:
     from ..mesh.model import App, Port
@@ -32,11 +34,16 @@ def site(apps: tuple[App, ...], settings: EnvoySettings, *, with_consumer: bool)
         apps: the applications.
         settings: the settings.
         with_consumer: whether there is a consumer.
+
+    Raises:
+        GenerationError: an application has the name of another one's Envoy.
     """
     shares = settings.compose_network == "shared"
     stems: list[tuple[str, App | None]] = [(app.stem, app) for app in apps]
     if with_consumer:
         stems.insert(0, (CONSUMER, None))
+    if not shares:
+        _check_names(apps)
     return Site(
         tuple(_instance(stem, app, settings) for stem, app in stems),
         {
@@ -84,10 +91,22 @@ def _beside(stem: str) -> str:
     return f"{stem}-envoy"
 
 
+def _check_names(apps: tuple[App, ...]) -> None:
+    of_envoys = {_beside(app.stem): app for app in apps}
+    for app in apps:
+        other = of_envoys.get(app.stem)
+        if other is not None:
+            raise GenerationError(
+                f"app {app.name} has the name of the Envoy of app {other.name} ({where_of(other)}) in Docker "
+                "Compose: rename it, or leave envoy.compose_network out of the config",
+                where_of(app),
+            )
+
+
 def _about(stem: str, *, shares: bool) -> str:
     name = _beside(stem)
     lines = [
-        f"The Envoy beside service {stem} in Docker Compose:",
+        f"The Envoy beside service {stem} in Docker Compose, with paths from the directory of the output:",
         "",
         "    services:",
         f"      {stem}:",

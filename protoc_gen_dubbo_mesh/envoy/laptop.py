@@ -67,7 +67,8 @@ def _instance(app: App | None, name: str, block: Block, host: str, settings: Env
 def _about(app: App | None, name: str, path: str, block: Block, settings: EnvoySettings) -> str:
     what = f"instance {name} of app {app.name}" if app else "a process that calls any of the apps"
     lines = [
-        f"The Envoy beside {what}, with everything on one machine. To start it and the process:",
+        f"The Envoy beside {what}, with everything on one machine. In the",
+        "directory of the output, this starts it and sets the environment of the process:",
         "",
         f"    envoy --disable-hot-restart -c envoy/{path}.yaml",
         f"    set -a; . envoy/{path}.env; set +a",
