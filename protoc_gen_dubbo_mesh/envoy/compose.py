@@ -12,7 +12,6 @@ from ..errors import GenerationError
 from .callees import CONSUMER
 from .laptop import LOOPBACK
 from .model import Address, Instance, Range, Site
-from .ports import where_of
 
 if TYPE_CHECKING:
     from ..mesh.model import App, Port
@@ -97,9 +96,9 @@ def _check_names(apps: tuple[App, ...]) -> None:
         other = of_envoys.get(app.stem)
         if other is not None:
             raise GenerationError(
-                f"app {app.name} has the name of the Envoy of app {other.name} ({where_of(other)}) in Docker "
+                f"app {app.name} has the name of the Envoy of app {other.name} ({other.where}) in Docker "
                 "Compose: rename it, or leave envoy.compose_network out of the config",
-                where_of(app),
+                app.where,
             )
 
 
