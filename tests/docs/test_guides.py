@@ -109,5 +109,14 @@ def test_what_the_guide_shows_works(guide: Path, free: int, tmp_path: Path) -> N
     "guide", [*GUIDES, ROOT / "CONTRIBUTING.md", ROOT / "DESIGN.md"], ids=lambda guide: guide.name
 )
 def test_links_lead_somewhere(guide: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", guide.read_text()):
-        assert (guide.parent / target).exists(), f"{guide.name}: {target}"
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", guide.read_text()):
+        file = guide.parent / target if target else guide
+        assert file.exists(), f"{guide.name}: {target}"
+        if anchor:
+            assert anchor in anchors(file), f"{guide.name}: {target}#{anchor}"
+
+
+def anchors(guide: Path) -> set[str]:
+    """The anchors that GitHub makes of a guide's headings."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", guide.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
