@@ -15,6 +15,7 @@ from benchmarks.measuring import HEADER, Failure, Row
 
 SUITES = {
     "generation": "Generating",
+    "emitters": "Generating for the mesh",
     "peers": "Generating, by other plugins",
     "calls": "Calling and serving",
     "imports": "Importing",

@@ -98,6 +98,8 @@ class IdempotencyLevel(NamedTuple):
 
 def field_of(values: Any, field: str) -> Any:
     """A field of an `Identity` or `CallPolicy`; one within `retry` has its name after a dot."""
+    if "." not in field:
+        return getattr(values, field, None)
     for name in field.split("."):
         values = getattr(values, name, None)
     return values

@@ -209,7 +209,7 @@ class _Lines:
 
     Attributes:
         at: the line of each location.
-        within: the line of the first location that is at a path or below it.
+        within: the line of the first location that is at a path in an option or below it.
     """
 
     def __init__(self, file: FileDescriptorProto, kind: bytes) -> None:
@@ -225,9 +225,25 @@ class _Lines:
                 continue
             line = parsed.span[0] + 1
             self.at.setdefault(path, line)
-            for end, byte in enumerate(path, 1):
-                if byte < 0x80:  # the end of a varint
+            for end in range(_beginning_of_option(path), len(path) + 1):
+                if path[end - 1] < 0x80:  # the end of a varint
                     self.within.setdefault(path[:end], line)
+
+
+def _beginning_of_option(path: bytes) -> int:
+    """A length that the path to the options in `path` has at least; more than all of it if it has none."""
+    if not path.isascii():  # some index is large: look at all of it
+        return 1
+    if path[2:3] == _SERVICE_OPTIONS:
+        return 3
+    return 5 if path[2:3] == _METHOD and path[4:5] == _METHOD_OPTIONS else len(path) + 1
+
+
+_SERVICE_OPTIONS, _METHOD, _METHOD_OPTIONS = (
+    bytes([SERVICE_OPTIONS]),
+    bytes([METHOD]),
+    bytes([METHOD_OPTIONS]),
+)
 
 
 _PATH_FIRST = b"\x0a"
