@@ -104,9 +104,10 @@ def of_run(mesh: Mesh, *, with_istio: bool) -> Iterator[str]:
 
 def _has(rpc: RpcPolicy, action: Action, field: str) -> bool:
     if field == "retry":
+        if action.retries in {None, NO_RETRIES}:
+            return False
         # Where only the rpc's idempotency_level allows retries, Istio's own are as good.
-        asked_for = any(rpc.origin(name).source not in _NOT_ASKED_FOR for name in RETRY_FIELDS)
-        return asked_for and action.retries not in {None, NO_RETRIES}
+        return any(rpc.origin(name).source not in _NOT_ASKED_FOR for name in RETRY_FIELDS)
     if field == "per_try_timeout":
         return action.per_try_timeout is not None
     return bool(getattr(rpc.call, field))

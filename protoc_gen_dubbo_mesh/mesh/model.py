@@ -106,6 +106,8 @@ class App(NamedTuple):
     @property
     def services(self) -> tuple[ServicePolicy, ...]:
         """Its services, by name."""
+        if len(self.ports) == 1:
+            return self.ports[0].services
         return tuple(sorted((service for port in self.ports for service in port.services), key=_name))
 
     @property

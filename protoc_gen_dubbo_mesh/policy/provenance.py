@@ -98,8 +98,6 @@ class IdempotencyLevel(NamedTuple):
 
 def field_of(values: Any, field: str) -> Any:
     """A field of an `Identity` or `CallPolicy`; one within `retry` has its name after a dot."""
-    if "." not in field:
-        return getattr(values, field, None)
     for name in field.split("."):
         values = getattr(values, name, None)
     return values
@@ -107,7 +105,11 @@ def field_of(values: Any, field: str) -> Any:
 
 def origin_of(field: str, layers: Iterable[Layer[Any]]) -> Origin:
     """Where a field was set: by the first of `layers` that sets it; a default if none does."""
+    outer, _, inner = field.partition(".")
     for values, place in layers:
-        if field_of(values, field) is not None:
+        value = getattr(values, outer, None)
+        if inner and value is not None:
+            value = getattr(value, inner, None)
+        if value is not None:
             return place.origin(field)
     return DEFAULT

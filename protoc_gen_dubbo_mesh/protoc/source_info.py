@@ -217,7 +217,9 @@ class _Lines:
         self.at: dict[bytes, int] = {}
         self.within: dict[bytes, int] = {}
         for location in SourceCodeInfo.FromString(file.source_code_info).location:
-            if location[:1] == _PATH_FIRST and location[2:3] != kind:
+            if location[:1] == _PATH_FIRST and (
+                location[2:3] != kind or _is_within_declaration(location[2 : 2 + location[1]])
+            ):
                 continue
             parsed = Location.FromString(location)
             path = parsed.path
@@ -230,6 +232,15 @@ class _Lines:
                     self.within.setdefault(path[:end], line)
 
 
+def _is_within_declaration(path: bytes) -> bool:
+    """Whether a path leads to the name of a service or rpc, or to a type of an rpc: nobody asks for these."""
+    if not path.isascii() or path[:1] != _SERVICE:  # some index is large, or it leads elsewhere
+        return False
+    return (len(path) == 3 and path[2:] != _SERVICE_OPTIONS) or (
+        len(path) == 5 and path[2:3] == _METHOD and path[4:] != _METHOD_OPTIONS
+    )
+
+
 def _beginning_of_option(path: bytes) -> int:
     """A length that the path to the options in `path` has at least; more than all of it if it has none."""
     if not path.isascii():  # some index is large: look at all of it
@@ -239,11 +250,8 @@ def _beginning_of_option(path: bytes) -> int:
     return 5 if path[2:3] == _METHOD and path[4:5] == _METHOD_OPTIONS else len(path) + 1
 
 
-_SERVICE_OPTIONS, _METHOD, _METHOD_OPTIONS = (
-    bytes([SERVICE_OPTIONS]),
-    bytes([METHOD]),
-    bytes([METHOD_OPTIONS]),
-)
+_SERVICE, _SERVICE_OPTIONS = bytes([SERVICE]), bytes([SERVICE_OPTIONS])
+_METHOD, _METHOD_OPTIONS = bytes([METHOD]), bytes([METHOD_OPTIONS])
 
 
 _PATH_FIRST = b"\x0a"
