@@ -188,9 +188,8 @@ class Mesh:
             return ""
         old, new = EDITS[feature]
         file = self.frontdesk.configuration
-        text = file.read_text()
-        file.write_text(text.replace(old, new))
-        return f" ({file.name}: {text.count(old)} times `{new}` instead of `{old}`)"
+        file.write_text(file.read_text().replace(old, new))
+        return f" ({file.name}: `{new}` instead of `{old}`)"
 
     def start(self) -> None:
         """Starts the Envoys and the apps, and returns when all are healthy."""
