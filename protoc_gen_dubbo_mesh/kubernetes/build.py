@@ -161,7 +161,7 @@ def _variables(
     """
     yield Variable("DUBBO_MESH_APP", app.name, note="sent to providers as tri-consumer-appname")
     yield Variable("POD_NAMESPACE", field="metadata.namespace", note="of callees whose namespace is not set")
-    yield Variable("POD_IP", field="status.podIP", note="for DUBBO_MESH_FORWARDED_FOR")
+    yield Variable("POD_IP", field="status.podIP", note="for DUBBO_MESH_FORWARDED_FOR=pod")
     if mesh.enforced_by == "headers" and settings.sidecar.value != "none" and app.settings.calls != ():
         yield Variable(
             "DUBBO_MESH_FORWARDED_FOR", "pod", note="sidecars then honour timeout and retry headers"
