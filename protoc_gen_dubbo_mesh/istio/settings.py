@@ -33,7 +33,13 @@ DEFAULT_INTERNAL_ADDRESSES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "
 
 _FOR_APPS = ("health_checks", "outlier_detection")
 _KEYS = ("apps", "cluster_domain", "internal_addresses", *_FOR_APPS)
-_MOST_PERCENT = 100
+_MOST = {
+    "consecutive_5xx_errors": 2**32 - 1,
+    "consecutive_gateway_errors": 2**32 - 1,
+    "max_ejection_percent": 100,
+    "min_health_percent": 100,
+}
+"""The highest numbers that Istio takes."""
 
 
 class HealthChecks(NamedTuple):
@@ -184,9 +190,9 @@ class _Reader:
             else self._values.whole((*key, name), each)
             for name, each in given.items()
         }
-        for name in ("max_ejection_percent", "min_health_percent"):
-            if values.get(name, 0) > _MOST_PERCENT:
-                raise self._values.wrong((*key, name), f"must be from 0 to 100, not {values[name]}")
+        for name, most in _MOST.items():
+            if values.get(name, 0) > most:
+                raise self._values.wrong((*key, name), f"must be from 0 to {most}, not {values[name]}")
         return OutlierDetection(**values, where=self._values.file.where(key))  # type: ignore[arg-type]  # by name
 
     def _switch(self, key: Key, value: object, known: tuple[str, ...]) -> Mapping[str, object] | None:
@@ -210,6 +216,8 @@ class _Reader:
         ranges: list[str] = []
         for text in self._values.strings(key, value):
             try:
+                if "%" in text:
+                    raise ValueError("zones have no meaning in Envoy")
                 ranges.append(str(ip_network(text)))
             except ValueError as error:
                 raise self._values.wrong(

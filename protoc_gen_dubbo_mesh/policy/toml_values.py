@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_LONGEST = 315_576_000_000
+"""The most seconds in a `google.protobuf.Duration`, which options in protos are: 10,000 years."""
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -79,10 +81,13 @@ class TomlValues(NamedTuple):
 
     def duration(self, key: Key, value: object) -> Duration:
         """A duration: a number of seconds, or a string with a unit."""
+        seconds = _LONGEST + 1
         if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-            return float(value)
-        if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
-            return float(match[1]) * _SECONDS[match[2]]
+            seconds = value  # an integer may be too large for a float
+        elif isinstance(value, str) and (match := _DURATION.fullmatch(value)):
+            seconds = float(match[1]) * _SECONDS[match[2]]
+        if seconds <= _LONGEST:
+            return float(seconds)
         raise self.wrong(key, f'must be a duration: seconds, or "500ms", "3s", "2m", "1h", not {value!r}')
 
     def strings_by_name(self, key: Key, value: object) -> dict[str, str]:

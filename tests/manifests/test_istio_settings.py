@@ -186,6 +186,7 @@ class TestSidecars:
         ("internal_addresses = '10.0.0.0/8'", r"2: istio.internal_addresses must be a list of strings"),
         ("internal_addresses = ['10.0.0.1/8']", r'2: .* must be ranges of IP addresses such as "10.0.0.0/8"'),
         ("internal_addresses = ['pods']", r"2: .* must be ranges of IP addresses .*'pods'"),
+        ("internal_addresses = ['fe80::1%eth0']", r"2: .* must be ranges of IP addresses .*zones have no"),
         ("cluster_domain = 'a b'", r"2: istio.cluster_domain must be a DNS name"),
         ("health_checks = 'yes'", r"2: istio.health_checks must be true, false or a table, not 'yes'"),
         ("health_checks = { every = 1 }", r"2: unknown key istio.health_checks.every"),
@@ -195,6 +196,13 @@ class TestSidecars:
         (
             "outlier_detection = { max_ejection_percent = 101 }",
             r"2: istio.outlier_detection.max_ejection_percent must be from 0 to 100, not 101",
+        ),
+        ("health_checks = { interval = inf }", r"2: istio.health_checks.interval must be a duration"),
+        ("health_checks = { timeout = 1e300 }", r"2: istio.health_checks.timeout must be a duration"),
+        ("health_checks = { timeout = '9999999999999999s' }", r"2: istio.health_checks.timeout must be a"),
+        (
+            "outlier_detection = { consecutive_5xx_errors = 4294967296 }",
+            r"2: istio.outlier_detection.consecutive_5xx_errors must be from 0 to 4294967295, not 4294967296",
         ),
         ("apps.three.health_checks = true", r"2: istio.apps.three must be one of the apps with services \("),
         ("apps.one.cluster_domain = 'x'", r"2: unknown key istio.apps.one.cluster_domain"),
