@@ -153,7 +153,7 @@ class Bootstrap(NamedTuple):
         admin: where its admin endpoint listens.
         inbound: for the calls to the application, by port.
         outbound: for the calls that it makes; None if it makes none.
-        internal: the addresses whose requests count as internal; none if no request does.
+        internal: the addresses from which its application's calls count as internal; none if they do not.
         dns_family: the addresses that host names are resolved to, by Envoy's names.
     """
 

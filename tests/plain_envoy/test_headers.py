@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import grpc
@@ -92,6 +92,41 @@ class TestHeaders:
         with consumer(emitted, nobody) as (calls, _), pytest.raises(grpc.RpcError):
             calls.call(COOK, *ASKS_FOR_RETRIES)
         assert len(cafe.attempts[COOK]) == 1
+
+
+class TestInbound:
+    """Whoever can reach the provider's Envoy could claim an address with x-forwarded-for."""
+
+    INTERNAL = (
+        "use_remote_address: false\n",
+        "use_remote_address: false\n"
+        + " " * 16
+        + "internal_address_config:\n"
+        + " " * 18
+        + "cidr_ranges:\n"
+        # As YAML's flow style has it, and for the Envoy's only listener of the kind.
+        + " " * 20
+        + "- { address_prefix: 127.0.0.0, prefix_len: 8 }\n",
+    )
+
+    def attempts(self, directory: Path, *edits: tuple[str, str]) -> int:
+        """How often a call runs that claims an address and asks the provider's Envoy for retries."""
+        files = Emitted(directory)
+        try:
+            with open_cafe(files) as cafe, files.envoy("cafe-1", *edits) as envoy:
+                cafe.answers[COOK] = busy_at_first
+                ingress = envoy.admin.listeners()["inbound_50051"]
+                with caller(ingress) as calls, suppress(grpc.RpcError):
+                    calls.call(COOK, *ASKS_FOR_RETRIES, ("x-forwarded-for", "127.0.0.1"))
+                return len(cafe.attempts[COOK])
+        finally:
+            files.close()
+
+    def test_headers_count_for_nothing(self, tmp_path: Path) -> None:
+        assert self.attempts(tmp_path) == 1
+
+    def test_they_would_count_if_addresses_were_internal(self, tmp_path: Path) -> None:
+        assert self.attempts(tmp_path, self.INTERNAL) == 3
 
 
 class TestTimeout:
