@@ -81,7 +81,7 @@ class TomlValues(NamedTuple):
 
     def duration(self, key: Key, value: object) -> Duration:
         """A duration: a number of seconds, or a string with a unit."""
-        seconds = _LONGEST + 1
+        seconds: float = _LONGEST + 1
         if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
             seconds = value  # an integer may be too large for a float
         elif isinstance(value, str) and (match := _DURATION.fullmatch(value)):
