@@ -14,7 +14,7 @@ from protoc_gen_dubbo_mesh.project.sources import proto_path
 
 ROUNDS = 11
 BUDGETS = {10: 2.0, 1: None}
-"""Most times the CPU of Python alone, by the services of an app. With one each there are ten times the files."""
+"""How many times the CPU of Python alone, by the services of an app. With one each there are more files."""
 
 SERVICES_OF_A_FILE = 10
 EVERYTHING = "+".join(EMITTERS)
