@@ -24,6 +24,9 @@ Variables = tuple[tuple[str, str], ...]
 class Builder:
     """Builds the Envoys of a run, and the environments of the applications beside them.
 
+    Attributes:
+        warnings: calls that static Envoys do not route, a line each.
+
     Raises:
         GenerationError: what is configured needs more ports than there are, or names unknown applications.
     """
@@ -32,7 +35,11 @@ class Builder:
         self._mesh = mesh
         self._settings = settings
         calls = Calls(mesh)
-        self._callees = {app.stem: callees_of(mesh, calls, app) for app in mesh.apps}
+        self.warnings: list[str] = []
+        self._callees: dict[str, tuple[App, ...]] = {}
+        for app in mesh.apps:
+            self._callees[app.stem], unknown = callees_of(mesh, calls, app)
+            self.warnings += unknown
         self._routes: dict[tuple[str, int], tuple[Route, ...]] = {}
         apps = tuple(app for app in mesh.apps if app.ports or self._callees[app.stem])
         with_consumer = needs_consumer(mesh)

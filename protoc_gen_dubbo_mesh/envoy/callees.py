@@ -34,13 +34,25 @@ def needs_consumer(mesh: Mesh) -> bool:
     return True
 
 
-def callees_of(mesh: Mesh, calls: Calls, app: App) -> tuple[App, ...]:
-    """The applications that an application calls, by namespace and name.
+def callees_of(mesh: Mesh, calls: Calls, app: App) -> tuple[tuple[App, ...], list[str]]:
+    """The applications that an application calls, by namespace and name, if this run has services of them.
+
+    Returns:
+        The applications, and a warning for each other one. Those may be databases, say, which Istio has to
+        know of.
 
     Raises:
-        GenerationError: this run has no services of one of them, or it is not clear which one is meant.
+        GenerationError: it is not clear which application is meant.
     """
-    return tuple(_known(mesh, app, callee) for callee in calls.callees(app) or ())
+    found: list[App] = []
+    warnings: list[str] = []
+    for callee in calls.callees(app) or ():
+        known = _known(mesh, callee)
+        if known is None:
+            warnings.append(_unknown(mesh, app, callee))
+        else:
+            found.append(known)
+    return tuple(found), warnings
 
 
 def host(callee: App, caller_namespace: str, domain: str) -> str:
@@ -59,20 +71,23 @@ def namespace_of(app: App) -> str:
     return app.namespace or DEFAULT_NAMESPACE
 
 
-def _known(mesh: Mesh, app: App, callee: Callee) -> App:
+def _known(mesh: Mesh, callee: Callee) -> App | None:
     if callee.app is not None and callee.app.ports:
         return callee.app
     for each in mesh.providers:
         if each.name == callee.name and namespace_of(each) == (callee.namespace or DEFAULT_NAMESPACE):
             return each
+    return None
+
+
+def _unknown(mesh: Mesh, app: App, callee: Callee) -> str:
     named = [each for each in mesh.providers if each.name == callee.name] or mesh.providers
     known = ", ".join(f"{each.name}.{namespace_of(each)}" for each in named)
     shown = f"{callee.name}.{callee.namespace}" if callee.namespace else callee.name
     where = app.settings.where
     if mesh.values is not None:
         where = mesh.values.file.where(("apps", app.name, "calls"))
-    raise GenerationError(
-        f"app {app.name} calls {shown}, and this run has no services of it, only of {known or 'no app'}: "
-        "a static Envoy needs its ports, so generate from its protos as well, or remove it",
-        where,
+    return (
+        f"{where}: app {app.name} calls {shown}, of which this run has no services, only of "
+        f"{known or 'no app'}: a static Envoy needs its ports, and has no route there"
     )

@@ -40,7 +40,9 @@ class EnvoyEmitter:
         """
         settings = envoy_settings.read(mesh)
         files: list[File] = []
-        for instance, envoy, variables in Builder(mesh, settings).build():
+        builder = Builder(mesh, settings)
+        self.warnings += builder.warnings
+        for instance, envoy, variables in builder.build():
             path = f"envoy/{instance.path}"
             about = f"app {instance.app.name}" if instance.app else "consumers"
             files.append(File(f"{path}.yaml", self._renderer.render("bootstrap.yaml.j2", envoy=envoy), about))
