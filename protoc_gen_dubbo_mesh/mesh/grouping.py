@@ -201,9 +201,13 @@ def _subsets(app: str, services: Sequence[ServicePolicy]) -> tuple[Subset, ...]:
 
 
 def _subset_name(labels: Labels, *, with_keys: bool = False) -> str:
-    """A name made of labels, as an RFC 1123 label: `v1` for `version: v1`."""
+    """A name made of labels, as an RFC 1123 label: `v1` for `version: v1`.
+
+    The application's name is not part of it, unless there is nothing else: a subset is always one of an app.
+    """
+    telling = [label for label in labels if label[0] not in _APP_LABELS] or labels
     parts = [
-        f"{key.rpartition('/')[2]}-{value}" if with_keys or not value else value for key, value in labels
+        f"{key.rpartition('/')[2]}-{value}" if with_keys or not value else value for key, value in telling
     ]
     text = "-".join(parts).lower()
     return "".join(char if char.isalnum() else "-" for char in text).strip("-")

@@ -77,6 +77,14 @@ class TestLabels:
             (app,) = group(service("a.A", labels=((key, "x"),))).apps
             assert app.selector == ((key, "x"),)
 
+    def test_the_label_for_the_app_is_not_in_names_of_subsets(self) -> None:
+        stable, canary = [(("app", "x"), ("track", track)) for track in ("stable", "canary")]
+        (app,) = group(service("a.A", labels=stable), service("a.B", labels=canary)).apps
+        assert [(subset.name, subset.labels) for subset in app.subsets] == [
+            ("canary", canary),
+            ("stable", stable),
+        ]
+
     def test_a_subset_that_all_services_share_needs_no_route_of_its_own(self) -> None:
         labels = (("version", "v1"),)
         (app,) = group(service("a.A", labels=labels), service("a.B", labels=labels)).apps
