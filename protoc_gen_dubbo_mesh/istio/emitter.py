@@ -10,7 +10,8 @@ from ..yaml.render import Renderer
 from . import build, limits, settings
 
 if TYPE_CHECKING:
-    from ..mesh.model import Mesh
+    from ..mesh.model import App, Mesh
+    from .model import AppFile
 
 
 class IstioEmitter:
@@ -41,9 +42,23 @@ class IstioEmitter:
                 self.warnings += limits.warnings(app)
             built = build.app_file(app, calls, configured, addresses, by_headers=by_headers)
             if built is not None:
-                content = self._renderer.render("app.yaml.j2", file=built)
-                files.append(File(built.path, content, f"app {app.name}"))
+                files.append(File(built.path, self._app(app, built), f"app {app.name}"))
         if addresses is not None:
             content = self._renderer.render("internal_addresses.yaml.j2", file=addresses)
             files.append(File(addresses.path, content, "the internal addresses of all apps"))
         return files
+
+    def _app(self, app: App, built: AppFile) -> str:
+        content = self._renderer.render("app.yaml.j2", file=built, apply="kubectl apply")
+        size = len(content)
+        if size <= limits.LARGEST_CLIENT_SIDE:
+            return content
+        where = app.services[0].declaration.where
+        also = ""
+        if size > limits.LARGEST:
+            also = f"; the API server refuses what is larger than about {limits.LARGEST // 1000} kB"
+        self.warnings.append(
+            f"{where}: {built.path} has {size // 1000} kB, which needs kubectl apply --server-side (in Argo "
+            f"CD: ServerSideApply=true): otherwise an annotation has all of it, and is too long{also}"
+        )
+        return self._renderer.render("app.yaml.j2", file=built, apply="kubectl apply --server-side")

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from ..mesh.model import App
     from ..policy.model import RpcPolicy
 
+LARGEST_CLIENT_SIDE = 200_000
+"""The most characters of a file that `kubectl apply` surely takes.
+
+It puts each object, as JSON, into an annotation, and all annotations may have 262,144 bytes
+(`TotalAnnotationSizeLimitB` in Kubernetes). A file is mostly its VirtualService, and has comments.
+"""
+LARGEST = 1_400_000
+"""The most characters of a file that etcd surely takes: 1.5 MiB in a request, with who set which field."""
+
 _STATUS_CODES = frozenset(
     {
         *range(100, 104),

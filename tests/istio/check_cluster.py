@@ -14,6 +14,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from localmesh import wait_until
+from protoc_gen_dubbo_mesh.policy.model import CallPolicy
 from tests.istio import cluster, goldens, judges, users, wrong_manifests
 from tests.istio.api_server import ApiServer
 from tests.istio.binaries import DEFINITIONS
@@ -23,6 +24,8 @@ from tests.istio.istiod import Istiod
 from tests.istio.mesh import PODS, Mesh
 from tests.istio.sidecar import XdsServer
 from tests.istio.wrong_manifests import Wrong
+from tests.manifests import istio as manifests
+from tests.manifests.services import rpc, service
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,27 @@ class TestApiServer:
     )
     def test_refuses_mistakes(self, wrong: Wrong, server: ApiServer) -> None:
         assert server.try_out("-f", wrong.file).returncode != 0, wrong.mistake
+
+    @pytest.mark.parametrize(("rpcs", "command"), [(650, "apply"), (1100, "apply --server-side")])
+    def test_takes_large_files_in_the_way_that_they_name(
+        self, rpcs: int, command: str, server: ApiServer, tmp_path: Path
+    ) -> None:
+        each = [rpc(f"rpc{number}", CallPolicy(timeout=1 + number / 1000)) for number in range(rpcs)]
+        big = service("a.B", each, namespace=cluster.NAMESPACE)
+        [(path, content)] = manifests.emit([big], "routes").items()
+        assert f"#     kubectl {command} -f {path}\n" in content
+        file = tmp_path / "big.yaml"
+        file.write_text(content)
+        done = server.kubectl(*command.split(), "--dry-run=server", "-f", file)
+        assert done.returncode == 0, done.stderr
+
+    def test_refuses_large_files_otherwise(self, server: ApiServer, tmp_path: Path) -> None:
+        each = [rpc(f"rpc{number}", CallPolicy(timeout=1 + number / 1000)) for number in range(2000)]
+        file = tmp_path / "big.yaml"
+        file.write_text(
+            manifests.emit([service("a.B", each, namespace=cluster.NAMESPACE)], "routes").popitem()[1]
+        )
+        assert "metadata.annotations: Too long" in server.kubectl("apply", "-f", file).stderr
 
 
 class TestKustomize:

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protoc_gen_dubbo_mesh.errors import GenerationError
+from protoc_gen_dubbo_mesh.istio.emitter import IstioEmitter
+from protoc_gen_dubbo_mesh.mesh.grouping import Grouping
 from protoc_gen_dubbo_mesh.policy.model import CallPolicy, Labels, Retry, RpcPolicy, ServicePolicy
 from protoc_gen_dubbo_mesh.protoc.descriptors_pb2 import FileDescriptorProto
 from tests.manifests.istio import Resource, emit, first_match, resources, seconds
@@ -208,3 +210,24 @@ def test_what_istio_lacks_is_an_error_in_routes_only(call: CallPolicy, message: 
     with pytest.raises(GenerationError, match=f"^test.proto: {message}"):
         emit([of], "routes")
     assert emit([of], "headers")
+
+
+def test_what_kubectl_apply_refuses_is_applied_on_the_servers_side() -> None:
+    """`kubectl apply` copies objects into an annotation, which gets too long."""
+
+    def emitted(number: int) -> tuple[str, list[str]]:
+        rpcs = [rpc(f"rpc{each}", CallPolicy(timeout=1 + each / 1000)) for each in range(number)]
+        emitter = IstioEmitter()
+        [file] = emitter.emit(Grouping(None, "routes").group([service("a.B", rpcs, app="big")]))
+        return file.content, emitter.warnings
+
+    content, warnings = emitted(300)
+    assert "#     kubectl apply --namespace NAMESPACE -f istio/big.yaml\n" in content
+    assert warnings == []
+    content, warnings = emitted(1000)
+    assert "#     kubectl apply --server-side --namespace NAMESPACE -f istio/big.yaml\n" in content
+    [warning] = warnings
+    assert warning.startswith("test.proto: istio/big.yaml has 2")
+    assert "API server refuses" not in warning
+    [warning] = emitted(6000)[1]
+    assert "; the API server refuses what is larger than about 1400 kB" in warning
