@@ -25,6 +25,10 @@ namespace = "default"
 calls = ["greeter"]
 """
 ASK_FOR_RETRIES = dubbo_mesh.EnvoyHeaders(max_retries=2, retry_grpc_on="unavailable")
+EXPECTED = "x-envoy-expected-rq-timeout-ms"
+"""What a sidecar tells the provider of its timeout, in milliseconds."""
+NOBODY_INTERNAL = "[istio]\ninternal_addresses = []\n"
+FIVE_ATTEMPTS = '[services."greeter.v1.Greeter".methods.look]\nretry = { attempts = 5 }\n'
 PER_ATTEMPT = """
 [services."greeter.v1.Greeter".methods.look]
 per_try_timeout = "300ms"
@@ -108,14 +112,19 @@ class TestStreams:
 class TestHeaders:
     """With policy=headers, stubs ask, and the sidecar is told to obey."""
 
-    def test_are_obeyed(self, mesh: Start, emit: Emit) -> None:
+    def test_ask_for_the_timeout_of_the_proto(self, mesh: Start, emit: Emit) -> None:
+        """Plus 100 ms, as stubs ask for: without the header, sidecars take what is left of the deadline."""
         started = mesh(emit("emit=python+kubernetes+istio"))
-        started.record.failures = 2
+        started.stub().slow(NOTHING)
+        [call] = started.record.calls
+        assert call.metadata[EXPECTED] == "400"
+
+    def test_ask_for_the_retries_of_the_proto(self, mesh: Start, emit: Emit) -> None:
+        """More than Istio makes by itself."""
+        started = mesh(emit("emit=python+kubernetes+istio", config=FIVE_ATTEMPTS))
+        started.record.failures = 4
         started.stub().look(NOTHING, timeout=20)
-        assert len(started.record.calls) == 3
-        with pytest.raises(grpc.RpcError) as raised:
-            started.stub().slow(StringValue(value="hold"))
-        assert raised.value.code() in CUT
+        assert len(started.record.calls) == 5
 
     def test_retry_nothing_that_must_not_run_twice(self, mesh: Start, emit: Emit) -> None:
         assert _runs_of_failing_hello(mesh(emit("emit=python+kubernetes+istio"))) == 1
@@ -124,8 +133,16 @@ class TestHeaders:
         assert _runs_of_failing_hello(mesh(emit("emit=python+kubernetes+istio")), envoy=ASK_FOR_RETRIES) == 3
 
     def test_are_removed_if_no_address_is_internal(self, mesh: Start, emit: Emit) -> None:
-        started = mesh(emit("emit=python+kubernetes+istio", config="[istio]\ninternal_addresses = []\n"))
+        started = mesh(emit("emit=python+kubernetes+istio", config=NOBODY_INTERNAL + FIVE_ATTEMPTS))
         assert _runs_of_failing_hello(started, envoy=ASK_FOR_RETRIES) == 1
+        started.record.failures = 0
+        started.record.calls.clear()
+        started.stub().slow(NOTHING)
+        assert int(started.record.calls.pop().metadata[EXPECTED]) <= 300
+        started.record.failures = 4
+        with pytest.raises(grpc.RpcError):
+            started.stub().look(NOTHING, timeout=20)
+        assert len(started.record.calls) == 3  # with Istio's own retries
 
     def test_are_removed_from_who_is_not_internal(
         self, mesh: Start, emit: Emit, monkeypatch: pytest.MonkeyPatch
