@@ -8,7 +8,8 @@ from ..errors import GenerationError
 from ..mesh.durations import kubernetes, protobuf
 from ..mesh.wording import sources
 from ..policy.provenance import Origin
-from .model import AppFile, HealthChecks, InternalAddresses, Noted, Outliers, Sidecar, Subset
+from ..yaml.noted import Noted
+from .model import AppFile, HealthChecks, InternalAddresses, Outliers, Sidecar, Subset
 from .routes import entries
 
 if TYPE_CHECKING:

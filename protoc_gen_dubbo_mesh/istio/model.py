@@ -6,18 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ..policy.model import Labels
-
-
-class Noted(NamedTuple):
-    """A value, and a note for the end of its line.
-
-    Attributes:
-        value: the value.
-        note: where it was set; may be empty.
-    """
-
-    value: str | int
-    note: str = ""
+    from ..yaml.noted import Noted
 
 
 class Retries(NamedTuple):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ..mesh.durations import kubernetes
 from ..mesh.routing import ACTIONS, in_istio, routes
-from .model import Entry, Noted, Retries
+from ..yaml.noted import Noted
+from .model import Entry, Retries
 
 if TYPE_CHECKING:
     from ..mesh.model import App, Port

@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from ..mesh.wording import origins
+from ..yaml.noted import Noted
 from .model import (
     AppManifests,
     ContainerPort,
     Label,
-    Noted,
     Patch,
     Probe,
     ServiceManifest,

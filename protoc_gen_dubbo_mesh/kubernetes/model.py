@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-
-class Noted(NamedTuple):
-    """A value.
-
-    Attributes:
-        value: the value.
-        note: where it comes from; it becomes a comment.
-    """
-
-    value: str
-    note: str = ""
+if TYPE_CHECKING:
+    from ..yaml.noted import Noted
 
 
 class Label(NamedTuple):
