@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
@@ -215,7 +216,7 @@ def _subset_name(labels: Labels, *, with_keys: bool = False) -> str:
 
 def _with_unique_stems(apps: Sequence[App]) -> list[App]:
     """The apps, with the namespace in the names of files where an app is in several."""
-    names = [app.name for app in apps]
+    numbers = Counter(app.name for app in apps)
     return [
-        app._replace(stem=f"{app.name}.{app.namespace}") if names.count(app.name) > 1 else app for app in apps
+        app._replace(stem=f"{app.name}.{app.namespace}") if numbers[app.name] > 1 else app for app in apps
     ]
