@@ -9,24 +9,16 @@ through which it, and this script, call them. The exit status is 1 if a claim do
 """
 
 import argparse
-import importlib
-import itertools
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-import tempfile
 import textwrap
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import grpc
@@ -34,10 +26,10 @@ import grpc
 import demo_istio
 import dubbo_mesh
 import localmesh
+from demo_load import Load, describe, instance
+from demo_mesh import CLUSTER, GREETER, Greetings, Mesh, config_file, protoc
 
-GREETER = Path(__file__).parent / "greeter"
 AUTHORITY = "greeter.default.svc.cluster.local:50052"
-CLUSTER = "greeter-50052"
 FEATURES = {
     "virtual-host": "the front desk's Envoy has no virtual host for the greeter",
     "second-provider": "greeter-2 is not started",
@@ -46,11 +38,6 @@ FEATURES = {
     "drain": "providers end on SIGTERM as in grpc's examples",
     "istio": "Istio's control plane is not started",
 }
-EDITS = {
-    "virtual-host": ("greeter.default.svc.cluster.local", "nobody.default.svc.cluster.local"),
-    "internal": ("use_remote_address: true", "use_remote_address: false"),
-}
-"""Features that are left out by replacing one text by another one in the file of the front desk's Envoy."""
 
 
 class ClaimError(Exception):
@@ -61,172 +48,6 @@ def hold(condition: bool, seen: str) -> None:
     """Raises ClaimError(seen) unless the condition holds."""
     if not condition:
         raise ClaimError(seen)
-
-
-def generate(into: Path, base_port: int = 15000) -> None:
-    """Generates messages, protoc's own stubs, ours, and the Envoys' configurations from the protos.
-
-    Args:
-        into: The directory for all of that.
-        base_port: The first of the ports on which everything listens.
-
-    Raises:
-        subprocess.CalledProcessError: protoc failed, and has printed why.
-    """
-    config = into / "mesh.toml"
-    config.write_text(config_file(base_port))
-    outputs = [f"--{kind}_out={into}" for kind in ("python", "pyi", "grpc_python", "dubbo-mesh")]
-    parameter = f"--dubbo-mesh_opt=emit=python+envoy,config={config}"
-    subprocess.run([*protoc(), *outputs, parameter, "greeter.proto", "frontdesk.proto"], check=True)
-
-
-def config_file(base_port: int) -> str:
-    """The plugin's config, for everything to listen on ports from `base_port` on."""
-    return (GREETER / "mesh.toml").read_text().replace("15000", str(base_port))
-
-
-def protoc() -> list[str]:
-    """The command that generates, as it begins."""
-    plugin = str(Path(sys.executable).with_name("protoc-gen-dubbo-mesh"))
-    options = subprocess.check_output([plugin, "--proto-path"], text=True).strip()
-    return [sys.executable, "-m", "grpc_tools.protoc", f"--plugin={plugin}", f"-I{GREETER}", f"-I{options}"]
-
-
-class Provider:
-    """One instance of an application, behind an Envoy of its own: as good as a pod."""
-
-    def __init__(self, mesh: "Mesh", name: str, script: str, *arguments: str) -> None:
-        self.name = name
-        directory = mesh.directory / name
-        files = mesh.generated / "envoy" / "laptop"
-        self.configuration = files / f"{name}.yaml"
-        self.environment = files / f"{name}.env"
-        self.sidecar = localmesh.Envoy(name, self.configuration, directory=directory)
-        mesh.stack.callback(self.sidecar.close)
-        self.app = localmesh.ChildProcess(
-            [
-                *("/bin/sh", "-c", 'set -a; . "$1"; shift; exec "$@"', "sh", str(self.environment)),
-                *(sys.executable, str(GREETER / script), *arguments),
-            ],
-            log=directory / "app.log",
-            env=mesh.environment,
-        )
-        mesh.stack.callback(self.app.kill)  # when the demo is over, nobody is left to drain for
-
-    @property
-    def ingress(self) -> str:
-        """Where others call the app: its Envoy's address."""
-        listeners = self.sidecar.admin.listeners()
-        return next(address for name, address in listeners.items() if name.startswith("inbound"))
-
-    def variables(self) -> dict[str, str]:
-        """The variables in the app's environment file."""
-        lines = self.environment.read_text().splitlines()
-        return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
-
-    def wait_serving(self) -> None:
-        """Returns when the app answers health checks through its Envoy.
-
-        Raises:
-            TimeoutError: It does not; the message has its log.
-            ChildProcessError: It ended; the message has its log.
-        """
-        with grpc.insecure_channel(self.ingress) as channel:
-            path = "/grpc.health.v1.Health/Check"
-            check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
-
-            def answered() -> bool:
-                try:
-                    return check(b"", timeout=1) == b"\x08\x01"  # HealthCheckResponse.SERVING
-                except grpc.RpcError:
-                    return not self.app.running
-
-            try:
-                localmesh.wait_until(answered, what=f"{self.name} serves")
-            except TimeoutError as error:
-                raise TimeoutError(f"{error}\n{self.app.log_tail()}") from error
-            if not self.app.running:
-                raise ChildProcessError(f"{self.name} ended:\n{self.app.log_tail()}")
-
-    def replace(self) -> float:
-        """Ends the app, then its Envoy, and starts both anew; returns the seconds the app took to end."""
-        began = time.monotonic()
-        self.app.stop(grace=30)
-        took = time.monotonic() - began
-        self.sidecar.stop()
-        self.sidecar.start()
-        self.app.start()
-        return took
-
-
-class Mesh:
-    """Everything that runs."""
-
-    def __init__(self, stack: ExitStack, without: set[str]) -> None:
-        self.stack = stack
-        self.directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dubbo-mesh-demo-")))
-        self.generated = self.directory / "gen"
-        self.generated.mkdir()
-        self.ports = stack.enter_context(
-            localmesh.ReservedPorts(61)
-        ).numbers  # 20 for each instance, 1 for Istio
-        generate(self.generated, self.ports[0])
-        self.environment = os.environ | {"PYTHONPATH": str(self.generated), "PYTHONUNBUFFERED": "1"}
-        stop = ["--plain-stop"] if "drain" in without else []
-        self.greeters = [
-            Provider(self, name, "demo_provider.py", name, *stop) for name in ("greeter-1", "greeter-2")
-        ]
-        stub = ["--plain-stub"] if "context" in without else []
-        self.frontdesk = Provider(self, "frontdesk-1", "demo_frontdesk.py", *stub)
-        self.envoy = self.frontdesk.sidecar
-        self.next_replaced = itertools.cycle(self.greeters)
-        self.without = without
-
-    def leave_out(self, feature: str) -> str:
-        """Leaves a feature out, as far as that is done by an edit; returns what was edited."""
-        if feature not in EDITS:
-            return ""
-        old, new = EDITS[feature]
-        file = self.frontdesk.configuration
-        file.write_text(file.read_text().replace(old, new))
-        return f" ({file.name}: `{new}` instead of `{old}`)"
-
-    def start(self) -> None:
-        """Starts the Envoys and the apps, and returns when all are healthy."""
-        running = [*self.greeters[: 1 if "second-provider" in self.without else 2], self.frontdesk]
-        for each in (*self.greeters, self.frontdesk):
-            each.sidecar.start()
-        for each in running:
-            each.app.start()
-        for each in running:
-            each.wait_serving()
-        self.envoy.wait_healthy(CLUSTER, len(running) - 1)
-
-    def entries(self, since: float, count: int, listener: str = "outbound") -> list[dict[str, Any]]:
-        """The calls that began after `since`, as a listener of the front desk's Envoy logged them."""
-        return self.envoy.access_log.wait_for(
-            count, lambda entry: entry["listener"] == listener and float(entry["start"]) >= since
-        )
-
-    def stat(self, name: str) -> int:
-        """A counter of the front desk's Envoy."""
-        return self.envoy.admin.stat(name)
-
-
-class Greetings:
-    """Calls of the greeter, by generated stubs that know nothing but the environment."""
-
-    def __init__(self, generated: Path) -> None:
-        sys.path.insert(0, str(generated))
-        self._messages = importlib.import_module("greeter_pb2")
-        self.stub: Any = importlib.import_module("greeter_mesh").GreeterStub
-        self.frontdesk: Any = importlib.import_module("frontdesk_mesh").FrontDeskStub
-        self.plain_stub: Any = importlib.import_module("greeter_pb2_grpc").GreeterStub
-        self.greeter = self.stub()
-
-    def request(self, name: str) -> Any:
-        """The request of every rpc."""
-        return self._messages.HelloRequest(name=name)
 
 
 # The claims. Each function returns its evidence, and raises ClaimError or what went wrong with its calls.
@@ -324,53 +145,6 @@ def context(mesh: Mesh, greetings: Greetings) -> str:
     )
 
 
-@dataclass
-class Load:
-    """Calls of the greeter, one after the other on each of four threads, that nothing retries."""
-
-    greetings: Greetings
-    answered: Counter[str] = field(default_factory=Counter[str])
-    lost: Counter[str] = field(default_factory=Counter[str])
-    _over: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list[threading.Thread])
-
-    def __enter__(self) -> "Load":
-        return self
-
-    def start(self) -> None:
-        """Starts the threads, to be stopped by the end of the `with` block."""
-        for kind in (self._unary, self._stream) * 2:
-            thread = threading.Thread(target=self._repeat, args=(kind,), daemon=True)
-            thread.start()
-            self._threads.append(thread)
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _repeat(self, call: Callable[[], str]) -> None:
-        while not self._over.wait(0.002):
-            try:
-                self.answered[call()] += 1
-            except grpc.RpcError as error:
-                self.lost[describe(error)] += 1
-
-    def _unary(self) -> str:
-        once = dubbo_mesh.EnvoyHeaders(max_retries=0)  # a retry could hide a loss
-        return instance(self.greetings.greeter.sayHello(self.greetings.request("Ada"), envoy=once))
-
-    def _stream(self) -> str:
-        return instance(list(self.greetings.greeter.keepSayingHello(self.greetings.request("Ada")))[-1])
-
-    def wait_answered(self, instance: str, count: int) -> None:
-        """Waits until an instance, or with "" any, has answered so often."""
-        localmesh.wait_until(
-            lambda: sum(n for name, n in self.answered.items() if name.startswith(instance)) >= count,
-            what=f"{count} answers of {instance or 'anybody'} ({self.lost.total()} calls lost)",
-        )
-
-
 def replaced(mesh: Mesh, greetings: Greetings) -> str:
     """A provider is drained and replaced under load, and no call is lost"""
     provider, since = next(mesh.next_replaced), time.time()
@@ -433,17 +207,6 @@ def on_istio(mesh: Mesh, greetings: Greetings) -> str:
         f"{calls} calls of a provider that is UNAVAILABLE at first were answered, with {retried} retries; "
         f"through protoc's stub: UNAVAILABLE, {by_itself} retries, where Istio's default is 2 for each call"
     )
-
-
-def instance(reply: Any) -> str:
-    """Who answered: `greeter-1 (4711)`."""
-    found = re.search(r"\S+ \(\d+\)$", reply.message)
-    return found.group() if found else reply.message
-
-
-def describe(error: grpc.RpcError) -> str:
-    """Code and details of a failed call."""
-    return f"{error.code().name}: {error.details()}"
 
 
 CLAIMS = (authority, both_providers, retries, context)

@@ -12,7 +12,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2_grpc
 
-import demo
+import demo_mesh
 import localmesh
 from tests import sidecars
 
@@ -57,7 +57,7 @@ def echo(request: bytes, context: grpc.ServicerContext) -> bytes:
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What is generated from the greeter example: messages, protoc's stubs and ours."""
     directory = tmp_path_factory.mktemp("generated")
-    demo.generate(directory)
+    demo_mesh.generate(directory)
     return directory
 
 
