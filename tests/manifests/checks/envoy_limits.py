@@ -47,7 +47,7 @@ def _of_value(value: Any, rules: Any, path: str) -> Iterator[str]:
         yield from _outside(value.ToNanoseconds(), limits, path, value.ToJsonString())
     elif isinstance(value, Message):
         if value.DESCRIPTOR.file.name == _WRAPPERS:
-            yield from _of_value(value.value, rules, path)  # type: ignore[attr-defined]
+            yield from _of_value(value.value, rules, path)  # type: ignore[attr-defined]  # a wrapper has it
         else:
             yield from broken(value, path)
     elif isinstance(value, int | float):
