@@ -58,11 +58,10 @@ def _generate(received: Request, installed: frozenset[str], warnings: list[str])
     resolver = Resolver(given.policy, received)
     python = PythonEmitter(given.python, received) if "python" in given.emit else None
     needs_mesh = any(kind != "python" for kind in given.emit)
-    if needs_mesh and received.buf_directory is not None:
+    if needs_mesh and received.buf_directories:
         from .protoc import buf
 
-        warning = buf.check_strategy(received)
-        warnings += [warning] if warning else []
+        warnings += buf.check_runs(received)
     services: list[ServicePolicy] = []
     response = Response()
     while received.generate:

@@ -1,4 +1,4 @@
-"""buf's strategy: whether it may start the plugin once per directory, although a file comes from several.
+"""buf's runs: whether it may start the plugin several times, although a file comes from all protos.
 
 With `strategy: directory`, its default, buf starts a plugin for each directory of protos. A file that several
 runs write is then kept as the first of them wrote it: buf only prints "duplicate generated file name", and
@@ -32,7 +32,12 @@ _ITEM = re.compile(r"(?m)^(?P<indent>[ \t]*)-(?=\s)|\{")
 _OURS = re.compile(r"dubbo[-_]mesh")
 _ALL = re.compile(r"""(?:^|[\s{,"'])strategy["']?\s*:\s*["']?all\b""")
 _MANIFESTS = re.compile(r"\bemit=[a-z+]*(?:kubernetes|istio|gateway|envoy)")
-_SERVICE = re.compile(rb"(?m)^\s*service\s+\w+\s*\{")
+_SERVICE = re.compile(rb"(?m)(?:^|[;}/])\s*service\s+\w+\s*\{")
+_WORKSPACES = (
+    ("buf.yaml", re.compile(r"""["']?\bpath["']?\s*:\s*["']?([^"',}\s]+)""")),
+    ("buf.work.yaml", re.compile(r"""(?m)^\s*-\s*["']?([^"'\s]+)""")),
+)
+"""The files that list the modules of a workspace, which buf generates together."""
 
 
 class _Entry(NamedTuple):
@@ -52,8 +57,8 @@ class _Protos(NamedTuple):
 
     Attributes:
         are_known: whether those of the request are among them, and the search came to its end.
-        in_module: another directory that has services, below the root of the module; None if there is none.
-        elsewhere: one beside it, which another module may have.
+        in_module: another directory that has services, in the module or its workspace; None if there is none.
+        elsewhere: one outside of both.
     """
 
     are_known: bool
@@ -61,11 +66,11 @@ class _Protos(NamedTuple):
     elsewhere: str | None = None
 
 
-def check_strategy(request: Request) -> str | None:
-    """Checks that no other run writes the same files.
+def check_runs(request: Request) -> list[str]:
+    """Checks that no other run of the plugin writes the same files.
 
     Args:
-        request: a request from buf, for files of one directory.
+        request: a request from buf.
 
     Returns:
         A warning, if that cannot be known.
@@ -73,13 +78,21 @@ def check_strategy(request: Request) -> str | None:
     Raises:
         GenerationError: other runs do.
     """
+    if not request.generate:
+        return []
+    inputs = _inputs()
+    if inputs:
+        return [
+            f"{inputs}: {_REASON}, and buf generates several inputs one after the other, so files of the "
+            "last one replace others of the same name: make them one workspace, in buf.yaml"
+        ]
     entry = _entry()
-    if not request.generate or (entry is not None and entry.is_once):
-        return None
-    directory = request.buf_directory or ""
+    if len(request.buf_directories) > 1 or (entry is not None and entry.is_once):
+        return []
+    [directory] = request.buf_directories
     protos = _protos(directory, request.generate[0].name.rpartition("/")[2])
     if protos.are_known and not (protos.in_module or protos.elsewhere):
-        return None
+        return []
     if protos.in_module and entry is not None:
         raise GenerationError(
             f"{_REASON}: set `strategy: all` for this plugin, since otherwise buf starts it once for "
@@ -87,7 +100,7 @@ def check_strategy(request: Request) -> str | None:
             entry.where,
         )
     remedy = "set `strategy: all` for this plugin, or buf may start it several times"
-    return f"{_REASON}: {remedy}" if entry is None else f"{entry.where}: {_REASON}: {remedy}"
+    return [f"{_REASON}: {remedy}" if entry is None else f"{entry.where}: {_REASON}: {remedy}"]
 
 
 _REASON = "emit asks for files that are about whole applications"
@@ -99,21 +112,42 @@ def _entry() -> _Entry | None:
     return next((entry for entry in entries if not entry.is_once), entries[0] if entries else None)
 
 
-def _entries(name: str) -> Iterator[_Entry]:
+def _read(name: str) -> str:
+    """A file of buf's in the working directory without comments; empty if there is none."""
     try:
-        text = Path(name).read_text(encoding="utf-8", errors="replace")
+        return _COMMENT.sub("", Path(name).read_text(encoding="utf-8", errors="replace"))
     except OSError:
-        return
-    text = _COMMENT.sub("", text)
-    start = re.search(r"""(?m)(?:^|[{,]\s*)["']?plugins["']?\s*:""", text)
-    if start is None:
-        return
-    for begin, end in _items(text, start.end()):
+        return ""
+
+
+def _line(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
+
+
+def _key(name: str, text: str) -> int:
+    """Where the value of a key of the top begins; the end if it has no such key."""
+    found = re.search(rf"""(?m)(?:^|[{{,]\s*)["']?{name}["']?\s*:""", text)
+    return len(text) if found is None else found.end()
+
+
+def _inputs() -> str:
+    """`file:line` of the inputs in the template, if there are several."""
+    text = _read(_TEMPLATES[0])
+    start = _key("inputs", text)
+    value = text[start:]
+    end = re.search(r"\]" if value.lstrip().startswith("[") else r"\n[^\s-]", value)
+    items = _items(value[: end.start() if end else len(value)], 0)
+    several = len([*items]) > 1
+    return f"{_TEMPLATES[0]}:{_line(text, start)}" if several else ""
+
+
+def _entries(name: str) -> Iterator[_Entry]:
+    text = _read(name)
+    for begin, end in _items(text, _key("plugins", text)):
         item = text[begin:end]
         ours = _OURS.search(item)
         if ours and _MANIFESTS.search(item):
-            line = text.count("\n", 0, begin + ours.start()) + 1
-            yield _Entry(f"{name}:{line}", bool(_ALL.search(item)))
+            yield _Entry(f"{name}:{_line(text, begin + ours.start())}", bool(_ALL.search(item)))
 
 
 def _items(text: str, start: int) -> Iterator[tuple[int, int]]:
@@ -148,6 +182,11 @@ def _protos(directory: str, name: str) -> _Protos:
             roots.append(path[: len(path) - len(directory)].rstrip("/"))
         elif any(_has_service(Path(at, file)) for file in sorted(files) if file.endswith(".proto")):
             others.append(path or ".")
+    listed = [
+        path for name, listing in _WORKSPACES for path in map(os.path.normpath, listing.findall(_read(name)))
+    ]
+    if not set(listed).isdisjoint(roots):
+        roots += listed
     in_module = [other for other in others if any(_is_below(root, other) for root in roots)]
     elsewhere = [other for other in others if other not in in_module]
     return _Protos(bool(roots), next(iter(in_module), None), next(iter(elsewhere), None))

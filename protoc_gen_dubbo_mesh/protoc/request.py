@@ -45,15 +45,15 @@ class Request(NamedTuple):
             are processed: together they make up most of a run's memory.
         messages: the messages of all files, including those that are only imported.
         has_mesh_options: whether any of the files may use our options.
-        buf_directory: the directory of all files to generate from, if buf sends the request and they are in
-            one directory; there may be further requests then, for others.
+        buf_directories: the directories of the files to generate from, if buf sends the request; there may be
+            further requests then, for others.
     """
 
     parameter: str
     generate: deque[FileDescriptorProto]
     messages: MessageIndex
     has_mesh_options: bool
-    buf_directory: str | None = None
+    buf_directories: frozenset[str] = frozenset()
 
 
 def read(stream: BinaryIO) -> Request:
@@ -93,10 +93,8 @@ def read(stream: BinaryIO) -> Request:
     generate = deque(with_services[name] for name in names if name in with_services)
     # Copies may be imported from another directory, as "third_party/dubbo_mesh/v1/options.proto".
     has_options = any(name.endswith(OPTIONS_FILE) for name in messages.files)
-    directories = {name.rpartition("/")[0] for name in names} if by_buf and not by_protoc else ()
-    return Request(
-        parameter, generate, messages, has_options, *(directories if len(directories) == 1 else ())
-    )
+    directories = (name.rpartition("/")[0] for name in names if by_buf and not by_protoc)
+    return Request(parameter, generate, messages, has_options, frozenset(directories))
 
 
 def _fields(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:

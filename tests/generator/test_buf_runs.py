@@ -1,4 +1,4 @@
-"""With `strategy: directory` buf starts the plugin several times, and each run would write an app's files."""
+"""buf may start the plugin several times, and each run would write an application's files."""
 
 from __future__ import annotations
 
@@ -61,9 +61,14 @@ def write(root: Path, **files: str) -> None:
 
 
 def generate(
-    root: Path, *arguments: str, addition: str = "", emit: str = "python+istio", template: str = "."
+    root: Path,
+    *arguments: str,
+    addition: str = "",
+    emit: str = "python+istio",
+    template: str = ".",
+    text: str = TEMPLATE,
 ) -> subprocess.CompletedProcess[bytes]:
-    text = TEMPLATE.format(emit=emit) + addition
+    text = text.format(emit=emit) + addition
     path = root / template / "buf.gen.yaml"
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -128,6 +133,30 @@ def test_protos_that_are_not_here_are_a_warning(tmp_path: Path) -> None:
     assert f"warning: {LINE}: emit asks for files" in done.stderr.decode()
 
 
+def test_modules_of_a_workspace_are_generated_together(tmp_path: Path) -> None:
+    write(tmp_path, one=PROTO.replace("\n", " "), two=PROTO.replace("\n", " "))
+    (tmp_path / "buf.yaml").write_text("version: v2\nmodules:\n  - path: protos/one\n  - path: protos/two\n")
+    template = TEMPLATE.replace("inputs:\n  - directory: protos\n", "")
+    done = generate(tmp_path, text=template)
+    assert done.returncode == 1
+    assert (
+        "set `strategy: all` for this plugin, since otherwise buf starts it once for" in done.stderr.decode()
+    )
+    done = generate(tmp_path, text=template + ALL)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "from one.proto, two.proto." in (tmp_path / "out/istio/demo.yaml").read_text()
+
+
+def test_several_inputs_are_a_warning(tmp_path: Path) -> None:
+    write(tmp_path, one=PROTO, two=PROTO)
+    inputs = "  - directory: protos/one\n  - directory: protos/two\n"
+    done = generate(tmp_path, text=TEMPLATE.replace("  - directory: protos\n", inputs) + ALL)
+    assert done.returncode == 0
+    assert "warning: buf.gen.yaml:2: emit asks for files that are about whole applications, and buf" in (
+        done.stderr.decode()
+    )
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two directories with services."""
@@ -138,7 +167,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def asked(name: str = "one/one.proto") -> Request:
     file = FileDescriptorProto(name=name)
-    return Request("", deque([file]), MessageIndex(), False, name.rpartition("/")[0])
+    return Request("", deque([file]), MessageIndex(), False, frozenset([name.rpartition("/")[0]]))
 
 
 FORMS = {
@@ -165,7 +194,7 @@ LINES = {"outdented": 3, "JSON": 3, "version 1": 3, "several": 5}
 def test_forms_of_templates(form: str, project: Path) -> None:
     (project / "buf.gen.yaml").write_text(FORMS[form], encoding="utf-8")
     with pytest.raises(GenerationError, match=rf"^buf\.gen\.yaml:{LINES.get(form, 2 - (form == 'flow'))}: "):
-        buf.check_strategy(asked())
+        buf.check_runs(asked())
 
 
 WITH_STRATEGY = {
@@ -184,24 +213,37 @@ WITH_STRATEGY = {
 @pytest.mark.parametrize("form", WITH_STRATEGY)
 def test_forms_of_templates_with_the_strategy(form: str, project: Path) -> None:
     (project / "buf.gen.yaml").write_text(WITH_STRATEGY[form], encoding="utf-8")
-    assert buf.check_strategy(asked()) is None
+    assert buf.check_runs(asked()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "inputs:\n- directory: one\n- directory: two\nplugins:\n- local: x\n",
+        "version: v2\ninputs: [{directory: one}, {git_repo: two}]\n",
+        '{"plugins": [], "inputs": [{"directory": "one"}, {"directory": "two"}]}',
+    ],
+)
+def test_forms_of_several_inputs(text: str, project: Path) -> None:
+    (project / "buf.gen.yaml").write_text(text, encoding="utf-8")
+    [warning] = buf.check_runs(asked())
+    assert "buf generates several inputs one after the other" in warning
 
 
 @pytest.mark.parametrize("text", ["", "version: v2\n", "plugins:\n", "plugins: 1\n", "{", "\0\x80"])
 def test_templates_without_an_entry_are_a_warning(text: str, project: Path) -> None:
     (project / "buf.gen.yaml").write_text(text, encoding="latin-1")
-    assert buf.check_strategy(asked()) == (
+    assert buf.check_runs(asked()) == [
         "emit asks for files that are about whole applications: set `strategy: all` for this plugin, "
         "or buf may start it several times"
-    )
+    ]
 
 
 def test_protos_beside_the_module_are_a_warning(project: Path) -> None:
     """Whether another module of the workspace has them is in buf.yaml."""
     os.renames("protos/two", "third_party/two")
     (project / "buf.gen.yaml").write_text(FORMS["block"], encoding="utf-8")
-    warning = buf.check_strategy(asked())
-    assert warning is not None
+    [warning] = buf.check_runs(asked())
     assert warning.startswith("buf.gen.yaml:2: ")
 
 
@@ -209,11 +251,11 @@ def test_protos_beside_the_module_are_a_warning(project: Path) -> None:
 def test_hidden_directories_and_installed_packages_do_not_count(directory: str, project: Path) -> None:
     os.renames("protos/two", f"protos/{directory}/two")
     (project / "buf.gen.yaml").write_text(FORMS["block"], encoding="utf-8")
-    assert buf.check_strategy(asked()) is None
+    assert buf.check_runs(asked()) == []
 
 
 def test_the_search_for_protos_has_an_end(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "protos" / "two" / "two.proto").unlink()
     monkeypatch.setattr(buf, "_MOST_FILES", 0)
     (project / "buf.gen.yaml").write_text(FORMS["block"], encoding="utf-8")
-    assert buf.check_strategy(asked()) is not None
+    assert len(buf.check_runs(asked())) == 1
