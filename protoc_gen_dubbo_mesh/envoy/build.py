@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..mesh.calls import Calls
 from ..mesh.model import DEFAULT_NAMESPACE, DEFAULT_PORT
-from ..mesh.wording import sources
+from ..mesh.wording import shortened, sources
 from . import compose, laptop
 from .callees import CONSUMER, callees_of, host, namespace_of, needs_consumer
 from .model import Address, Bootstrap, Destination, Inbound, Outbound
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..mesh.model import App, Mesh
     from .model import Instance, Route, Site
     from .settings import EnvoySettings
+
+_MOST_SERVICES = 5  # named in a comment
 
 Variables = tuple[tuple[str, str], ...]
 
@@ -144,5 +146,5 @@ def _inbound(instance: Instance, app: App) -> list[Inbound]:
 def _about(app: App, index: int) -> str:
     """What a port of an application is, and where it was set."""
     port = app.ports[index]
-    services = ", ".join(service.name for service in port.services)
+    services = shortened([service.name for service in port.services], _MOST_SERVICES)
     return f"app {app.name}, port {port.number} ({port.origin}): {services}"

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from protoc_gen_dubbo_mesh.envoy import environment
+from protoc_gen_dubbo_mesh.envoy.emitter import EnvoyEmitter
+from protoc_gen_dubbo_mesh.mesh.grouping import Grouping
 from tests.generator.goldens import GOLDEN
 from tests.manifests.checks import problems
+from tests.manifests.services import service
 
 ENVIRONMENTS = sorted(GOLDEN.glob("*/expected/envoy/*/*.env"))
 
@@ -30,6 +33,12 @@ class TestBootstraps:
         assert right in text
         assert problems(text) == []
         assert problems(text.replace(right, wrong))
+
+    def test_a_port_of_many_services_names_a_few(self) -> None:
+        many = Grouping(None, "routes").group(service(f"a.S{number}") for number in range(1000))
+        files = EnvoyEmitter().emit(many)
+        assert ", port 80 (default): a.S0, a.S1, a.S10, a.S100, a.S101 and 995 more\n" in files[0].content
+        assert max(len(line) for file in files for line in file.content.splitlines()) < 200
 
 
 class TestEnvironments:
