@@ -96,11 +96,12 @@ def update(settings: Settings, progress: Progress, *, overwrite: bool = False) -
             stamps.tools(settings, sources, programs),
             _known({**stamps.hash_inputs(sources, run.inputs), **read}),
             _known(stamps.hash_files(made, tree.files_below(made))),
+            stamps.manifests_out(settings),
         )
         tree.apply(settings, found)
     warnings = [
         *run.warnings,
-        *(f"warning: {stray}" for stray in strays(settings, sources, stamp.outputs, found)),
+        *(f"warning: {stray}" for stray in strays(settings, sources, stamp.outputs, found, last)),
     ]
     try:
         stamps.write(settings, stamp)
@@ -128,7 +129,7 @@ def check(settings: Settings, progress: Progress, *, overwrite: bool = False) ->
         if not overwrite:
             tree.check_ownership(settings, found, last)
         names = tree.files_below(made)
-    return Staleness(found, strays(settings, sources, names, found), run.warnings)
+    return Staleness(found, strays(settings, sources, names, found, last), run.warnings)
 
 
 @contextlib.contextmanager

@@ -38,11 +38,13 @@ class Stamp(NamedTuple):
         tools: a digest of the programs, the options and the list of protos.
         inputs: the hash of each proto that was read, by name.
         outputs: the hash of each file that was written, by its name: its path below the output directory.
+        manifests_out: the output directory of manifests, relative to the project; None means that of modules.
     """
 
     tools: str
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+    manifests_out: str | None = None
 
 
 def path_of(settings: Settings) -> Path:
@@ -76,9 +78,29 @@ def is_current(settings: Settings, sources: Sources, programs: Iterable[Program]
     """Whether a run would change nothing."""
     return (
         stamp.tools == tools(settings, sources, programs)
+        and stamp.manifests_out == manifests_out(settings)
         and stamp.inputs == hash_inputs(sources, stamp.inputs)
         and has_its_outputs(settings, stamp)
     )
+
+
+def manifests_out(settings: Settings) -> str | None:
+    """The output directory of manifests as stamps have it."""
+    if settings.manifests_out is None:
+        return None
+    return to_text(os.path.relpath(settings.manifests_out, settings.project))
+
+
+def targets(settings: Settings, stamp: Stamp) -> dict[str, Path]:
+    """Where the run of a stamp wrote each file, by its name."""
+    directory = None if stamp.manifests_out is None else settings.project / from_text(stamp.manifests_out)
+    then = settings._replace(manifests_out=directory)
+    return {name: then.target(name) for name in stamp.outputs if ".." not in Path(name).parts}
+
+
+def is_as_written(path: Path, stamp: Stamp, name: str) -> bool:
+    """Whether a file is as the run of a stamp wrote it."""
+    return _hash_file(path) == stamp.outputs[name]
 
 
 def has_its_outputs(settings: Settings, stamp: Stamp) -> bool:

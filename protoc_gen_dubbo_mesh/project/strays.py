@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import GenerationError
 from ..python.modules import module_of, path_of
 from . import ownership
+from . import stamp as stamps
 from .paths import from_text
 from .settings import MANIFEST_ENDINGS, shown
 from .walk import walk
@@ -27,7 +28,11 @@ _HEADER = 8192  # bytes in which a file's header is searched for
 
 
 def strays(
-    settings: Settings, sources: Sources, written: Iterable[str], found: Iterable[Difference]
+    settings: Settings,
+    sources: Sources,
+    written: Iterable[str],
+    found: Iterable[Difference],
+    last: stamps.Stamp | None,
 ) -> list[str]:
     """A line for each of our files that no run writes any more, except those that `found` removes.
 
@@ -36,9 +41,13 @@ def strays(
         sources: its protos.
         written: the names of all files that it writes.
         found: what it changes.
+        last: the run before.
     """
     kept = {path for path, _, after in found if after is None} | set(map(settings.target, written))
-    return [*_modules(settings, sources, kept), *_manifests(settings, kept)]
+    lines = [*_modules(settings, sources, kept), *_manifests(settings, kept)]
+    if last is not None:
+        lines += _changed(settings, kept, last)
+    return lines
 
 
 def _modules(settings: Settings, sources: Sources, kept: set[Path]) -> Iterator[str]:
@@ -71,6 +80,23 @@ def _manifests(settings: Settings, kept: set[Path]) -> Iterator[str]:
                 f"{shown(path)}: is no longer written, and was generated from {', '.join(origins)}: "
                 f"delete it, or set exclude = [{globs}] if something else generates it"
             )
+
+
+def _changed(settings: Settings, kept: set[Path], last: stamps.Stamp) -> Iterator[str]:
+    """Manifests of the last run that have changed since, by git say, of kinds or in places that are no more.
+
+    Elsewhere and of other kinds, manifests may be those of another run.
+    """
+    current = {settings.target(f"{kind}/.yaml").parent for kind in settings.manifests}
+    for path in stamps.targets(settings, last).values():
+        if (
+            path not in kept
+            and path.name.endswith(MANIFEST_ENDINGS)
+            and current.isdisjoint(path.parents)
+            and path.exists()
+            and ownership.our_sources(_beginning(path))
+        ):
+            yield f"{shown(path)}: is no longer written, and has changed since it was: delete it"
 
 
 def _is_excluded(settings: Settings, proto: str) -> bool:

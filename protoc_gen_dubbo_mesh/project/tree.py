@@ -42,10 +42,9 @@ def differences(settings: Settings, made: Path, last: stamps.Stamp | None) -> li
         if before is None or before.replace(b"\r\n", b"\n") != after:
             found.append(Difference(path, before, after))
     if last is not None:
-        gone = [name for name in last.outputs if name not in set(names) and ".." not in Path(name).parts]
-        for name, now in stamps.hash_outputs(settings, gone).items():
-            if now is not None and now == last.outputs[name]:
-                path = settings.target(name)
+        kept = set(map(settings.target, names))
+        for name, path in stamps.targets(settings, last).items():
+            if path not in kept and stamps.is_as_written(path, last, name):
                 found.append(Difference(path, path.read_bytes(), None))
     return found
 
@@ -56,8 +55,8 @@ def check_ownership(settings: Settings, found: Iterable[Difference], last: stamp
     Raises:
         ForeignFilesError: there are such files.
     """
-    outputs = last.outputs.items() if last is not None else ()
-    ownership.check(found, {settings.target(name): value for name, value in outputs})
+    written = {} if last is None else stamps.targets(settings, last)
+    ownership.check(found, {path: last.outputs[name] for name, path in written.items()} if last else {})
 
 
 def apply(settings: Settings, found: Iterable[Difference]) -> None:
