@@ -74,7 +74,7 @@ $(VENV)/.dev: pyproject.toml runtime/pyproject.toml | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ./runtime -e '.[dev]'
 	@touch $@ $(VENV)/.demo
 
-# The first build of these two takes some 13 minutes on two CPUs, and 2.5 GB of Go's cache. A stamp is newer than the sources.
+# The first build of these two takes some 13 minutes on two CPUs, and 4 GB of Go's cache. A stamp is newer than the sources.
 $(ISTIO)/control-plane: $(wildcard tests/istio/go.* tests/istio/*/*.go)
 	@mkdir -p $(ISTIO)/bin $(ISTIO)/definitions
 	cd tests/istio && go build -ldflags='-s -w' -o $(CURDIR)/$(ISTIO)/bin/ \
