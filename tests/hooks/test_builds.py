@@ -130,7 +130,7 @@ def test_sdist_and_wheel_contain_generated_files_that_git_ignores(
     assert "Found 1 error" in done.stdout
 
 
-@pytest.mark.parametrize("directory", ["deploy", "src", "src/shop"])
+@pytest.mark.parametrize("directory", ["src", "src/shop"])
 def test_manifests_are_in_sdists_and_not_in_wheels(directory: str, project: Project) -> None:
     """Even if they are in a package that a build includes as a whole."""
     with (project.root / "pyproject.toml").open("a") as settings:

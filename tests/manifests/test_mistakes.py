@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from protoc_gen_dubbo_mesh.parameters import EMITTERS
-from tests.generator.compiling import generate_proto
+from tests.generator.compiling import descriptors, generate
 
 MANIFESTS = [kind for kind in EMITTERS if kind != "python"]
 
@@ -202,6 +205,15 @@ service Second {{
 message M {{}}
 """
 
+
+@cache
+def compiled(source: str) -> FileDescriptorSet:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        (root / "test.proto").write_text(source, encoding="utf-8")
+        return descriptors(root, ["test.proto"], root)
+
+
 CASES = [
     pytest.param(mistake, kind, id=f"{name}-{kind}".rstrip("-"))
     for name, mistake in MISTAKES.items()
@@ -217,15 +229,15 @@ def test_each_mistake(mistake: Mistake, kind: str, tmp_path: Path, monkeypatch: 
         (tmp_path / "mesh.toml").write_text(mistake.config, encoding="utf-8")
         parameters.append("config=mesh.toml")
     source = PROTO.format(first=mistake.first, second=mistake.second, rpc=mistake.rpc)
-    got = generate_proto(source, tmp_path, ",".join(filter(None, parameters)))
+    got = generate(compiled(source), ["test.proto"], ",".join(filter(None, parameters)))
     matches = bool(re.fullmatch(mistake.says, got.error))
     assert matches, got.error
     assert got.files == {}
 
 
 @pytest.mark.parametrize("kind", MANIFESTS)
-def test_without_a_mistake_there_are_files(kind: str, tmp_path: Path) -> None:
+def test_without_a_mistake_there_are_files(kind: str) -> None:
     source = PROTO.format(first=Mistake("").first, second=Mistake("").second, rpc="")
-    got = generate_proto(source, tmp_path, f"emit=python+{kind}")
+    got = generate(compiled(source), ["test.proto"], f"emit=python+{kind}")
     assert got.error == ""
     assert {name.partition("/")[0] for name in got.files} == {"test_mesh.py", kind}
