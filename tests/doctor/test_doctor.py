@@ -182,6 +182,31 @@ def test_dubbo_java_users_are_told_of_aliases(tmp_path: Path, methods: str, unan
     assert 'aliases = ["lower-first"]' in findings["aliases"]["remedy"]
 
 
+@pytest.mark.parametrize(
+    ("others", "target", "status"),
+    [
+        ("inherit_timeout=True", None, "skipped"),
+        ("inherit_timeout=True, max_retries=1", None, "failed"),
+        ("", None, "failed"),
+        ("inherit_timeout=True", "echo:50051", "failed"),
+    ],
+)
+def test_headers_count_only_if_stubs_send_some(
+    server: dubbo_mesh.Server, tmp_path: Path, others: str, target: str | None, status: str
+) -> None:
+    """With policy=routes they do not. Of a target that is no module, it is not known."""
+    envoy = "dubbo_mesh.Method('/demo.Pets/{}', StringValue, StringValue, envoy=dubbo_mesh.EnvoyHeaders({}))"
+    methods = ", ".join(
+        [envoy.format("Feed", "timeout=3, inherit_timeout=True"), envoy.format("Walk", others)]
+    )
+    (tmp_path / "pets_mesh.py").write_text(MODULE.replace("*METHODS", methods))
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with sidecar(server, use_remote_address=False, internal=[]) as consumer:
+        named = [] if target is None else [target]
+        _, findings = doctor("pets_mesh", *named, PYTHONPATH=path, **beside(consumer))
+    assert findings["headers"]["status"] == status
+
+
 def test_nothing_is_there() -> None:
     with localmesh.ReservedPort() as nobody:
         status, findings = doctor(

@@ -44,6 +44,10 @@ class TestDoctor:
         emitted = emit("emit=python+kubernetes+istio", config="[istio]\ninternal_addresses = []\n")
         assert _failed(mesh(emitted), emitted) == {"headers"}
 
+    def test_misses_no_headers_that_stubs_do_not_send(self, mesh: Start, emit: Emit) -> None:
+        emitted = emit("emit=python+kubernetes+istio", "policy=routes")
+        assert _failed(mesh(emitted), emitted) == set()
+
 
 def _failed(mesh: Mesh, emitted: Emitted) -> set[str]:
     """The checks of the consumer's doctor that have failed."""

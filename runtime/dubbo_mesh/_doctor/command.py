@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from .._addressing.environment import Environment
 from .._contract.errors import ConfigurationError
+from .._contract.service import Service
 from .environment import check_environment
 from .finding import Finding
 from .server import check_server
@@ -26,11 +27,26 @@ def examine(targets: Sequence[str], server: str | None, timeout: float) -> list[
     except ConfigurationError as error:
         return [Finding("environment", "failed", str(error), "correct the variable, or unset it")]
     findings = [*check_environment(environment)]
+    services: list[Service | None] = []
     for target in targets:
-        findings.extend(check_target(target, environment, timeout))
+        found, named = check_target(target, environment, timeout)
+        findings.extend(found)
+        services.extend(named)
     if not targets:
         why = "no target was named: name an app or a generated module to see how it is dialled"
         findings.append(Finding("dial", "skipped", why))
-    findings.extend(check_sidecar(environment, timeout))
+    findings.extend(check_sidecar(environment, timeout, by_routes=_leave_all_to_routes(services)))
     findings.extend(check_server(server, environment, timeout))
     return findings
+
+
+def _leave_all_to_routes(services: Sequence[Service | None]) -> bool:
+    """Whether stubs of all these services send no headers for timeouts and retries; None is one not known."""
+    return bool(services) and all(
+        service is not None
+        and all(
+            method.envoy.inherit_timeout and not method.envoy.to_metadata()
+            for method in service.methods.values()
+        )
+        for service in services
+    )

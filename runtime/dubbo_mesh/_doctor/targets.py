@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from .._addressing.dialing import Dial, dial
@@ -27,20 +27,28 @@ class _Named(NamedTuple):
     service: Service | None = None
 
 
-def check_target(given: str, environment: Environment, timeout: float) -> Iterator[Finding]:
+def check_target(
+    given: str, environment: Environment, timeout: float
+) -> tuple[list[Finding], list[Service | None]]:
     """Checks a target, or all services of a generated module.
 
     Args:
         given: the target or the module's name, as given on the command line.
         environment: of this process.
         timeout: seconds to connect within.
+
+    Returns:
+        The findings, and the services; None stands for one that is not known.
     """
     try:
         named = list(_named(given))
     except (ConfigurationError, ValueError) as error:
         remedy = "name it as APP, APP:PORT, APP.NAMESPACE:PORT or a generated module"
-        yield Finding("dial", "failed", f"{given}: {error}", remedy)
-        return
+        return [Finding("dial", "failed", f"{given}: {error}", remedy)], [None]
+    return list(_check(named, environment, timeout)), [each.service for each in named]
+
+
+def _check(named: Iterable[_Named], environment: Environment, timeout: float) -> Iterator[Finding]:
     for each in named:
         try:
             way = dial(each.target, environment)
