@@ -83,14 +83,22 @@ def _report(settings: Settings, name: str | None, given: Set[str]) -> Report:
 
 
 def _action_of(parameters: Parameters) -> Callable[[RpcPolicy, str | None], Action] | None:
-    """What the routes that the project writes do with an rpc; None if it writes none."""
-    from ..mesh.routing import ACTIONS, in_gateway_api
+    """What the routes that the project writes do with an rpc; None if it writes none.
+
+    Of several kinds of routes, Istio's are meant: they can say more than the Gateway API's, and those of
+    static Envoys are for trying things out. With `policy=routes`, another run may write them.
+    """
+    from ..mesh.routing import ACTIONS, UNRETRIED, in_gateway_api, in_istio
 
     enforced_by = parameters.policy.policy
-    kinds = {kind for kind in parameters.emit if kind != "python"}
+    kinds = {"istio", "gateway", "envoy"}.intersection(parameters.emit)
     if not kinds and enforced_by != "routes":
         return None
     action_of = ACTIONS[enforced_by]
-    if "gateway" in kinds and kinds.isdisjoint({"istio", "envoy"}):
+    if "istio" in kinds:
+        return lambda rpc, subset: in_istio(action_of(rpc, subset))
+    if "gateway" in kinds:
         return lambda rpc, subset: in_gateway_api(action_of(rpc, subset))
+    if enforced_by == "headers":
+        return lambda rpc, subset: UNRETRIED  # an Envoy without Istio has no retries of its own
     return action_of
