@@ -20,7 +20,7 @@ from .model import (
     Variable,
 )
 from .pods import pods_of
-from .settings import DEFAULT_PROBES, ending
+from .settings import DEFAULT_DOMAIN, DEFAULT_PROBES, ending
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -161,6 +161,9 @@ def _variables(
     """
     yield Variable("DUBBO_MESH_APP", app.name, note="sent to providers as tri-consumer-appname")
     yield Variable("POD_NAMESPACE", field="metadata.namespace", note="of callees whose namespace is not set")
+    if settings.cluster_domain.value != DEFAULT_DOMAIN:
+        origin = str(settings.cluster_domain.origin)
+        yield Variable("CLUSTER_DOMAIN", settings.cluster_domain.value, note=f"of callees; {origin}")
     yield Variable("POD_IP", field="status.podIP", note="for DUBBO_MESH_FORWARDED_FOR=pod")
     if mesh.enforced_by == "headers" and settings.sidecar.value != "none" and app.settings.calls != ():
         yield Variable(

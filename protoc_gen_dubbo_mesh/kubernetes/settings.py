@@ -6,6 +6,7 @@ probes = 22222              # the port on which the runtime answers Kubernetes' 
 drain = "5s"                # how long traffic gets to move elsewhere before servers stop
 grace = "20s"               # how long running calls get after that
 labels = { "app.kubernetes.io/part-of" = "shop" }  # of all Services, beside app.kubernetes.io/name
+cluster_domain = "cluster.local"  # the cluster's DNS domain
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ SIDECARS = ("native", "classic", "none")
 """How Istio's sidecar is injected. The first is the default, as it is Istio's own since 1.27."""
 
 DEFAULT_PROBES = 22222
+DEFAULT_DOMAIN = "cluster.local"
 DEFAULT_DRAIN = 5.0
 DEFAULT_GRACE = 20.0
 """The runtime's defaults. A test compares them with the runtime, which the plugin cannot import."""
@@ -60,6 +62,7 @@ class KubernetesSettings(NamedTuple):
         drain: how long traffic gets to move elsewhere before servers stop.
         grace: how long running calls get to end after that.
         labels: further labels of Services, sorted by key.
+        cluster_domain: the cluster's DNS domain.
     """
 
     sidecar: Setting[str] = Setting(SIDECARS[0])
@@ -67,6 +70,7 @@ class KubernetesSettings(NamedTuple):
     drain: Setting[Duration] = Setting(DEFAULT_DRAIN)
     grace: Setting[Duration] = Setting(DEFAULT_GRACE)
     labels: Setting[Labels] = Setting(())
+    cluster_domain: Setting[str] = Setting(DEFAULT_DOMAIN)
 
 
 def read(mesh: Mesh) -> KubernetesSettings:
@@ -135,10 +139,18 @@ def _labels(values: TomlValues, key: Key, value: object) -> Labels:
     return values.check(key, lambda: labels.checked(found, ".".join(key)))
 
 
+def _domain(values: TomlValues, key: Key, value: object) -> str:
+    from dubbo_mesh._contract.validation import check_domain
+
+    domain = values.text(key, value)
+    return values.check(key, lambda: check_domain(".".join(key), domain))
+
+
 _READERS: Mapping[str, Callable[[TomlValues, Key, object], Any]] = {
     "sidecar": _sidecar,
     "probes": _probes,
     "drain": _duration,
     "grace": _duration,
     "labels": _labels,
+    "cluster_domain": _domain,
 }

@@ -39,6 +39,17 @@ class TestTheRuntimesDefaults:
         assert settings.DEFAULT_DRAIN == environment.DEFAULT_DRAIN
         assert settings.DEFAULT_GRACE == options.DEFAULT_GRACE
 
+    def test_the_domain_is_the_runtimes(self, tmp_path: Path) -> None:
+        assert dubbo_mesh.Target("a").authority.endswith(f".svc.{settings.DEFAULT_DOMAIN}:80")
+        assert "CLUSTER_DOMAIN" not in environ(patched(tmp_path))
+
+    def test_another_domain_reaches_the_runtime(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = environ(patched(tmp_path, '[kubernetes]\ncluster_domain = "mesh.example."\n'))
+        monkeypatch.setenv("CLUSTER_DOMAIN", found["CLUSTER_DOMAIN"])
+        assert dubbo_mesh.Target("a", "shop").authority == "a.shop.svc.mesh.example:80"
+
     def test_the_longest_drain_is_the_runtimes(self) -> None:
         longest = settings.LONGEST_DURATION
         assert environment.Environment.read({"DUBBO_MESH_DRAIN": f"{longest:g}"}).drain == longest
