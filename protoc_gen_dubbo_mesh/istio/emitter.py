@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import GenerationError
 from ..mesh.calls import Calls
 from ..mesh.model import File
 from ..yaml.render import Renderer
@@ -41,6 +42,12 @@ class IstioEmitter:
                 limits.check(app)
                 self.warnings += limits.warnings(app)
             built = build.app_file(app, calls, configured, addresses, by_headers=by_headers)
+            if addresses is not None and built is not None and built.path == addresses.path:
+                raise GenerationError(
+                    f"app {app.name} has the name of the file about the internal addresses of all apps: rename "
+                    "it, or set istio.internal_addresses = [] if these are configured elsewhere",
+                    app.services[0].where("app") if app.services else app.settings.where,
+                )
             if built is not None:
                 files.append(File(built.path, self._app(app, built), f"app {app.name}"))
         if addresses is not None:

@@ -71,6 +71,13 @@ class TestInternalAddresses:
         files = emitted('[istio]\ninternal_addresses = ["10.0.0.0/8"]\n', "routes")
         assert self.ranges(filters(files, self.NAME)[0]) == ["10.0.0.0/8"]
 
+    def test_an_app_cannot_have_the_name_of_their_file(self) -> None:
+        services = [service("a.A", app="internal-addresses")]
+        message = r"^test.proto: app internal-addresses has the name of the file about the internal addresses"
+        with pytest.raises(GenerationError, match=message):
+            emit(services)
+        assert emit(services, "routes")
+
     def ranges(self, envoy_filter: Resource) -> list[str]:
         found = patch(envoy_filter)["typed_config"]["internal_address_config"]["cidr_ranges"]
         return [f"{each['address_prefix']}/{each['prefix_len']}" for each in found]
