@@ -44,8 +44,8 @@ class IstioEmitter:
             built = build.app_file(app, calls, configured, addresses, by_headers=by_headers)
             if addresses is not None and built is not None and built.path == addresses.path:
                 raise GenerationError(
-                    f"app {app.name} has the name of the file about the internal addresses of all apps: rename "
-                    "it, or set istio.internal_addresses = [] if these are configured elsewhere",
+                    f"app {app.name} has the name of the file about the internal addresses of all apps: "
+                    "rename it, or set istio.internal_addresses = [] if these are configured elsewhere",
                     app.services[0].where("app") if app.services else app.settings.where,
                 )
             if built is not None:
