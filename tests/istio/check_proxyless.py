@@ -78,6 +78,20 @@ def test_istio_retries_by_itself(proxyless: Start, routes: Emitted) -> None:
     assert len(started.record.calls) == 3
 
 
+def test_apps_with_several_ports_have_the_routes_of_each(proxyless: Start, port: int, tmp_path: Path) -> None:
+    with ReservedPort() as second:
+        config = f'[services."greeter.v1.Canary"]\nport = {second.number}\n'
+        parameters = ("emit=python+kubernetes+istio", "policy=routes")
+        started = proxyless(emitting.emit(tmp_path / "proxyless", port, *parameters, config=config))
+        started.record.failures = 2
+        started.stub().look(NOTHING, timeout=20)
+        assert len(started.record.calls) == 3
+        started.record.calls.clear()
+        for _ in range(10):
+            started.stub("Canary").hello(NOTHING, timeout=20)
+        assert started.record.pods() == {"greeter-2"}
+
+
 def test_timeouts(proxyless: Start, routes: Emitted) -> None:
     stub = proxyless(routes).stub()
     stub.hello(NOTHING, timeout=60)
