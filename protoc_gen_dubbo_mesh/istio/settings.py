@@ -157,8 +157,9 @@ class _Reader:
         found: dict[str, ForApp] = {}
         for name, entry in self._values.table(key, content).items():
             if name not in known and not mesh.partial:
+                shown = ", ".join(known) or "this run has none"
                 raise self._values.wrong(
-                    (*key, name), f"must be one of the apps with services ({', '.join(known)}), not {name!r}"
+                    (*key, name), f"must be one of the apps with services ({shown}), not {name!r}"
                 )
             table = self._values.table((*key, name), entry, _FOR_APPS)
             found[name] = self._for_app((*key, name), table, for_all)

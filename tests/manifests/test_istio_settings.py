@@ -152,6 +152,13 @@ class TestOutlierDetection:
         assert outlier_detection(files) == {"one": expected, "two": expected}
 
 
+def test_a_run_without_services_has_no_apps_to_name(tmp_path: Path) -> None:
+    config = tmp_path / "mesh.toml"
+    config.write_text("[istio.apps.one]\nhealth_checks = true\n", encoding="utf-8")
+    with pytest.raises(GenerationError, match=r"apps with services \(this run has none\), not 'one'"):
+        emit([], config=config)
+
+
 def test_a_partial_config_may_name_apps_of_other_runs(emitted: Emit) -> None:
     text = "[istio.apps.three]\nhealth_checks = true\n"
     with pytest.raises(GenerationError, match=r"mesh.toml:1: istio.apps.three must be one of"):
