@@ -44,9 +44,11 @@ class KubernetesEmitter:
         _check_deployments(mesh)
         files: list[File] = []
         for app in mesh.apps:
-            ports.check(app, settings)
+            own = settings.of(app.name)
+            ports.check_probes(own)
+            ports.check(app, own)
             self._check_name(app)
-            files += self._files(app, build(app, mesh, settings))
+            files += self._files(app, build(app, mesh, own))
         if files:
             files.append(self._all(mesh.apps))
         return files

@@ -7,6 +7,10 @@ drain = "5s"                # how long traffic gets to move elsewhere before ser
 grace = "20s"               # how long running calls get after that
 labels = { "app.kubernetes.io/part-of" = "shop" }  # of all Services, beside app.kubernetes.io/name
 cluster_domain = "cluster.local"  # the cluster's DNS domain
+
+[kubernetes.apps.greeter]   # for one application, in place of what is said for all
+sidecar = "classic"
+probes = "off"
 """
 
 from __future__ import annotations
@@ -38,7 +42,8 @@ DEFAULT_GRACE = 20.0
 LONGEST_DURATION = 86_400.0
 """The most seconds that the runtime accepts in DUBBO_MESH_DRAIN."""
 
-_TABLE = "kubernetes"
+_TABLE, _APPS = "kubernetes", "apps"
+_FOR_APPS = ("sidecar", "probes")
 
 
 class Setting(NamedTuple, Generic[T]):
@@ -54,7 +59,7 @@ class Setting(NamedTuple, Generic[T]):
 
 
 class KubernetesSettings(NamedTuple):
-    """`[kubernetes]`.
+    """`[kubernetes]`, or what it comes to for one application.
 
     Attributes:
         sidecar: one of `SIDECARS`.
@@ -63,6 +68,7 @@ class KubernetesSettings(NamedTuple):
         grace: how long running calls get to end after that.
         labels: further labels of Services, sorted by key.
         cluster_domain: the cluster's DNS domain.
+        for_apps: for applications with settings of their own, what these replace.
     """
 
     sidecar: Setting[str] = Setting(SIDECARS[0])
@@ -71,25 +77,40 @@ class KubernetesSettings(NamedTuple):
     grace: Setting[Duration] = Setting(DEFAULT_GRACE)
     labels: Setting[Labels] = Setting(())
     cluster_domain: Setting[str] = Setting(DEFAULT_DOMAIN)
+    for_apps: Mapping[str, Mapping[str, Any]] = {}
+
+    def of(self, app: str) -> KubernetesSettings:
+        """What applies to an application, by its name."""
+        return self._replace(**self.for_apps.get(app, {}))
 
 
 def read(mesh: Mesh) -> KubernetesSettings:
     """Reads `[kubernetes]`.
 
     Raises:
-        GenerationError: a key is unknown, or a value is not allowed.
+        GenerationError: a key or an application is unknown, or a value is not allowed.
     """
     values = mesh.values
     if values is None:
         return KubernetesSettings()
-    table = mesh.table(_TABLE, _READERS)
-    return KubernetesSettings(
-        **{
-            name: Setting(reader(values, (_TABLE, name), table[name]), values.origin((_TABLE, name)))
-            for name, reader in _READERS.items()
-            if name in table
-        }
-    )
+    table = mesh.table(_TABLE, (*_READERS, _APPS))
+    known = sorted({app.name for app in mesh.apps})
+    for_apps: dict[str, Mapping[str, Any]] = {}
+    for app, entry in values.table((_TABLE, _APPS), table.get(_APPS, {})).items():
+        key = (_TABLE, _APPS, app)
+        if app not in known and not mesh.partial:
+            shown = ", ".join(known) or "this run has none"
+            raise values.wrong(key, f"must be one of the apps ({shown}), not {app!r}")
+        for_apps[app] = _settings(values, key, values.table(key, entry, _FOR_APPS))
+    return KubernetesSettings(**_settings(values, (_TABLE,), table), for_apps=for_apps)
+
+
+def _settings(values: TomlValues, table: Key, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: Setting(reader(values, (*table, name), content[name]), values.origin((*table, name)))
+        for name, reader in _READERS.items()
+        if name in content
+    }
 
 
 def ending(app: App, mesh: Mesh, settings: KubernetesSettings) -> tuple[Setting[Duration], Setting[Duration]]:

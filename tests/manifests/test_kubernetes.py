@@ -93,6 +93,48 @@ class TestThePatch:
         assert container(template)["readinessProbe"]["grpc"] == {"port": 50052}
         assert environment.Environment.read(environ(template)).probes is None
 
+    def test_one_app_may_have_its_own(self, tmp_path: Path) -> None:
+        config = """
+            [kubernetes]
+            probes = 9000
+            [kubernetes.apps.greeter]
+            sidecar = "classic"
+            probes = "off"
+            [kubernetes.apps.other]
+            sidecar = "none"
+        """
+        files = emitted(tmp_path, GREETER, service("a.Other", app="other"), config=config)
+        greeter, other = (
+            yaml.safe_load(files[f"{app}/deployment.yaml"])["spec"]["template"]
+            for app in ("greeter", "other")
+        )
+        assert "proxy.istio.io/config" in greeter["metadata"]["annotations"]
+        assert "livenessProbe" not in greeter["spec"]["containers"][0]
+        assert "annotations" not in other["metadata"]
+        assert other["spec"]["containers"][0]["livenessProbe"]["httpGet"]["port"] == 9000
+
+    @pytest.mark.parametrize(
+        ("config", "message"),
+        [
+            (
+                "apps.greter = {}",
+                r"mesh.toml:2: kubernetes.apps.greter must be one of the apps \(greeter\), not",
+            ),
+            ("apps.greeter = 1", "mesh.toml:2: kubernetes.apps.greeter must be a table, not 1"),
+            (
+                "apps.greeter.drain = 1",
+                "mesh.toml:2: unknown key kubernetes.apps.greeter.drain: must be one of",
+            ),
+            ("apps.greeter.probes = 15020", "mesh.toml:2: .* is 15020, which Istio's sidecar uses"),
+        ],
+        ids=["name", "table", "key", "port"],
+    )
+    def test_mistakes_for_one_app(self, config: str, message: str, tmp_path: Path) -> None:
+        with pytest.raises(GenerationError, match=message):
+            emitted(tmp_path, GREETER, config=f"[kubernetes]\n{config}\n")
+        if "greter" in config:
+            emitted(tmp_path, GREETER, config=f"partial = true\n[kubernetes]\n{config}\n")
+
     def test_the_runtime_reads_the_environment(self, tmp_path: Path) -> None:
         config = '[kubernetes]\nprobes = 9000\n[apps.greeter]\ndrain = "1500ms"\n'
         variables = environ(patched(tmp_path, config))
