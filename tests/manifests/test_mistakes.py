@@ -178,8 +178,8 @@ MISTAKES = {
         second='app: "greeter" labels { key: "app" value: "other" }',
     ),
     "an app with the name of another file": Mistake(
-        r"'app internal-addresses' and 'the internal addresses of all apps' would both be written to "
-        r"'istio/internal-addresses\.yaml': rename one",
+        r"test\.proto:7: app internal-addresses has the name of the file about the internal addresses of all "
+        r"apps: rename it, or set istio\.internal_addresses = \[\] if these are configured elsewhere",
         first='app: "internal-addresses"',
         kinds=["istio"],
     ),
