@@ -8,7 +8,7 @@ ARGS ?=
 IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 # What mypy and pyright check, strictly.
-TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh examples/demo.py benchmarks tests
+TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh $(wildcard examples/*.py) benchmarks tests
 
 # What `make istio` builds.
 ISTIO := .cache/istio
