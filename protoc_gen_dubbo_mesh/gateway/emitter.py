@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..mesh.model import File
 from ..yaml.render import Renderer
-from . import unsaid
+from . import inexpressible
 from .backends import Backends
 from .build import RouteFileBuilder
 
@@ -42,7 +42,7 @@ class GatewayEmitter:
             file = builder.build(app, backends.of(app))
             text = renderer.render("app.yaml.j2", file=file)
             files.append(File(file.path, text, f"app {app.name}"))
-            self.warnings += unsaid.of_app(app, mesh.enforced_by, with_istio=self._with_istio)
-            self.warnings += unsaid.of_routes(app, file.routes)
-        self.warnings += unsaid.of_run(mesh, with_istio=self._with_istio)
+            self.warnings += inexpressible.of_app(app, mesh.enforced_by, with_istio=self._with_istio)
+            self.warnings += inexpressible.of_routes(app, file.routes)
+        self.warnings += inexpressible.of_run(mesh, with_istio=self._with_istio)
         return files
