@@ -61,9 +61,9 @@ def _expanded(route: routing.Route) -> list[Route]:
 def _retry(route: routing.Route) -> RetryPolicy | None:
     action = route.action
     retries = action.retries or routing.NO_RETRIES
-    if not retries.number and action.per_try_timeout is None:
-        return None
     has_timeout = action.per_try_timeout is not None
+    if not retries.number and not has_timeout:
+        return None
     return RetryPolicy(
         on=",".join(retries.on),
         number=retries.number,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..mesh.routing import ACTIONS, Action, in_gateway_api, routes
+from ..mesh.routing import ACTIONS, UNRETRIED, in_gateway_api, routes
 from ..mesh.wording import sources
 from . import limits
 from .model import GRPC_ROUTE, HTTP_ROUTE, GatewayRoute, RouteFile, Rule, RuleMatch
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..mesh.model import App, Port
-    from ..mesh.routing import Match, Route
+    from ..mesh.routing import Action, Match, Route
     from ..policy.model import RpcPolicy
     from .model import Backend
 
@@ -64,7 +64,7 @@ class RouteFileBuilder:
         for subset in app.subsets:
             if subset.name in backends:
                 subsets |= {each.name: subset.name for each in subset.services if each.name in subsets}
-        found = routes(app.name, port.services, subsets, self._routed, in_gateway_api(Action()))
+        found = routes(app.name, port.services, subsets, self._routed, in_gateway_api(UNRETRIED))
         kind = HTTP_ROUTE if any(route.action.timeout for route in found) else GRPC_ROUTE
         for route in found:
             for match in route.matches:
