@@ -72,7 +72,7 @@ class Provider:
             log=directory / "app.log",
             env=mesh.environment,
         )
-        mesh.stack.callback(self.app.kill)  # when the demo is over, nobody is left to drain for
+        mesh.stack.callback(self.app.kill)  # at the end of the demo no caller is left, so it need not drain
 
     @property
     def ingress(self) -> str:

@@ -39,7 +39,7 @@ class Envoy:
         name: What it is called in errors, and in the name of a temporary directory.
         configuration: Its bootstrap configuration, with an admin endpoint: a YAML or JSON file, or the
             `Bootstrap` message as JSON, which is written to `envoy.json` at each start.
-        admin: `host:port` of the admin endpoint, where it is to be known before Envoy has said it.
+        admin: `host:port` of the admin endpoint, if it has to be known before Envoy has started.
         directory: Where to put its files; None: a temporary one, removed at the end.
         log_level: As for Envoy's `--log-level`.
 

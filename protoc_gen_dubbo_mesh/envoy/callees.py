@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..mesh.model import App, Mesh
 
 CONSUMER = "consumer"
-"""The name of the files for a process that is none of the applications."""
+"""The name of the files for a process that is not one of the applications."""
 
 
 def needs_consumer(mesh: Mesh) -> bool:

@@ -190,7 +190,7 @@ def routes(
 
 
 def _usual(actions: Sequence[Action], unknown: Action, rest: Action) -> Action:
-    """The action of a service's prefix, with which there are fewest routes; `rest` if it needs no prefix.
+    """The action of a service's prefix, with which there are fewest routes; `unknown` if it needs none.
 
     Args:
         actions: that of each path of the service.
