@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from pathlib import Path
 
 from . import __version__
 from ._command import completion
@@ -48,13 +49,43 @@ def parser() -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help="the address of this application's server: its health service and probes are checked",
     )
+    doctor.add_argument(
+        "--config-dump",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="read the sidecar's configuration from a file, saved from /config_dump or /clusters?format=json "
+        "of the admin endpoint, or by istioctl proxy-config -o json; can be repeated",
+    )
+    doctor.add_argument(
+        "--header",
+        action="append",
+        default=[],
+        type=_header,
+        metavar="NAME=VALUE",
+        help="a header that calls have, such as dubbo.tag=gray, for routes that go by it; can be repeated",
+    )
+    doctor.add_argument(
+        "--call",
+        action="append",
+        default=[],
+        metavar="SERVICE/RPC",
+        help="call an rpc with an empty request, and report how long it takes; can be repeated",
+    )
+    doctor.add_argument(
+        "--grace",
+        type=_seconds,
+        metavar="SECONDS",
+        help="the pod's terminationGracePeriodSeconds, to compare how long the server takes to stop with it",
+    )
     doctor.add_argument("--json", action="store_true", help="print findings as JSON")
     doctor.add_argument(
         "--timeout",
         type=_seconds,
-        default=2.0,
+        default=10.0,
         metavar="SECONDS",
-        help="how long to wait for each answer; default 2",
+        help="how long all checks may take together; default 10",
     )
     scripts = commands.add_parser(
         "completion",
@@ -73,11 +104,28 @@ def answer(given: argparse.Namespace) -> int:
         sys.stdout.write(completion.path_of(given.shell).read_text(encoding="utf-8"))
         return 0
     from ._doctor.command import examine
+    from ._doctor.examination import Examination
     from ._doctor.render import render_json, render_text
 
-    findings = examine(given.targets, given.server, given.timeout)
+    examination = Examination(
+        targets=given.targets,
+        server=given.server,
+        timeout=given.timeout,
+        config_dumps=given.config_dump,
+        headers=given.header,
+        calls=given.call,
+        termination_grace_period=given.grace,
+    )
+    findings = list(examine(examination))
     print((render_json if given.json else render_text)(findings))
     return 1 if any(finding.status == "failed" for finding in findings) else 0
+
+
+def _header(given: str) -> tuple[str, str]:
+    name, equals, value = given.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {given!r}")
+    return name.lower(), value
 
 
 def _seconds(given: str) -> float:

@@ -30,6 +30,10 @@ def test_bash_completes_commands_and_flags(tmp_path: Path) -> None:
     assert completed(script, "dubbo-mesh doctor --", tmp_path) == {
         "--help",
         "--server",
+        "--config-dump",
+        "--header",
+        "--call",
+        "--grace",
         "--json",
         "--timeout",
     }

@@ -37,6 +37,21 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """The packages of the runtime, and which others each of them may import."""
 
+DOCTOR = f"{RUNTIME}._doctor"
+
+MAY_IMPORT_IN_THE_DOCTOR: dict[str, set[str]] = {
+    "catalogue": set(),
+    "envoy": set(),
+    "addressing": {"catalogue", "envoy"},
+    "sidecar": {"catalogue", "envoy", "addressing"},
+    "policy": {"catalogue", "envoy", "addressing", "sidecar"},
+    "serving": {"catalogue", "envoy", "addressing", "sidecar"},
+}
+"""The rooms of the doctor, and which others each of them may import."""
+
+BELOW_THE_ROOMS = {f"{DOCTOR}.{name}" for name in ("budget", "examination", "finding")}
+"""What all rooms of the doctor may import but `envoy`, which knows nothing of findings, and `catalogue`."""
+
 PUBLIC_FACES = {RUNTIME, f"{RUNTIME}.aio"}
 """The public modules: names only, loaded lazily from all packages. No package imports them."""
 
@@ -100,6 +115,23 @@ def upward(found: Iterable[Import]) -> Iterator[Import]:
             yield each
 
 
+def upward_in_the_doctor(found: Iterable[Import]) -> Iterator[Import]:
+    """Imports between rooms of the doctor that the table does not allow."""
+    for each in found:
+        importer, imported = (_room_of(name) for name in each[:2])
+        if importer is None or not each.imported.startswith(f"{DOCTOR}.") or importer == imported:
+            continue
+        allowed = MAY_IMPORT_IN_THE_DOCTOR[importer]
+        if imported not in allowed and not (allowed and each.imported in BELOW_THE_ROOMS):
+            yield each
+
+
+def _room_of(module: str) -> str | None:
+    """The room of the doctor that a module is in."""
+    room = module.removeprefix(f"{DOCTOR}.").partition(".")[0]
+    return room if module.startswith(f"{DOCTOR}.") and room in MAY_IMPORT_IN_THE_DOCTOR else None
+
+
 def stray_async(found: Iterable[Import]) -> Iterator[Import]:
     """Imports of async twins by modules that are not: what is written for threads would load asyncio."""
     for each in found:
@@ -161,7 +193,8 @@ def found(runtime: dict[str, Path]) -> list[Import]:
 class TestTheTable:
     def test_names_all_packages(self, runtime: dict[str, Path]) -> None:
         packages = {name for name, path in runtime.items() if path.name == "__init__.py"}
-        assert packages - PUBLIC_FACES == {f"{RUNTIME}.{name}" for name in MAY_IMPORT}
+        rooms = {f"{DOCTOR}.{name}" for name in MAY_IMPORT_IN_THE_DOCTOR}
+        assert packages - PUBLIC_FACES == {f"{RUNTIME}.{name}" for name in MAY_IMPORT} | rooms
         beside_them = {name for name in runtime if name.count(".") < 2 and name not in packages}
         assert beside_them == {COMMAND}
 
@@ -174,6 +207,9 @@ class TestTheTable:
 class TestTheRuntime:
     def test_imports_downward_only(self, found: list[Import]) -> None:
         assert unexpected(upward(found)) == []
+
+    def test_imports_downward_only_in_the_doctor(self, found: list[Import]) -> None:
+        assert unexpected(upward_in_the_doctor(found)) == []
 
     def test_keeps_async_twins_to_asyncio(self, found: list[Import]) -> None:
         expected = [pair for pair in TWINS_IN_SHARED_CODE if is_async_twin(pair[1])]
@@ -233,6 +269,28 @@ class TestWhatIsPlanted:
     @pytest.mark.parametrize("source", WAYS)
     def test_downward_is_allowed(self, tmp_path: Path, source: str) -> None:
         assert list(upward(self.plant(tmp_path, "_doctor/server", source))) == []
+
+    @pytest.mark.parametrize(
+        ("importer", "source", "allowed"),
+        [
+            ("envoy/trust", "from ..policy import rpcs", False),
+            ("envoy/trust", "from ..finding import problem", False),
+            ("sidecar/passage", "from ..policy import rpcs", False),
+            ("sidecar/passage", "from .. import command", False),
+            ("policy/rpcs", "from ..sidecar import passage", True),
+            ("policy/rpcs", "from ..finding import problem", True),
+        ],
+    )
+    def test_a_room_of_the_doctor(self, tmp_path: Path, importer: str, source: str, allowed: bool) -> None:
+        for name in (importer, "policy/rpcs", "sidecar/passage", "finding", "command"):
+            path = tmp_path / RUNTIME / "_doctor" / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            (path.parent / "__init__.py").touch()
+        (tmp_path / RUNTIME / "__init__.py").touch()
+        (tmp_path / RUNTIME / "_doctor" / f"{importer}.py").write_text(source)
+        planted = upward_in_the_doctor(imports_of(modules(tmp_path, RUNTIME)))
+        assert (list(planted) == []) is allowed
 
     @pytest.mark.parametrize(
         "source", ["import dubbo_mesh", "from .. import Target", "from ..aio import Stub"]

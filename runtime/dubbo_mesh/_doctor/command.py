@@ -2,51 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from .._addressing.environment import Environment
 from .._contract.errors import ConfigurationError
-from .._contract.service import Service
-from .environment import check_environment
-from .finding import Finding
-from .server import check_server
-from .sidecar import check_sidecar
-from .targets import check_target
+from .addressing.dialling import Dialled, check_dialling, host_and_port, source_of
+from .addressing.environment import check_environment
+from .addressing.subjects import subjects_of
+from .budget import Budget
+from .envoy.snapshot import Snapshot
+from .examination import Examination
+from .finding import Finding, problem
+from .policy.asked import Asked, asked
+from .policy.headers import check_headers
+from .policy.rpcs import check_rpc
+from .serving.aliases import check_aliases
+from .serving.health import check_server
+from .sidecar.passage import all_entrances, entrance_of, virtual_host_at
+from .sidecar.reading import check_sidecar
 
 
-def examine(targets: Sequence[str], server: str | None, timeout: float) -> list[Finding]:
-    """Runs all checks.
-
-    Args:
-        targets: what is to be called, as given on the command line.
-        server: `host:port` of this application's own server; None if it has none.
-        timeout: seconds that each check may wait for an answer.
-    """
+def examine(examination: Examination) -> Iterator[Finding]:
+    """Runs all checks, and yields what each of them finds."""
+    budget = Budget(examination.timeout)
     try:
         environment = Environment.read()
     except ConfigurationError as error:
-        return [Finding("environment", "failed", str(error), "correct the variable, or unset it")]
-    findings = [*check_environment(environment)]
-    services: list[Service | None] = []
-    for target in targets:
-        found, named = check_target(target, environment, timeout)
-        findings.extend(found)
-        services.extend(named)
-    if not targets:
+        yield problem("DM101", str(error))
+        return
+    yield from check_environment(environment)
+    called: list[Dialled] = []
+    for given in examination.targets:
+        for found in _check_target(given, environment, budget):
+            if isinstance(found, Dialled):
+                called.append(found)
+            else:
+                yield found
+    if not examination.targets:
         why = "no target was named: name an app or a generated module to see how it is dialled"
-        findings.append(Finding("dial", "skipped", why))
-    findings.extend(check_sidecar(environment, timeout, by_routes=_leave_all_to_routes(services)))
-    findings.extend(check_server(server, environment, timeout))
-    return findings
+        yield Finding("dial", "skipped", why)
+    for read in check_sidecar(environment, budget):
+        if isinstance(read, Snapshot):
+            yield from _check_calls(read, called, environment)
+        else:
+            yield read
+    yield from check_server(examination.server, environment, budget)
 
 
-def _leave_all_to_routes(services: Sequence[Service | None]) -> bool:
-    """Whether stubs of all these services send no headers for timeouts and retries; None is one not known."""
-    return bool(services) and all(
-        service is not None
-        and all(
-            method.envoy.inherit_timeout and not method.envoy.to_metadata()
-            for method in service.methods.values()
-        )
-        for service in services
-    )
+def _check_target(given: str, environment: Environment, budget: Budget) -> Iterator[Finding | Dialled]:
+    try:
+        subjects = list(subjects_of(given))
+    except ValueError as error:
+        yield problem("DM104", f"{given}: {error}", subject=given)
+        return
+    for subject in subjects:
+        yield from check_dialling(subject, environment, budget)
+        if subject.service is not None:
+            yield from check_aliases(subject.service)
+
+
+def _check_calls(
+    snapshot: Snapshot, called: Sequence[Dialled], environment: Environment
+) -> Iterator[Finding]:
+    """Follows calls through the sidecar; without any, looks at where they would enter it."""
+    for each in called:
+        yield from _check_call(snapshot, each, environment)
+    if not called:
+        port = source = None
+        if environment.egress is not None:
+            host, port = host_and_port(environment.egress)
+            source = source_of(host, port)
+        for entrance in all_entrances(snapshot, port, source, environment.forwarded_for):
+            yield check_headers(entrance)
+
+
+def _check_call(snapshot: Snapshot, dialled: Dialled, environment: Environment) -> Iterator[Finding]:
+    forwarded_for = environment.forwarded_for if dialled.dial.way == "sidecar" else None
+    service, name = dialled.subject.service, dialled.subject.name
+    entrance = entrance_of(snapshot, dialled.connection, forwarded_for, name)
+    if isinstance(entrance, Finding):
+        yield entrance
+        return
+    rpcs: list[Asked] = []
+    if service is not None:
+        rpcs = [asked(dialled, method, environment) for method in service.methods.values()]
+    if rpcs and not any(each.asks for each in rpcs):
+        why = "stubs send none: their timeouts and retries are the routes'"
+        yield Finding("headers", "skipped", why, subject=name)
+    else:
+        yield check_headers(entrance, name)
+    virtual_host = virtual_host_at(entrance, dialled)
+    if isinstance(virtual_host, Finding):
+        yield virtual_host
+        return
+    for each in rpcs:
+        yield from check_rpc(snapshot, entrance, virtual_host, each)

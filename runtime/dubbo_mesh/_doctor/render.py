@@ -17,7 +17,8 @@ def render_text(findings: Sequence[Finding]) -> str:
     """
     lines: list[str] = []
     for finding in findings:
-        lines.append(f"{finding.status:8}{finding.check:13}{printable(finding.finding)}")
+        id = f"{finding.id} " if finding.id is not None else ""
+        lines.append(f"{finding.status:8}{finding.check:13}{id}{printable(finding.finding)}")
         if finding.remedy:
             lines.append(f"{'':21}-> {printable(finding.remedy)}")
     return "\n".join(lines)
@@ -25,4 +26,5 @@ def render_text(findings: Sequence[Finding]) -> str:
 
 def render_json(findings: Sequence[Finding]) -> str:
     """Returns a JSON list with an object for each finding, which has the attributes of `Finding`."""
-    return json.dumps([asdict(finding) for finding in findings], indent=2)
+    objects = [asdict(each) | {"severity": each.severity, "docs": each.docs} for each in findings]
+    return json.dumps(objects, indent=2)

@@ -7,7 +7,7 @@
 
 _shtab_dubbo_mesh_subparsers=(doctor completion)
 
-_shtab_dubbo_mesh_doctor_option_strings=(-h --help --server --json --timeout)
+_shtab_dubbo_mesh_doctor_option_strings=(-h --help --server --config-dump --header --call --grace --json --timeout)
 _shtab_dubbo_mesh_completion_option_strings=(-h --help)
 _shtab_dubbo_mesh_option_strings=(-h --help --version)
 

@@ -35,8 +35,12 @@ _shtab_dubbo_mesh_completion_defaults_added=0
 _shtab_dubbo_mesh_doctor_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--server[the address of this application\'s server\: its health service and probes are checked]:HOST:PORT:"
+  "*--config-dump[read the sidecar\'s configuration from a file, saved from \/config_dump or \/clusters\?format\=json of the admin endpoint, or by istioctl proxy-config -o json\; can be repeated]:FILE:"
+  "*--header[a header that calls have, such as dubbo.tag\=gray, for routes that go by it\; can be repeated]:NAME=VALUE:"
+  "*--call[call an rpc with an empty request, and report how long it takes\; can be repeated]:SERVICE/RPC:"
+  "--grace[the pod\'s terminationGracePeriodSeconds, to compare how long the server takes to stop with it]:SECONDS:"
   "--json[print findings as JSON]"
-  "--timeout[how long to wait for each answer\; default 2]:SECONDS:"
+  "--timeout[how long all checks may take together\; default 10]:SECONDS:"
   "(*)::what to call\: APP, APP\:PORT, APP.NAMESPACE\:PORT, or a generated module:"
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from .._addressing.environment import Environment, unknown_variables
-from .finding import Finding
+from ..._addressing.environment import Environment, unknown_variables
+from ..finding import Finding, problem
 
 _OTHER_VARIABLES = ("POD_NAMESPACE", "CLUSTER_DOMAIN", "POD_IP")
 
@@ -22,9 +22,7 @@ def check_environment(environment: Environment) -> Iterator[Finding]:
     given = ", ".join(read) or "no variable is set"
     yield Finding("environment", "ok", f"mode {environment.mode}; {given}")
     if environment.direct and not environment.uses_direct:
-        unused = f"DUBBO_MESH_DIRECT is not used: DUBBO_MESH_MODE is {environment.mode}"
-        remedy = "to dial its addresses, set DUBBO_MESH_MODE, or DUBBO_MESH_FALLBACK, to direct"
-        yield Finding("environment", "ok", unused, remedy)
+        yield problem("DM103", f"DUBBO_MESH_DIRECT is not used: DUBBO_MESH_MODE is {environment.mode}")
     for name, similar in unknown.items():
-        remedy = f"did you mean {similar}?" if similar else "unset it, or correct its name"
-        yield Finding("environment", "failed", f"{name} is set, but there is no such variable", remedy)
+        remedy = f"did you mean {similar}?" if similar else None
+        yield problem("DM102", f"{name} is set, but there is no such variable", remedy=remedy)

@@ -1,0 +1,1 @@
+"""Where calls would go: variables, DNS, connections, and proxyless mode (DM1xx)."""

@@ -1,0 +1,30 @@
+"""What the doctor is asked to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What the command line asks for.
+
+    Attributes:
+        targets: what is to be called: applications, generated modules, packages.
+        server: `host:port` of this application's own server; None if it has none.
+        timeout: seconds that all checks may take together.
+        config_dumps: files that stand for the answers of the sidecar's admin endpoint.
+        headers: headers that calls have beside those of stubs, by their names in lower case.
+        calls: rpcs to call on trial, `package.Service/rpc`.
+        termination_grace_period: seconds, the pod's `terminationGracePeriodSeconds`; None if not known.
+    """
+
+    targets: Sequence[str] = ()
+    server: str | None = None
+    timeout: float = 10.0
+    config_dumps: Sequence[Path] = ()
+    headers: Sequence[tuple[str, str]] = ()
+    calls: Sequence[str] = ()
+    termination_grace_period: float | None = None

@@ -1,0 +1,1 @@
+"""This application's own servers: health, probes, reflection, shutdown (DM4xx)."""
