@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 
 class Budget:
@@ -28,3 +33,35 @@ class Budget:
         if left <= 0:
             raise TimeoutError("no time is left (--timeout)")
         return left
+
+    def run(self, step: Callable[[], _T], at_most: float = float("inf")) -> _T:
+        """Runs a step that takes no timeout of its own, such as asking the resolver, on a thread.
+
+        A step that takes too long goes on in the background, and does not keep the process from ending.
+
+        Args:
+            step: what to run.
+            at_most: seconds that it may take.
+
+        Raises:
+            TimeoutError: it took too long, or nothing is left.
+            Exception: what the step raises.
+        """
+        results: list[_T] = []
+        errors: list[Exception] = []
+
+        def call() -> None:
+            try:
+                results.append(step())
+            except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+                errors.append(error)
+
+        seconds = self.left(at_most)
+        thread = threading.Thread(target=call, daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if errors:
+            raise errors[0]
+        if results:
+            return results[0]
+        raise TimeoutError(f"no answer within {seconds:.3g} s")

@@ -20,6 +20,7 @@ from .serving.aliases import check_aliases
 from .serving.health import check_server
 from .sidecar.passage import all_entrances, entrance_of, virtual_host_at
 from .sidecar.reading import check_sidecar
+from .sidecar.upstream import Destination, check_destination, destinations_of
 
 
 def examine(examination: Examination) -> Iterator[Finding]:
@@ -95,5 +96,12 @@ def _check_call(snapshot: Snapshot, dialled: Dialled, environment: Environment) 
     if isinstance(virtual_host, Finding):
         yield virtual_host
         return
+    destinations: dict[Destination, None] = {}  # in order
     for each in rpcs:
-        yield from check_rpc(snapshot, entrance, virtual_host, each)
+        for found in check_rpc(snapshot, entrance, virtual_host, each):
+            if isinstance(found, Destination):
+                destinations[found] = None
+            else:
+                yield found
+    for destination in destinations if rpcs else dict.fromkeys(destinations_of(virtual_host)):
+        yield from check_destination(snapshot, destination, name)

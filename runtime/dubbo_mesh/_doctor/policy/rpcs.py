@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..envoy.clusters import Cluster, cluster_of
+from ..envoy.clusters import cluster_of
 from ..envoy.matching import routes_of
 from ..envoy.router import effect
 from ..envoy.routes import Route
@@ -12,12 +12,18 @@ from ..envoy.snapshot import Snapshot
 from ..envoy.values import Json, text
 from ..finding import Finding, problem
 from ..sidecar.passage import Entrance
+from ..sidecar.upstream import Destination
 from .asked import Asked
 from .sentence import sentence
 
 
-def check_rpc(snapshot: Snapshot, entrance: Entrance, virtual_host: Json, asked: Asked) -> Iterator[Finding]:
-    """Follows a call of an rpc through the sidecar, from the virtual host that it matches."""
+def check_rpc(
+    snapshot: Snapshot, entrance: Entrance, virtual_host: Json, asked: Asked
+) -> Iterator[Finding | Destination]:
+    """Follows a call of an rpc through the sidecar, from the virtual host that it matches.
+
+    Yields the clusters that it may be sent to as well, for them to be checked once for all rpcs.
+    """
     request = asked.as_seen(internal=entrance.trust.internal)
     taken = [(Route.of(message, virtual_host), sure) for message, sure in routes_of(virtual_host, request)]
     if not taken:
@@ -34,22 +40,9 @@ def check_rpc(snapshot: Snapshot, entrance: Entrance, virtual_host: Json, asked:
         if asked.streaming and result.timeout.seconds > 0:
             seen = f"{asked.name}: cut after {result.timeout.seconds:g} s by the route {route.name}"
             yield problem("DM306", seen, subject=asked.name)
-        for name, _ in route.clusters:
-            cluster = cluster_of(snapshot, name, route.priority)
-            if cluster is None:
-                seen = f"{asked.name}: route {route.name} names the cluster {name}, which does not exist"
-                yield problem("DM209", seen, subject=asked.name)
-            else:
-                yield from _check_cluster(asked, cluster, retried=result.retries is not None)
-
-
-def _check_cluster(asked: Asked, cluster: Cluster, *, retried: bool) -> Iterator[Finding]:
-    if cluster.http == "http/1":
-        yield problem("DM211", f"{asked.name}: cluster {cluster.name} speaks HTTP/1.1", subject=asked.name)
-    if cluster.healthy == 0:
-        hosts = ", ".join(f"{host.address} ({', '.join(host.trouble)})" for host in cluster.hosts or ())
-        seen = f"{asked.name}: no host of cluster {cluster.name} gets requests: {hosts or 'it has none'}"
-        yield problem("DM210", seen, subject=asked.name)
-    if retried and cluster.max_retries == 0:
-        seen = f"{asked.name}: the circuit breaker of cluster {cluster.name} allows no retries"
-        yield problem("DM305", seen, subject=asked.name)
+        for destination in Destination.of(route):
+            yield destination
+            cluster = cluster_of(snapshot, destination.cluster, destination.priority)
+            if result.retries is not None and cluster is not None and cluster.max_retries == 0:
+                seen = f"{asked.name}: the circuit breaker of cluster {cluster.name} allows no retries"
+                yield problem("DM305", seen, subject=asked.name)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gc
-import json
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPException
 
 from ..._addressing.environment import Environment
 from ..._sidecar.admin import Sidecar
 from ..budget import Budget
 from ..envoy.snapshot import Snapshot
 from ..finding import Finding, problem
-
-_LARGEST = 256 * 2**20  # bytes
+from .asking import ask
+from .parsing import parsed
 
 
 def check_sidecar(environment: Environment, budget: Budget) -> Iterator[Finding | Snapshot]:
@@ -39,38 +36,7 @@ def check_sidecar(environment: Environment, budget: Budget) -> Iterator[Finding 
 
 
 def _read(admin: str, path: str, budget: Budget) -> object:
-    """Returns the JSON at `path`.
-
-    Raises:
-        OSError: there is no answer.
-        ValueError: the answer is not what Envoy's would be.
-    """
-    host, _, port = admin.rpartition(":")
-    connection = HTTPConnection(host.strip("[]"), int(port), timeout=budget.left())
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        if answer.status != 200:
-            raise ValueError(f"status {answer.status}")
-        return parsed(answer.read(_LARGEST))
-    except HTTPException as error:
-        raise ValueError(str(error) or type(error).__name__) from error
-    finally:
-        connection.close()
-
-
-def parsed(content: bytes) -> object:
-    """Parses JSON. Without garbage collection: for millions of objects that takes longer than all else.
-
-    Raises:
-        ValueError: it is not JSON, or nested too deeply.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        return json.loads(content)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    finally:
-        if enabled:
-            gc.enable()
+    answer = ask(admin, path, budget)
+    if answer.status != 200:
+        raise ValueError(f"status {answer.status}")
+    return parsed(answer.body)
