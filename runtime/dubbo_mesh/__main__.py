@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
-from pathlib import Path
 
 from . import __version__
 from ._command import completion
 from ._command.console import Parser, run
+from ._doctor import arguments as doctor
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,69 +30,19 @@ def parser() -> argparse.ArgumentParser:
         help="show the version and exit",
     )
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
-    doctor = commands.add_parser(
-        "doctor",
-        help="report what this process would dial and why, and what is wrong",
-        description="Checks the environment, the sidecar and the health service as generated code would find "
-        "them. Reports what is wrong and what to do about it; exits with 1 if anything is.",
-        allow_abbrev=False,
-    )
-    doctor.add_argument(
-        "targets",
-        nargs="*",
-        metavar="TARGET",
-        help="what to call: APP, APP:PORT, APP.NAMESPACE:PORT, or a generated module",
-    )
-    doctor.add_argument(
-        "--server",
-        metavar="HOST:PORT",
-        help="the address of this application's server: its health service and probes are checked",
-    )
-    doctor.add_argument(
-        "--config-dump",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="read the sidecar's configuration from a file, saved from /config_dump or /clusters?format=json "
-        "of the admin endpoint, or by istioctl proxy-config -o json; can be repeated",
-    )
-    doctor.add_argument(
-        "--header",
-        action="append",
-        default=[],
-        type=_header,
-        metavar="NAME=VALUE",
-        help="a header that calls have, such as dubbo.tag=gray, for routes that go by it; can be repeated",
-    )
-    doctor.add_argument(
-        "--call",
-        action="append",
-        default=[],
-        metavar="SERVICE/RPC",
-        help="call an rpc with an empty request, and report how long it takes; can be repeated",
-    )
-    doctor.add_argument(
-        "--grace",
-        type=_seconds,
-        metavar="SECONDS",
-        help="the pod's terminationGracePeriodSeconds, to compare how long the server takes to stop with it",
-    )
-    doctor.add_argument("--json", action="store_true", help="print findings as JSON")
-    doctor.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=10.0,
-        metavar="SECONDS",
-        help="how long all checks may take together; default 10",
-    )
-    scripts = commands.add_parser(
-        "completion",
-        help=completion.SUMMARY,
-        description=completion.DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+
+    def command(name: str, summary: str, description: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=summary,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    doctor.add_arguments(command("doctor", doctor.SUMMARY, doctor.DESCRIPTION))
+    doctor.add_explain_arguments(command("explain", doctor.EXPLAIN_SUMMARY, doctor.EXPLAIN_DESCRIPTION))
+    scripts = command("completion", completion.SUMMARY, completion.DESCRIPTION)
     scripts.add_argument("shell", choices=completion.SHELLS, help="the shell that the script is for")
     return top
 
@@ -103,39 +52,17 @@ def answer(given: argparse.Namespace) -> int:
     if given.command == "completion":
         sys.stdout.write(completion.path_of(given.shell).read_text(encoding="utf-8"))
         return 0
-    from ._doctor.command import examine
-    from ._doctor.examination import Examination
-    from ._doctor.render import render_json, render_text
+    ids = doctor.explained_ids(given)
+    if ids is not None:
+        from ._doctor.report.explanation import explained
 
-    examination = Examination(
-        targets=given.targets,
-        server=given.server,
-        timeout=given.timeout,
-        config_dumps=given.config_dump,
-        headers=given.header,
-        calls=given.call,
-        termination_grace_period=given.grace,
+        sys.stdout.write(f"{explained(ids)}\n")
+        return 0
+    from ._doctor.program import run as run_doctor  # which loads grpc
+
+    return run_doctor(
+        doctor.examination_of(given), doctor.verdict_of(given), wait=given.wait, json=given.json
     )
-    findings = list(examine(examination))
-    print((render_json if given.json else render_text)(findings))
-    return 1 if any(finding.status == "failed" for finding in findings) else 0
-
-
-def _header(given: str) -> tuple[str, str]:
-    name, equals, value = given.partition("=")
-    if not name or not equals:
-        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {given!r}")
-    return name.lower(), value
-
-
-def _seconds(given: str) -> float:
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds <= 86_400:
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, at most 86400, not {given!r}")
-    return seconds
 
 
 if __name__ == "__main__":

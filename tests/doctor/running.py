@@ -1,4 +1,7 @@
-"""Runs the doctor: in a process of its own, or in this one, which is faster."""
+"""Runs the doctor: in a process of its own, or in this one, which is faster.
+
+Whatever it is given to read: no check may fail by itself (DM001), and what it prints is as documented.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import jsonschema
+
 from dubbo_mesh._doctor.command import examine
 from dubbo_mesh._doctor.examination import Examination
 from dubbo_mesh._doctor.finding import Finding
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "doctor.schema.json").read_text(encoding="utf-8"))
+"""The format of `--json`."""
 
 
 def examined(*targets: str, variables: dict[str, str] | None = None, **options: Any) -> list[Finding]:
@@ -25,7 +33,9 @@ def examined(*targets: str, variables: dict[str, str] | None = None, **options: 
         options: Of `Examination`.
     """
     with patch.dict(os.environ, environment(variables), clear=True):
-        return list(examine(Examination(targets=targets, **options)))
+        findings = list(examine(Examination(targets=targets, **options)))
+    assert [each for each in findings if each.id == "DM001"] == []
+    return findings
 
 
 def run(*arguments: str, variables: dict[str, str] | None = None) -> tuple[int, list[dict[str, Any]]]:
@@ -37,7 +47,10 @@ def run(*arguments: str, variables: dict[str, str] | None = None) -> tuple[int, 
         env=environment(variables),
     )
     assert done.stderr == ""
-    return done.returncode, json.loads(done.stdout)
+    findings = json.loads(done.stdout)
+    jsonschema.validate(findings, SCHEMA)
+    assert [each for each in findings if each["id"] == "DM001"] == []
+    return done.returncode, findings
 
 
 def environment(variables: dict[str, str] | None = None) -> dict[str, str]:

@@ -74,6 +74,10 @@ def test_all_is_well(server: dubbo_mesh.Server) -> None:
     )
 
 
+@pytest.mark.finds("DM301")
+@pytest.mark.finds("DM302")
+@pytest.mark.finds("DM303")
+@pytest.mark.finds("DM304")
 @pytest.mark.parametrize(
     ("use_remote_address", "internal", "forwarded_for", "remedy"),
     [
@@ -119,12 +123,14 @@ def headers_arrive(consumer: sidecars.Sidecar) -> bool:
     return any("asked" in name for name in consumer.admin.stats("cluster.echo."))
 
 
+@pytest.mark.finds("DM101")
 def test_a_malformed_variable_is_named() -> None:
     status, findings = doctor(DUBBO_MESH_DIRECT="nonsense")
     assert status == 1
     assert "DUBBO_MESH_DIRECT" in findings["environment"]["finding"]
 
 
+@pytest.mark.finds("DM102")
 @pytest.mark.parametrize(
     ("name", "remedy"), [("DUBBO_MESH_MOD", "did you mean DUBBO_MESH_MODE?"), ("DUBBO_MESH_ZQXJ", "unset it")]
 )
@@ -138,6 +144,7 @@ def test_a_variable_that_nothing_reads_is_named(name: str, remedy: str) -> None:
     assert remedy in unknown["remedy"]
 
 
+@pytest.mark.finds("DM103")
 @pytest.mark.parametrize(("mode", "unused"), [("sidecar", True), ("direct", False)])
 def test_addresses_of_direct_mode_that_are_not_used_are_named(mode: str, unused: bool) -> None:
     _, findings = all_findings(
@@ -160,6 +167,7 @@ class PetsStub(dubbo_mesh.Stub):
 """
 
 
+@pytest.mark.finds("DM410")
 @pytest.mark.parametrize(
     ("methods", "unanswered"),
     [
@@ -207,6 +215,10 @@ def test_headers_count_only_if_stubs_send_some(
     assert findings["headers"]["status"] == status
 
 
+@pytest.mark.finds("DM107")
+@pytest.mark.finds("DM201")
+@pytest.mark.finds("DM401")
+@pytest.mark.finds("DM404")
 def test_nothing_is_there() -> None:
     with localmesh.ReservedPort() as nobody:
         status, findings = doctor(
@@ -224,6 +236,7 @@ def test_nothing_is_there() -> None:
     assert findings["headers"]["status"] == "skipped"
 
 
+@pytest.mark.finds("DM106")
 def test_a_name_that_nobody_knows() -> None:
     status, findings = doctor(TARGET, CLUSTER_DOMAIN="invalid", DUBBO_MESH_ADMIN="off")
     assert status == 1
@@ -231,12 +244,14 @@ def test_a_name_that_nobody_knows() -> None:
     assert "DUBBO_MESH_EGRESS" in findings["reachable"]["remedy"]
 
 
+@pytest.mark.finds("DM105")
 def test_direct_mode_without_an_address() -> None:
     status, findings = doctor(TARGET, DUBBO_MESH_MODE="direct", DUBBO_MESH_DIRECT="other=127.0.0.1:1")
     assert status == 1
     assert "DUBBO_MESH_DIRECT has no address for app 'echo'" in findings["dial"]["finding"]
 
 
+@pytest.mark.finds("DM104")
 @pytest.mark.parametrize("target", ["no/target", "Upper:1", "echo:0", "missing_mesh"])
 def test_malformed_targets(target: str) -> None:
     status, findings = doctor(target, DUBBO_MESH_ADMIN="off")
@@ -261,4 +276,4 @@ def test_it_reads_well() -> None:
         env={**os.environ, "DUBBO_MESH_ADMIN": "off"},
     )
     assert done.returncode == 0
-    assert "skipped admin        DUBBO_MESH_ADMIN is off" in done.stdout
+    assert "\n  skipped  admin        DUBBO_MESH_ADMIN is off\n" in done.stdout

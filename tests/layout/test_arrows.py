@@ -46,6 +46,7 @@ MAY_IMPORT_IN_THE_DOCTOR: dict[str, set[str]] = {
     "sidecar": {"catalogue", "envoy", "addressing"},
     "policy": {"catalogue", "envoy", "addressing", "sidecar"},
     "serving": {"catalogue", "envoy", "addressing", "sidecar"},
+    "report": {"catalogue"},
 }
 """The rooms of the doctor, and which others each of them may import."""
 

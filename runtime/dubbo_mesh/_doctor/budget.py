@@ -10,6 +10,14 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
+class OutOfTimeError(Exception):
+    """All checks together have taken as long as they may.
+
+    Not an OSError, as TimeoutError is: a peer that was not asked is not one that does not answer. No check
+    handles it: it becomes a finding of its own.
+    """
+
+
 class Budget:
     """Time that runs from when it is made.
 
@@ -19,6 +27,20 @@ class Budget:
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
+        self._late: type[Exception] = OutOfTimeError
+
+    def part(self, at_most: float = float("inf")) -> Budget:
+        """A budget for one step of several parts. When it is used up, `left` raises a TimeoutError.
+
+        Args:
+            at_most: seconds that the step may take.
+
+        Raises:
+            OutOfTimeError: nothing is left.
+        """
+        part = Budget(self.left(at_most))
+        part._late = TimeoutError
+        return part
 
     def left(self, at_most: float = float("inf")) -> float:
         """The seconds that are left for a step.
@@ -27,11 +49,11 @@ class Budget:
             at_most: seconds that this step may take, so that something is left for the others.
 
         Raises:
-            TimeoutError: nothing is left.
+            OutOfTimeError: nothing is left.
         """
         left = min(self._end - time.monotonic(), at_most)
         if left <= 0:
-            raise TimeoutError("no time is left (--timeout)")
+            raise self._late("no time is left (--timeout)")
         return left
 
     def run(self, step: Callable[[], _T], at_most: float = float("inf")) -> _T:
@@ -44,7 +66,8 @@ class Budget:
             at_most: seconds that it may take.
 
         Raises:
-            TimeoutError: it took too long, or nothing is left.
+            OutOfTimeError: nothing is left.
+            TimeoutError: it took too long.
             Exception: what the step raises.
         """
         results: list[_T] = []

@@ -16,6 +16,7 @@ from .finding import Finding, problem
 from .policy.asked import Asked, asked
 from .policy.headers import check_headers
 from .policy.rpcs import check_rpc
+from .safety import bounded, safely
 from .serving.aliases import check_aliases
 from .serving.health import check_server
 from .sidecar.passage import all_entrances, entrance_of, virtual_host_at
@@ -24,17 +25,21 @@ from .sidecar.upstream import Destination, check_destination, destinations_of
 
 
 def examine(examination: Examination) -> Iterator[Finding]:
-    """Runs all checks, and yields what each of them finds."""
+    """Runs all checks, and yields what each of them finds. Raises nothing, whatever there is to read."""
+    yield from map(bounded, safely("doctor", _examine, examination))
+
+
+def _examine(examination: Examination) -> Iterator[Finding]:
     budget = Budget(examination.timeout)
     try:
         environment = Environment.read()
     except ConfigurationError as error:
         yield problem("DM101", str(error))
         return
-    yield from check_environment(environment)
+    yield from safely("environment", check_environment, environment)
     called: list[Dialled] = []
     for given in examination.targets:
-        for found in _check_target(given, environment, budget):
+        for found in safely("dial", _check_target, given, environment, budget):
             if isinstance(found, Dialled):
                 called.append(found)
             else:
@@ -42,12 +47,12 @@ def examine(examination: Examination) -> Iterator[Finding]:
     if not examination.targets:
         why = "no target was named: name an app or a generated module to see how it is dialled"
         yield Finding("dial", "skipped", why)
-    for read in check_sidecar(environment, budget):
+    for read in safely("admin", check_sidecar, environment, budget):
         if isinstance(read, Snapshot):
-            yield from _check_calls(read, called, environment)
+            yield from safely("headers", _check_calls, read, called, environment)
         else:
             yield read
-    yield from check_server(examination.server, environment, budget)
+    yield from safely("health", check_server, examination.server, environment, budget)
 
 
 def _check_target(given: str, environment: Environment, budget: Budget) -> Iterator[Finding | Dialled]:
@@ -57,9 +62,9 @@ def _check_target(given: str, environment: Environment, budget: Budget) -> Itera
         yield problem("DM104", f"{given}: {error}", subject=given)
         return
     for subject in subjects:
-        yield from check_dialling(subject, environment, budget)
+        yield from safely("dial", check_dialling, subject, environment, budget)
         if subject.service is not None:
-            yield from check_aliases(subject.service)
+            yield from safely("aliases", check_aliases, subject.service)
 
 
 def _check_calls(
@@ -67,7 +72,7 @@ def _check_calls(
 ) -> Iterator[Finding]:
     """Follows calls through the sidecar; without any, looks at where they would enter it."""
     for each in called:
-        yield from _check_call(snapshot, each, environment)
+        yield from safely("route", _check_call, snapshot, each, environment)
     if not called:
         port = source = None
         if environment.egress is not None:
@@ -98,10 +103,10 @@ def _check_call(snapshot: Snapshot, dialled: Dialled, environment: Environment) 
         return
     destinations: dict[Destination, None] = {}  # in order
     for each in rpcs:
-        for found in check_rpc(snapshot, entrance, virtual_host, each):
+        for found in safely("rpc", check_rpc, snapshot, entrance, virtual_host, each):
             if isinstance(found, Destination):
                 destinations[found] = None
             else:
                 yield found
     for destination in destinations if rpcs else dict.fromkeys(destinations_of(virtual_host)):
-        yield from check_destination(snapshot, destination, name)
+        yield from safely("upstream", check_destination, snapshot, destination, name)

@@ -5,21 +5,29 @@
 #    source ~/.local/share/bash_completion/dubbo-mesh
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_dubbo_mesh_subparsers=(doctor completion)
+_shtab_dubbo_mesh_subparsers=(doctor explain completion)
 
-_shtab_dubbo_mesh_doctor_option_strings=(-h --help --server --config-dump --header --call --grace --json --timeout)
+_shtab_dubbo_mesh_doctor_option_strings=(-h --help --server --config-dump --header --call --grace --json --timeout --wait --fail-on --ignore --explain)
+_shtab_dubbo_mesh_explain_option_strings=(-h --help)
 _shtab_dubbo_mesh_completion_option_strings=(-h --help)
 _shtab_dubbo_mesh_option_strings=(-h --help --version)
 
+_shtab_dubbo_mesh_doctor___config_dump_COMPGEN=_shtab_compgen_files
 
-
+_shtab_dubbo_mesh_doctor___fail_on_choices=(error warning)
+_shtab_dubbo_mesh_doctor___ignore_choices=(DM001 DM002 DM101 DM102 DM103 DM104 DM105 DM106 DM107 DM201 DM202 DM203 DM204 DM205 DM206 DM207 DM208 DM209 DM210 DM211 DM301 DM302 DM303 DM304 DM305 DM306 DM401 DM402 DM403 DM404 DM405 DM410)
+_shtab_dubbo_mesh_doctor___explain_choices=(DM001 DM002 DM101 DM102 DM103 DM104 DM105 DM106 DM107 DM201 DM202 DM203 DM204 DM205 DM206 DM207 DM208 DM209 DM210 DM211 DM301 DM302 DM303 DM304 DM305 DM306 DM401 DM402 DM403 DM404 DM405 DM410)
+_shtab_dubbo_mesh_explain_pos_0_choices=(DM001 DM002 DM101 DM102 DM103 DM104 DM105 DM106 DM107 DM201 DM202 DM203 DM204 DM205 DM206 DM207 DM208 DM209 DM210 DM211 DM301 DM302 DM303 DM304 DM305 DM306 DM401 DM402 DM403 DM404 DM405 DM410)
 _shtab_dubbo_mesh_completion_pos_0_choices=(bash zsh)
-_shtab_dubbo_mesh_pos_0_choices=(doctor completion)
+_shtab_dubbo_mesh_pos_0_choices=(doctor explain completion)
 
 _shtab_dubbo_mesh_doctor_pos_0_nargs='*'
 _shtab_dubbo_mesh_doctor__h_nargs=0
 _shtab_dubbo_mesh_doctor___help_nargs=0
 _shtab_dubbo_mesh_doctor___json_nargs=0
+_shtab_dubbo_mesh_explain_pos_0_nargs='*'
+_shtab_dubbo_mesh_explain__h_nargs=0
+_shtab_dubbo_mesh_explain___help_nargs=0
 _shtab_dubbo_mesh_completion__h_nargs=0
 _shtab_dubbo_mesh_completion___help_nargs=0
 _shtab_dubbo_mesh_pos_0_nargs=A...

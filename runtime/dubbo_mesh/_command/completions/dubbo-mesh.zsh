@@ -11,7 +11,8 @@
 _shtab_dubbo_mesh_commands() {
   local _commands=(
     completion:'Prints a script with which a shell completes the arguments of this program.'
-    doctor:'Checks the environment, the sidecar and the health service as generated code would find them. Reports what is wrong and what to do about it; exits with 1 if anything is.'
+    doctor:'Checks what would happen to the calls of this process: where they would go, what the sidecar would do with'
+    explain:'Explains problems that the doctor finds: what they mean for calls, and what to do about them. Without an'
   )
   _describe 'dubbo-mesh commands' _commands
 }
@@ -35,17 +36,29 @@ _shtab_dubbo_mesh_completion_defaults_added=0
 _shtab_dubbo_mesh_doctor_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--server[the address of this application\'s server\: its health service and probes are checked]:HOST:PORT:"
-  "*--config-dump[read the sidecar\'s configuration from a file, saved from \/config_dump or \/clusters\?format\=json of the admin endpoint, or by istioctl proxy-config -o json\; can be repeated]:FILE:"
+  "*--config-dump[read the sidecar\'s configuration from a file, saved from \/config_dump or \/clusters\?format\=json of the admin endpoint, or by istioctl proxy-config -o json\; can be repeated]:FILE:_files"
   "*--header[a header that calls have, such as dubbo.tag\=gray, for routes that go by it\; can be repeated]:NAME=VALUE:"
   "*--call[call an rpc with an empty request, and report how long it takes\; can be repeated]:SERVICE/RPC:"
   "--grace[the pod\'s terminationGracePeriodSeconds, to compare how long the server takes to stop with it]:SECONDS:"
   "--json[print findings as JSON]"
   "--timeout[how long all checks may take together\; default 10]:SECONDS:"
+  "--wait[check again and again until nothing is wrong, for at most so long]:SECONDS:"
+  "--fail-on[the severity from which on a problem makes the exit status 1\; default error]:fail_on:(error warning)"
+  "*--ignore[a problem that does not count, such as DM302, or several with commas\; can be repeated]:ID:(DM001 DM002 DM101 DM102 DM103 DM104 DM105 DM106 DM107 DM201 DM202 DM203 DM204 DM205 DM206 DM207 DM208 DM209 DM210 DM211 DM301 DM302 DM303 DM304 DM305 DM306 DM401 DM402 DM403 DM404 DM405 DM410)"
+  "*--explain[check nothing, and explain a problem, as \`dubbo-mesh explain\` does]:ID:(DM001 DM002 DM101 DM102 DM103 DM104 DM105 DM106 DM107 DM201 DM202 DM203 DM204 DM205 DM206 DM207 DM208 DM209 DM210 DM211 DM301 DM302 DM303 DM304 DM305 DM306 DM401 DM402 DM403 DM404 DM405 DM410)"
   "(*)::what to call\: APP, APP\:PORT, APP.NAMESPACE\:PORT, or a generated module:"
 )
 
 # guard to ensure default positional specs are added only once per session
 _shtab_dubbo_mesh_doctor_defaults_added=0
+
+_shtab_dubbo_mesh_explain_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "(*)::a problem, such as DM301:(DM001 DM002 DM101 DM102 DM103 DM104 DM105 DM106 DM107 DM201 DM202 DM203 DM204 DM205 DM206 DM207 DM208 DM209 DM210 DM211 DM301 DM302 DM303 DM304 DM305 DM306 DM401 DM402 DM403 DM404 DM405 DM410)"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_dubbo_mesh_explain_defaults_added=0
 
 
 _shtab_dubbo_mesh() {
@@ -68,6 +81,7 @@ _shtab_dubbo_mesh() {
       case $line[1] in
         completion) _arguments -C -s $_shtab_dubbo_mesh_completion_options ;;
         doctor) _arguments -C -s $_shtab_dubbo_mesh_doctor_options ;;
+        explain) _arguments -C -s $_shtab_dubbo_mesh_explain_options ;;
       esac
   esac
 }

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 Severity: TypeAlias = Literal["error", "warning", "info"]
 
 Check: TypeAlias = Literal[
+    "doctor",
     "environment",
     "dial",
     "dns",

@@ -67,7 +67,7 @@ def ask(admin: str, path: str, budget: Budget, at_most: float = float("inf")) ->
         StrangeError: the answer is not HTTP, or not whole.
         LargeError: it has more than `LARGEST` bytes.
     """
-    budget = Budget(budget.left(at_most))
+    budget = budget.part(at_most)
     host, _, port = admin.rpartition(":")
     connection = _Connection(host.strip("[]"), int(port), budget)
     try:

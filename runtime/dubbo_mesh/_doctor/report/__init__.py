@@ -1,0 +1,1 @@
+"""What the doctor prints: findings as text and as JSON, explanations of problems, and progress."""
