@@ -25,6 +25,8 @@ class Pod(NamedTuple):
     address: str
     labels: Mapping[str, str]
     namespace: str = NAMESPACE
+    interception: str = "NONE"
+    """How connections get to its sidecar: `NONE` (listeners are on loopback), `REDIRECT` or `TPROXY`."""
 
     def node(self) -> dict[str, Any]:
         """The node of its sidecar, by which a control plane knows whose that is."""
@@ -34,7 +36,7 @@ class Pod(NamedTuple):
             "metadata": {
                 "CLUSTER_ID": "Kubernetes",
                 "INSTANCE_IPS": self.address,
-                "INTERCEPTION_MODE": "NONE",
+                "INTERCEPTION_MODE": self.interception,
                 "ISTIO_VERSION": "1.31.0",
                 "LABELS": dict(self.labels),
                 "NAMESPACE": self.namespace,
@@ -101,12 +103,13 @@ def _namespace(name: str) -> Manifest:
 
 def _endpoints(service: Manifest, pods: Sequence[Pod]) -> Manifest:
     name, spec = service["metadata"]["name"], service["spec"]
+    namespace = service["metadata"].get("namespace", NAMESPACE)
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {
             "name": f"{name}-1",
-            "namespace": NAMESPACE,
+            "namespace": namespace,
             "labels": {"kubernetes.io/service-name": name},
         },
         "addressType": "IPv4",
@@ -118,9 +121,9 @@ def _endpoints(service: Manifest, pods: Sequence[Pod]) -> Manifest:
             {
                 "addresses": [pod.address],
                 "conditions": {"ready": True},
-                "targetRef": {"kind": "Pod", "name": pod.name, "namespace": NAMESPACE},
+                "targetRef": {"kind": "Pod", "name": pod.name, "namespace": namespace},
             }
             for pod in pods
-            if pod.namespace == NAMESPACE and spec["selector"].items() <= pod.labels.items()
+            if pod.namespace == namespace and spec["selector"].items() <= pod.labels.items()
         ],
     }

@@ -1,0 +1,96 @@
+"""The doctor on emitted files: it finds nothing, and calls do what it says. Run by `make istio`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import grpc
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+
+from dubbo_mesh._doctor.finding import Finding
+from tests.doctor import running
+from tests.istio.conftest import Emit, Start
+from tests.istio.emitting import Emitted
+from tests.istio.mesh import Mesh
+
+CALLS = '[apps.consumer]\nnamespace = "default"\ncalls = ["greeter"]\n'
+EXPECTED = "x-envoy-expected-rq-timeout-ms"
+
+
+class Said(NamedTuple):
+    """What the doctor says of an rpc.
+
+    Attributes:
+        timeout: Seconds; 0 if there is none.
+        runs: How often a handler runs that fails with UNAVAILABLE each time.
+    """
+
+    timeout: float
+    runs: int
+
+
+@pytest.mark.parametrize(
+    ("emitter", "policy", "config"),
+    [
+        pytest.param("istio", "headers", "", id="headers"),
+        pytest.param("istio", "headers", CALLS, id="headers and a Sidecar"),
+        pytest.param("istio", "routes", "", id="routes"),
+        pytest.param("istio", "routes", CALLS, id="routes and a Sidecar"),
+        pytest.param("gateway", "routes", "", id="the Gateway API's routes"),
+    ],
+)
+def test_calls_do_what_it_says(mesh: Start, emit: Emit, emitter: str, policy: str, config: str) -> None:
+    emitted = emit(f"emit=python+kubernetes+{emitter}", f"policy={policy}", config=config)
+    started = mesh(emitted)
+    findings = _examined(started, emitted)
+    assert _bad(findings) == set()
+    said = _said(findings)
+    assert set(said) == {"Greeter/hello", "Greeter/look", "Greeter/slow", "Greeter/watch", "Canary/hello"}
+    for rpc, (timeout, runs) in said.items():
+        called = _call(started, rpc)
+        assert called.runs == runs, rpc
+        # A stub's deadline may be the shorter one, by what has passed of it.
+        assert (0 < called.timeout <= timeout) if timeout else not called.timeout, rpc
+
+
+def _examined(mesh: Mesh, emitted: Emitted, **variables: str) -> list[Finding]:
+    own = {name: value for name, value in os.environ.items() if name.startswith(("DUBBO_MESH_", "POD_"))}
+    own |= {"DUBBO_MESH_ADMIN": mesh.consumer.admin_address} | variables
+    with patch.dict("sys.modules", {"greeter_mesh": emitted.module}):
+        return running.examined("greeter_mesh", variables=own)
+
+
+def _said(findings: Sequence[Finding]) -> Mapping[str, Said]:
+    return {
+        each.subject.removeprefix("greeter.v1."): _parsed(each.finding)
+        for each in findings
+        if each.check == "rpc" and each.status == "ok"
+    }
+
+
+def _parsed(sentence: str) -> Said:
+    timeout = re.search(r": ([0-9.]+) s\b", sentence)
+    retries = re.search(r"up to ([0-9]+) retr.*\bunavailable\b", sentence)
+    return Said(float(timeout[1]) if timeout else 0.0, 1 + (int(retries[1]) if retries else 0))
+
+
+def _call(mesh: Mesh, rpc: str) -> Said:
+    """What becomes of a call that fails each time."""
+    mesh.record.calls.clear()
+    mesh.record.failures = 99
+    service, _, name = rpc.partition("/")
+    stub = mesh.stub(service)
+    with pytest.raises(grpc.RpcError):
+        list(getattr(stub, name)(StringValue()))
+    told: Any = mesh.record.calls[0].metadata.get(EXPECTED, 0)
+    return Said(int(told) / 1000, len(mesh.record.calls))
+
+
+def _bad(findings: Sequence[Finding]) -> set[str]:
+    """The ids of errors and warnings."""
+    return {each.id for each in findings if each.id and each.severity in ("error", "warning")}
