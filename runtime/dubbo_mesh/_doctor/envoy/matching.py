@@ -2,47 +2,104 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+from .conditions import conditions_hold
+from .identity import remembered
+from .paths import PathMatcher, exact_path, path_matcher, without_query
 from .request import Request
-from .values import Json, at, flag, mapping, objects, text
+from .unknown import Unknown, Verdict, every
+from .values import EMPTY, Json, has, mapping, objects, text
 
 
-def routes_of(virtual_host: Json, request: Request) -> Iterator[tuple[Json, bool]]:
-    """The `Route` messages that a request may take, and whether it takes that one for certain.
+class Taken(NamedTuple):
+    """A route that a request may take.
+
+    Attributes:
+        message: the `Route` message.
+        certain: whether the request takes it for certain, if it takes none of those before.
+        doubt: what that depends on; empty if it is certain.
+    """
+
+    message: Json
+    certain: bool
+    doubt: str = ""
+
+
+class _Table(NamedTuple):
+    """The routes of a virtual host.
+
+    Attributes:
+        routes: all of them.
+        exact: those that match one path only, by that path: the indexes of their routes.
+        others: the rest.
+    """
+
+    routes: Sequence[Json]
+    exact: dict[str, list[int]]
+    others: Sequence[tuple[int, PathMatcher]]
+
+
+def routes_of(virtual_host: Json, request: Request, runtime: Json = EMPTY) -> Iterator[Taken]:
+    """The routes that a request may take.
 
     There are several only if something decides that is not in the request, such as a share of the traffic.
     The last one is certain, unless a request may match none.
+
+    Args:
+        virtual_host: the `VirtualHost` message.
+        request: the request, as the connection manager passes it on.
+        runtime: values of Envoy's runtime, by their keys.
     """
-    for route in objects(virtual_host, "routes"):
-        certain = matches(mapping(route, "match"), request)
-        if certain is False:
-            continue
-        yield route, certain is True
-        if certain is True:
+    if has(virtual_host, "matcher"):
+        return
+    table = _table(virtual_host)
+    for index, path_verdict in _candidates(table, without_query(request.path)):
+        route = table.routes[index]
+        verdict = every((path_verdict, conditions_hold(mapping(route, "match"), request, runtime)))
+        if isinstance(verdict, Unknown):
+            yield Taken(route, certain=False, doubt=verdict.why)
+        elif verdict:
+            yield Taken(route, certain=True)
             return
 
 
-def matches(match: Json, request: Request) -> bool | None:
-    """Whether a request matches; None if that is not for the request alone to decide."""
-    if not _path_matches(match, request.path):
+def unknown_routes(virtual_host: Json) -> Unknown | None:
+    """Why the routes of a virtual host cannot be known; None if they can."""
+    if has(virtual_host, "matcher"):
+        return Unknown(f"virtual host {text(virtual_host, 'name')} chooses routes by a matcher")
+    return None
+
+
+def redirects_to_https(virtual_host: Json, request: Request) -> bool:
+    """Whether the virtual host redirects the request to HTTPS, whatever its routes are (`require_tls`)."""
+    required = text(virtual_host, "require_tls")
+    if required in ("", "NONE") or request.headers.get("x-forwarded-proto", "http") == "https":
         return False
-    return all(_header_matches(each, request) for each in objects(match, "headers"))
+    return required == "ALL" or request.headers.get("x-envoy-internal") != "true"
 
 
-def _path_matches(match: Json, path: str) -> bool:
-    fold = str.lower if flag(match, "case_sensitive") is False else str
-    if "path" in match:
-        return fold(path) == fold(text(match, "path"))
-    if "safe_regex" in match:
-        return re.fullmatch(text(match, "safe_regex", "regex"), path) is not None
-    return fold(path).startswith(fold(text(match, "prefix")))
+def _candidates(table: _Table, path: str) -> Iterator[tuple[int, Verdict]]:
+    """The routes that may match a path, in their order."""
+    found: list[tuple[int, Verdict]] = [(index, True) for index in table.exact.get(path, ())]
+    for index, matcher in table.others:
+        verdict = matcher(path)
+        if verdict is not False:
+            found.append((index, verdict))
+    return iter(sorted(found, key=lambda each: each[0]))
 
 
-def _header_matches(matcher: Json, request: Request) -> bool:
-    value = request.headers.get(text(matcher, "name").lower())
-    found = value is not None and (
-        at(matcher, "string_match", "exact") is None or value == text(matcher, "string_match", "exact")
-    )
-    return found != (flag(matcher, "invert_match") or False)
+@remembered
+def _table(virtual_host: Json) -> _Table:
+    routes = list(objects(virtual_host, "routes"))
+    exact: dict[str, list[int]] = {}
+    others: list[tuple[int, PathMatcher]] = []
+    for index, route in enumerate(routes):
+        match = mapping(route, "match")
+        path = exact_path(match)
+        if path is not None:
+            exact.setdefault(path, []).append(index)
+        else:
+            others.append((index, path_matcher(match)))
+    return _Table(routes, exact, others)

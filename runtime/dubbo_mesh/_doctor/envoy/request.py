@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Beginning(NamedTuple):
+    """Stands for a text of which only the beginning is known.
+
+    Attributes:
+        text: how it begins; empty if nothing is known.
+    """
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +26,25 @@ class Request:
         path: its `:path`.
         headers: all its headers by their names in lower case, `:authority`, `:path` and `:method` too.
             Values of headers that are repeated are joined by commas, as Envoy joins them.
+        unsure: the beginnings of values that differ from request to request, or are not known: they take the
+            place of those in `headers`.
     """
 
     authority: str
     path: str
     headers: Mapping[str, str]
+    unsure: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def value(self, name: str) -> str | Beginning | None:
+        """The value of a header; None if the request does not have it.
+
+        Args:
+            name: its name in lower case. Envoy takes `host` for `:authority`.
+        """
+        if name in (":authority", "host"):
+            return self.authority
+        if name == ":path":
+            return self.path
+        if name in self.unsure:
+            return Beginning(self.unsure[name])
+        return self.headers.get(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..envoy.clusters import cluster_of
-from ..envoy.matching import routes_of
+from ..envoy.matching import routes_of, unknown_routes
 from ..envoy.router import effect
 from ..envoy.routes import Route
 from ..envoy.snapshot import Snapshot
@@ -25,7 +25,13 @@ def check_rpc(
     Yields the clusters that it may be sent to as well, for them to be checked once for all rpcs.
     """
     request = asked.as_seen(internal=entrance.trust.internal)
-    taken = [(Route.of(message, virtual_host), sure) for message, sure in routes_of(virtual_host, request)]
+    unknown = unknown_routes(virtual_host)
+    if unknown is not None:
+        yield Finding("route", "skipped", f"{asked.name}: {unknown.why}", subject=asked.name)
+        return
+    taken = [
+        (Route.of(each.message, virtual_host), each.certain) for each in routes_of(virtual_host, request)
+    ]
     if not taken:
         seen = f"{asked.name}: no route of virtual host {text(virtual_host, 'name')} matches it"
         yield problem("DM207", seen, subject=asked.name)
