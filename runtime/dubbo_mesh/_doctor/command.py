@@ -18,7 +18,7 @@ from .policy.headers import check_headers
 from .policy.rpcs import check_rpc
 from .safety import bounded, safely
 from .serving.aliases import check_aliases
-from .serving.health import check_server
+from .serving.server import check_server
 from .sidecar.passage import all_entrances, entrance_of, virtual_host_at
 from .sidecar.reading import check_sidecar
 from .sidecar.upstream import Destination, check_destination, destinations_of
@@ -47,12 +47,14 @@ def _examine(examination: Examination) -> Iterator[Finding]:
     if not examination.targets:
         why = "no target was named: name an app or a generated module to see how it is dialled"
         yield Finding("dial", "skipped", why)
+    snapshot: Snapshot | None = None
     for read in safely("admin", check_sidecar, environment, budget):
         if isinstance(read, Snapshot):
+            snapshot = read
             yield from safely("headers", _check_calls, read, called, environment)
         else:
             yield read
-    yield from safely("health", check_server, examination.server, environment, budget)
+    yield from safely("health", check_server, examination, environment, called, snapshot, budget)
 
 
 def _check_target(given: str, environment: Environment, budget: Budget) -> Iterator[Finding | Dialled]:

@@ -1,0 +1,105 @@
+"""Checks this application's own servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..._addressing.environment import Environment
+from ..addressing.dialling import Dialled
+from ..budget import Budget
+from ..envoy.snapshot import Snapshot
+from ..examination import Examination
+from ..finding import Finding, problem
+from ..safety import safely
+from .address import Address, Endpoint, addresses_of
+from .asking import open_channel
+from .health import ask_health, check_health, check_served
+from .keepalive import check_keepalive
+from .own import Named, named
+from .pod import why_hidden
+from .probes import check_probes
+from .wire import Speaks, speaks
+
+
+def check_server(
+    examination: Examination,
+    environment: Environment,
+    called: Sequence[Dialled],
+    snapshot: Snapshot | None,
+    budget: Budget,
+) -> Iterator[Finding]:
+    """Asks the servers whatever others ask them, and the probes.
+
+    Args:
+        examination: what the command line asks for.
+        environment: of this process.
+        called: the targets that it names.
+        snapshot: the sidecar's configuration; None if it is not known.
+        budget: the time that is left.
+    """
+    if examination.server is None:
+        yield Finding("health", "skipped", "no --server was named")
+        return
+    try:
+        addresses = addresses_of(examination.server, environment, named(called, environment).own)
+    except ValueError as error:
+        yield problem("DM406", str(error))
+        return
+    services = named(called, environment, addresses)
+    for address in addresses:
+        yield from safely("health", _check_address, address, services, environment, snapshot, budget)
+    yield from safely("probes", check_probes, environment, budget)
+
+
+def _check_address(
+    address: Address,
+    services: Named,
+    environment: Environment,
+    snapshot: Snapshot | None,
+    budget: Budget,
+) -> Iterator[Finding]:
+    server = address.given
+    try:
+        endpoint, speech = _speech(address, budget)
+    except OSError as error:
+        budget.left()
+        yield problem("DM401", f"{server}: {error.strerror or error}", subject=server)
+        return
+    hidden = why_hidden(address, endpoint, budget, listened_on=server in environment.listen)
+    if hidden is not None:
+        yield problem("DM418", f"{server}: {hidden}", subject=server)
+    if speech != "http/2":
+        yield _not_grpc(server, speech, environment)
+        return
+    with open_channel(endpoint) as channel:
+        health = ask_health(channel, (*services.own, *services.others), budget)
+        yield from check_health(server, health, (*services.own, *services.others))
+        yield from check_served(server, health, services, channel, budget)
+    yield from check_keepalive(server, endpoint, snapshot, budget)
+
+
+def _speech(address: Address, budget: Budget) -> tuple[Endpoint, Speaks]:
+    """Where a server is reached, and what it speaks there.
+
+    Raises:
+        OSError: nothing accepts connections.
+    """
+    for endpoint in address.reachable[:-1]:
+        try:
+            return endpoint, speaks(endpoint, budget.left(2.0))
+        except OSError:
+            continue
+    return address.reachable[-1], speaks(address.reachable[-1], budget.left(2.0))
+
+
+def _not_grpc(server: str, speech: Speaks, environment: Environment) -> Finding:
+    if speech == "nothing":
+        return problem("DM407", f"{server}: accepts connections, and says nothing", subject=server)
+    if speech != "tls":
+        return problem("DM409", f"{server}: speaks {speech}, not HTTP/2 as gRPC does", subject=server)
+    if environment.mode == "sidecar":
+        return problem("DM408", f"{server}: speaks TLS", subject=server)
+    why = (
+        f"{server}: speaks TLS, and is asked in clear text only. Kubernetes' grpc probes cannot ask it either"
+    )
+    return Finding("health", "skipped", why, subject=server)

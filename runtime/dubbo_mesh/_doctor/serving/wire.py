@@ -1,0 +1,170 @@
+"""A connection to a server in bytes and frames: what it speaks, and what it does with pings (RFC 9113).
+
+gRPC's own client says of whatever it does not understand only that it is UNAVAILABLE.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from contextlib import suppress
+from typing import Literal, NamedTuple, Self, TypeAlias
+
+from .address import Endpoint
+
+Speaks: TypeAlias = Literal["http/2", "http/1", "tls", "nothing", "something else"]
+"""What a server speaks. `nothing`: it accepts connections, and says nothing; `something else` may be that it
+closes them."""
+
+PING, GOAWAY = 6, 7
+_SETTINGS = 4
+_ACK = 1
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_HEAD = 9
+_LARGEST_FRAME = 16384  # bytes: what a peer may send that was not told otherwise
+_MOST_FRAMES = 1000
+_TLS_ALERT, _TLS_HANDSHAKE = b"\x15\x03", b"\x16\x03"
+
+
+class Frame(NamedTuple):
+    """A frame of HTTP/2.
+
+    Attributes:
+        kind: its type.
+        flags: its flags.
+        payload: its payload.
+    """
+
+    kind: int
+    flags: int
+    payload: bytes
+
+
+class Wire:
+    """A connection on which HTTP/2 has been begun.
+
+    Args:
+        endpoint: to connect to.
+        timeout: seconds that all of the connection may take.
+
+    Raises:
+        OSError: nothing accepts the connection.
+    """
+
+    def __init__(self, endpoint: Endpoint, timeout: float) -> None:
+        self._end = time.monotonic() + timeout
+        self._received = b""
+        self._frames = 0
+        self._socket = endpoint.connect(timeout)
+        with suppress(OSError):  # it is closed already: what was said before can still be read
+            self._socket.sendall(_PREFACE + _frame(_SETTINGS, 0, b""))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._socket.close()
+
+    def beginning(self) -> bytes | None:
+        """The first bytes that the server says; None if it says nothing in time.
+
+        Fewer than the head of a frame if the connection ends.
+        """
+        try:
+            self._receive(_HEAD)
+        except TimeoutError:
+            return self._received or None
+        except OSError:
+            pass
+        return self._received
+
+    def ping(self, number: int) -> None:
+        """Pings.
+
+        Raises:
+            OSError: the connection is closed.
+        """
+        self._socket.settimeout(self._left())
+        self._socket.sendall(_frame(PING, 0, number.to_bytes(8, "big")))
+
+    def frame(self) -> Frame:
+        """The next frame; settings and pings are acknowledged.
+
+        Raises:
+            OSError: the connection is closed, or nothing comes in time.
+            ValueError: the server does not keep to the protocol.
+        """
+        self._receive(_HEAD)
+        head = self._received[:_HEAD]
+        size = int.from_bytes(head[:3], "big")
+        self._frames += 1
+        if size > _LARGEST_FRAME or self._frames > _MOST_FRAMES:
+            raise ValueError("it does not keep to HTTP/2")
+        self._receive(_HEAD + size)
+        payload, self._received = self._received[_HEAD : _HEAD + size], self._received[_HEAD + size :]
+        frame = Frame(head[3], head[4], payload)
+        if frame.kind in (_SETTINGS, PING) and not frame.flags & _ACK:
+            answer = b"" if frame.kind == _SETTINGS else frame.payload
+            self._socket.sendall(_frame(frame.kind, _ACK, answer))
+        return frame
+
+    def _receive(self, size: int) -> None:
+        while len(self._received) < size:
+            self._socket.settimeout(self._left())
+            received = self._socket.recv(65536)
+            if not received:
+                raise ConnectionResetError("the server closed the connection")
+            self._received += received
+
+    def _left(self) -> float:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no answer in time")
+        return left
+
+
+def _frame(kind: int, flags: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags, 0, 0, 0, 0)) + payload
+
+
+def is_ping_answer(frame: Frame) -> bool:
+    """Whether it acknowledges a ping."""
+    return frame.kind == PING and bool(frame.flags & _ACK)
+
+
+def speaks(endpoint: Endpoint, timeout: float) -> Speaks:
+    """What a server speaks.
+
+    Args:
+        endpoint: of the server.
+        timeout: seconds at most, for each of two connections.
+
+    Raises:
+        OSError: nothing accepts the connection.
+    """
+    with Wire(endpoint, timeout) as wire:
+        begins = wire.beginning()
+    if begins is None:
+        return "nothing"
+    if len(begins) >= _HEAD and begins[3] == _SETTINGS and begins[5:_HEAD] == b"\0\0\0\0":
+        return "http/2"
+    if begins.startswith(b"HTTP/1"):
+        return "http/1"
+    if begins.startswith((_TLS_ALERT, _TLS_HANDSHAKE)) or (not begins and _speaks_tls(endpoint, timeout)):
+        return "tls"
+    return "something else"
+
+
+def _speaks_tls(endpoint: Endpoint, timeout: float) -> bool:
+    """Whether a server that closes other connections understands a TLS handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # nothing is sent, and nothing believed
+    context.set_alpn_protocols(["h2"])
+    try:
+        with endpoint.connect(timeout) as plain, context.wrap_socket(plain) as secure:
+            return secure.version() is not None
+    except ssl.SSLError as error:
+        return "alert" in str(error).lower()
+    except OSError:
+        return False
