@@ -64,6 +64,7 @@ def test_a_check_without_time_is_reported() -> None:
     assert [each.finding for each in findings if each.id == "DM002"] == [
         "no time was left to finish the check “dial”",
         "no time was left to finish the check “health”",
+        "no time was left to finish the check “probes”",
     ]
     assert "DM002" not in ids(examined("greeter", server="127.0.0.1:1", variables=OFF))
 
