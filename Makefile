@@ -78,7 +78,7 @@ $(VENV)/.dev: pyproject.toml runtime/pyproject.toml | $(BIN)/pip
 $(ISTIO)/control-plane: $(wildcard tests/istio/go.* tests/istio/*/*.go)
 	@mkdir -p $(ISTIO)/bin $(ISTIO)/definitions
 	cd tests/istio && go build -ldflags='-s -w' -o $(CURDIR)/$(ISTIO)/bin/ \
-		./istiocheck ./istioanalyze ./meshd istio.io/istio/pilot/cmd/pilot-discovery
+		./istiocheck ./istioanalyze ./meshd ./proxyconfig istio.io/istio/pilot/cmd/pilot-discovery
 	@cd tests/istio && \
 		istio=$$(go list -m -f '{{.Dir}}' istio.io/istio) && gateway=$$(go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api) && \
 		install -m 644 "$$istio"/manifests/charts/base/files/crd-all.gen.yaml \

@@ -123,7 +123,8 @@ class ManyApps:
             app: The provider.
             services: Which services; `Greeter` if none is named.
             consumer: Whose doctor it is.
-            egress: Where its sidecar listens, if not on loopback and the port of the Service.
+            egress: Where its sidecar listens, if not on loopback and the port of the Service; empty if
+                connections are intercepted.
             variables: More environment variables.
             namespace: The provider's namespace, if it is not the consumer's own.
             port: The port that stubs dial, if it is not that of all Services.
@@ -183,9 +184,11 @@ class ManyApps:
         return Called(code, details, len(calls), None if told is None else int(told) / 1000)
 
     def _environment(self, consumer: str, egress: str | None, port: int | None) -> dict[str, str]:
+        if egress is None:
+            egress = f"127.0.0.1:{port or self._port}"
         return {
             "DUBBO_MESH_ADMIN": self.sidecars[consumer].admin_address,
-            "DUBBO_MESH_EGRESS": egress or f"127.0.0.1:{port or self._port}",
+            "DUBBO_MESH_EGRESS": egress,
             "DUBBO_MESH_FORWARDED_FOR": "pod",
             "DUBBO_MESH_PROBES": "off",
             "POD_IP": POD_ADDRESS,
