@@ -48,7 +48,7 @@ def _examine(examination: Examination) -> Iterator[Finding]:
         why = "no target was named: name an app or a generated module to see how it is dialled"
         yield Finding("dial", "skipped", why)
     snapshot: Snapshot | None = None
-    for read in safely("admin", check_sidecar, environment, budget):
+    for read in safely("admin", check_sidecar, environment, budget, examination.config_dumps):
         if isinstance(read, Snapshot):
             snapshot = read
             yield from safely("headers", _check_calls, read, called, environment)

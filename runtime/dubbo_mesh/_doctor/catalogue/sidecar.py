@@ -5,33 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .problem import Problem
+from .upstream import UPSTREAM
+
+_UNSEEN = (
+    "The server cannot tell the sidecar that it goes down, and the doctor cannot see what it does to calls."
+)
 
 SIDECAR: Mapping[str, Problem] = {
     "DM201": Problem(
         "admin",
         "error",
         "the sidecar's admin endpoint cannot be reached",
-        "The server cannot tell the sidecar that it goes down, and the doctor cannot see what it does.",
+        _UNSEEN,
         "set DUBBO_MESH_ADMIN to the address of Envoy's admin endpoint, or to off if there is no sidecar",
     ),
     "DM202": Problem(
         "admin",
         "error",
-        "what answers at the admin endpoint's address is no Envoy",
+        "what answers at the admin endpoint's address is not an Envoy",
         "The server would tell the wrong program that it is going down.",
         "set DUBBO_MESH_ADMIN to the address of Envoy's admin endpoint, or to off if there is no sidecar",
     ),
     "DM203": Problem(
         "admin",
         "error",
-        "the sidecar is not ready",
-        "Its listeners do not accept connections yet, so calls fail.",
-        "wait for it, or look into its log: it may lack its configuration",
+        "the sidecar has not started yet",
+        "It has no configuration, and accepts no connections: calls fail.",
+        "wait for it (--wait); if that does not help, look into its log: can it reach the control plane, and "
+        "does it accept what that sends?",
     ),
     "DM204": Problem(
         "listener",
         "error",
-        "no listener of the sidecar's takes the connection",
+        "no listener of the sidecar takes the connection",
         "Calls fail with UNAVAILABLE, or go past the sidecar.",
         "look at the sidecar's configuration: is there a listener for this port?",
     ),
@@ -61,27 +67,126 @@ SIDECAR: Mapping[str, Problem] = {
         "error",
         "the route does not send the call to a provider",
         "The caller gets the route's own answer.",
-        "correct the route",
+        "correct the route: in a VirtualService, look for directResponse and redirect",
     ),
-    "DM209": Problem(
-        "upstream",
+    "DM221": Problem(
+        "listener",
         "error",
-        "the cluster of the route does not exist",
-        "Envoy answers 503, which gRPC callers see as UNAVAILABLE.",
-        "is there a DestinationRule with the subset that the route names?",
+        "the sidecar does not know the destination, and lets the connection pass",
+        "Calls go past all that the mesh does: no retries, timeouts, balancing or mTLS of the sidecar.",
+        "does the Service exist, with this port, and does a Sidecar resource hide it from this namespace?",
     ),
-    "DM210": Problem(
-        "upstream",
+    "DM222": Problem(
+        "listener",
         "error",
-        "no host of the cluster gets requests",
-        "Calls fail with UNAVAILABLE, “no healthy upstream”.",
-        "is a pod of the provider ready, and does it pass its health checks?",
+        "the sidecar does not know the destination, and refuses it",
+        "Calls fail: the mesh only lets out what it knows (outboundTrafficPolicy REGISTRY_ONLY).",
+        "does the Service exist, with this port, and does a Sidecar resource hide it from this namespace?",
     ),
-    "DM211": Problem(
-        "upstream",
+    "DM223": Problem(
+        "admin",
+        "warning",
+        "the sidecar has been told that this application takes no calls",
+        "Others' health checks fail, so that it gets no calls. Its own calls still work.",
+        "if the application is not going down: POST /healthcheck/ok to the admin endpoint. Did a server that "
+        "was killed leave it so?",
+    ),
+    "DM231": Problem(
+        "draining",
+        "info",
+        "while this application goes down, its own calls need a new connection each",
+        "Once the sidecar has been told that the application goes down, a listener with the default drain "
+        "type ends each connection after a request. No call fails.",
+        "in an Envoy of your own: drain_type: MODIFY_ONLY on the listener for outbound calls, as emit=envoy "
+        "has it. On Istio there is nothing to do",
+    ),
+    "DM232": Problem(
+        "config",
+        "warning",
+        "the sidecar has refused a part of its configuration",
+        "It goes on with what it had before, or without.",
+        "correct what it refuses: an EnvoyFilter, often. The control plane's log has it too",
+    ),
+    "DM233": Problem(
+        "config",
+        "warning",
+        "the sidecar is not connected to the control plane",
+        "It works with what it got last, so that it does not know of new hosts and of those that are gone.",
+        "is the control plane up, and can the sidecar reach it? Its log says why not",
+    ),
+    "DM234": Problem(
+        "config",
+        "info",
+        "the Envoy is of a version that this doctor was not tested with",
+        "What it says about calls may differ from what such an Envoy does.",
+        "nothing, unless what the doctor says is not what happens",
+    ),
+    "DM235": Problem(
+        "admin",
+        "info",
+        "there is no sidecar",
+        "Calls go straight to the addresses that names resolve to. Nobody retries them, and timeouts are the "
+        "caller's own.",
+        "right for ambient mode, where a waypoint has the policies, and without a mesh: say so by "
+        "DUBBO_MESH_ADMIN=off. If there is a sidecar elsewhere, set DUBBO_MESH_ADMIN and DUBBO_MESH_EGRESS",
+    ),
+    "DM236": Problem(
+        "admin",
+        "warning",
+        "what answers at the default address of admin endpoints is not an Envoy",
+        "A server would take it for its sidecar, and tell it that it is going down.",
+        "set DUBBO_MESH_ADMIN to the address of Envoy's admin endpoint, or to off if there is no sidecar",
+    ),
+    "DM237": Problem(
+        "admin",
         "error",
-        "the sidecar speaks HTTP/1.1 to the provider",
-        "gRPC needs HTTP/2: calls fail.",
-        "name the Service's port grpc, or set its appProtocol to grpc",
+        "the sidecar's configuration cannot be read as a whole",
+        "The doctor cannot see what the sidecar does to calls.",
+        "give it more time (--timeout), or save /config_dump and /clusters?format=json, and name the files "
+        "by --config-dump",
     ),
+    "DM238": Problem(
+        "admin",
+        "error",
+        "the admin endpoint does not show its configuration",
+        "The doctor cannot see what the sidecar does to calls.",
+        "allow GET of /config_dump, /clusters, /server_info and /stats (allow_paths in Envoy's bootstrap)",
+    ),
+    "DM239": Problem(
+        "config",
+        "error",
+        "a file that --config-dump names cannot be read",
+        "The doctor cannot see what the sidecar does to calls.",
+        "correct the name, or who may read the file",
+    ),
+    "DM240": Problem(
+        "config",
+        "error",
+        "a file that --config-dump names is not the configuration of an Envoy",
+        "The doctor cannot see what the sidecar does to calls.",
+        "save it from /config_dump or /clusters?format=json of the admin endpoint, or from istioctl "
+        "proxy-config all|listeners|routes|clusters|endpoints -o json",
+    ),
+    "DM242": Problem(
+        "listener",
+        "error",
+        "the listener does not accept connections yet",
+        "It waits for something of its configuration, such as routes or certificates: calls fail.",
+        "look into the sidecar's log, and at the control plane: what has it not sent?",
+    ),
+    "DM243": Problem(
+        "route",
+        "error",
+        "the listener's routes have not arrived",
+        "Envoy answers 404, which gRPC callers see as UNIMPLEMENTED.",
+        "look into the sidecar's log: is it connected to the control plane, and has it refused the routes?",
+    ),
+    "DM246": Problem(
+        "config",
+        "info",
+        "the sidecar has refused updates since it was started",
+        "If the last one was among them, it works with an older state of what the control plane has.",
+        "look into the sidecar's log for “rejected”; nothing, if it has been corrected since",
+    ),
+    **UPSTREAM,
 }

@@ -14,6 +14,7 @@ Json: TypeAlias = Mapping[str, Any]
 
 EMPTY: Json = MappingProxyType({})
 
+_WHOLE = re.compile(r"-?[0-9]{1,20}")
 _DURATION = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,9})?)s")
 
 
@@ -63,15 +64,20 @@ def text(node: object, *path: str) -> str:
 
 
 def number(node: object, *path: str) -> int | None:
-    """The whole number at `path`; 64-bit ones are strings in protobuf's JSON. None if there is none."""
+    """The whole number at `path`; None if there is none, or none that 64 bits can hold.
+
+    Numbers of 64 bits are strings in protobuf's JSON.
+    """
     value = at(node, *path)
     if isinstance(value, dict):
         value = cast("dict[str, object]", value).get("value")
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,20}", value):
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, str):
+        value = int(value) if _WHOLE.fullmatch(value) else None
+    elif isinstance(value, float):
+        value = int(value) if value.is_integer() else None
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**64:
+        return value
+    return None
 
 
 def flag(node: object, *path: str) -> bool | None:

@@ -1,42 +1,121 @@
-"""Reads the sidecar's configuration from its admin endpoint. Only asks, and never changes anything."""
+"""Finds the sidecar and reads its configuration. Only asks, and never changes anything."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from ..._addressing.environment import Environment
-from ..._sidecar.admin import Sidecar
 from ..budget import Budget
 from ..envoy.snapshot import Snapshot
 from ..finding import Finding, problem
-from .asking import ask
+from .asking import Answer, LargeError, StrangeError, UnreachableError, ask
+from .condition import check_condition
+from .files import check_files
 from .parsing import parsed
 
+_STATISTICS = "/stats?filter=update_rejected%7Ccontrol_plane%5C.connected_state"
+_FOR_STATISTICS = 2.0  # seconds
+_SHARE = 0.8
+"""Of the time that is left: a sidecar that is slow must not keep the checks behind it from running."""
 
-def check_sidecar(environment: Environment, budget: Budget) -> Iterator[Finding | Snapshot]:
-    """Reports whether there is a sidecar and whether it is ready; yields its configuration as well."""
-    if environment.mode != "sidecar" or environment.admin is None:
-        why = "DUBBO_MESH_ADMIN is off" if environment.admin is None else f"the mode is {environment.mode}"
-        yield Finding("admin", "skipped", why)
+
+def check_sidecar(
+    environment: Environment,
+    budget: Budget,
+    files: Sequence[Path] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> Iterator[Finding | Snapshot]:
+    """Reports whether there is a sidecar and in which condition it is; yields its configuration as well.
+
+    Args:
+        environment: of this process.
+        budget: the time that is left.
+        files: saved answers of the admin endpoint, or what istioctl prints. With some, nobody is asked.
+        environ: where the environment was read from.
+    """
+    named = bool(environ.get("DUBBO_MESH_ADMIN"))
+    if files:
+        yield from check_files(files, budget)
+    elif environment.admin is None:
+        yield from _nothing("DUBBO_MESH_ADMIN is off")
+    elif environment.mode != "sidecar" and not named:
+        yield from _nothing(f"the mode is {environment.mode}")
+    else:
+        # The same signs of a sidecar as servers go by: see _serving.options.
+        expected = named or environment.egress is not None
+        yield from _check_admin(environment.admin, expected, budget.part(budget.left() * _SHARE))
+
+
+def _nothing(why: str) -> Iterator[Finding]:
+    yield Finding("admin", "skipped", why)
+    yield Finding("headers", "skipped", "there is no sidecar whose configuration could be read")
+
+
+def _check_admin(admin: str, expected: bool, budget: Budget) -> Iterator[Finding | Snapshot]:
+    snapshot = Snapshot()
+    trouble = _read(snapshot, admin, "/server_info", expected, budget)
+    if trouble is None and snapshot.state != "":
+        trouble = _read(snapshot, admin, "/config_dump", True, budget)
+    elif trouble is None:
+        trouble = _stranger(admin, "it has no state", expected)
+    if trouble is not None:
+        yield trouble
         yield Finding("headers", "skipped", "there is no sidecar whose configuration could be read")
         return
-    snapshot = Snapshot()
-    try:
-        snapshot.add(_read(environment.admin, "/config_dump", budget))
-        snapshot.add(_read(environment.admin, "/clusters?format=json", budget))
-    except (OSError, ValueError) as error:
-        yield problem("DM201", f"{environment.admin}: {getattr(error, 'strerror', None) or error}")
-        yield Finding("headers", "skipped", "the sidecar's configuration cannot be read")
-        return
-    if Sidecar(environment.admin, timeout=budget.left(2.0)).ready():
-        yield Finding("admin", "ok", f"the sidecar answers at {environment.admin}, and is ready")
-    else:
-        yield problem("DM203", f"the sidecar at {environment.admin} is not ready")
+    no_hosts = _read(snapshot, admin, "/clusters?format=json", True, budget)
+    if no_hosts is not None:
+        yield no_hosts
+    _read_statistics(snapshot, admin, budget)
+    yield from check_condition(snapshot, f"the sidecar at {admin}")
     yield snapshot
 
 
-def _read(admin: str, path: str, budget: Budget) -> object:
-    answer = ask(admin, path, budget)
+def _read(snapshot: Snapshot, admin: str, path: str, expected: bool, budget: Budget) -> Finding | None:
+    """Adds an answer to the snapshot; returns the problem if there is one."""
+    where = f"{admin}{path}"
+    try:
+        answer = ask(admin, path, budget)
+    except UnreachableError as error:
+        if expected:
+            return problem("DM201", f"{admin}: {error}")
+        return problem("DM235", f"nothing listens at {admin}, where a sidecar would be looked for: {error}")
+    except StrangeError as error:
+        return _stranger(admin, str(error), expected)
+    except TimeoutError as error:
+        return problem("DM237", f"{where}: {error}")
+    except OSError as error:
+        return problem("DM237", f"{where}: {error.strerror or error}")
+    except LargeError as error:
+        return problem("DM237", f"{where}: {error}")
+    return _add(snapshot, answer, where, admin, expected)
+
+
+def _add(snapshot: Snapshot, answer: Answer, where: str, admin: str, expected: bool) -> Finding | None:
     if answer.status != 200:
-        raise ValueError(f"status {answer.status}")
-    return parsed(answer.body)
+        if answer.server == "envoy" or snapshot.state:
+            return problem("DM238", f"{where}: HTTP status {answer.status}")
+        return _stranger(admin, f"HTTP status {answer.status} for {where.removeprefix(admin)}", expected)
+    if answer.encoding:
+        return problem("DM237", f"{where}: it is compressed ({answer.encoding}), which was not asked for")
+    try:
+        snapshot.add(parsed(answer.body))
+    except ValueError as error:
+        if snapshot.state:
+            return problem("DM237", f"{where}: {error}")
+        return _stranger(admin, str(error), expected)
+    return None
+
+
+def _stranger(admin: str, why: str, expected: bool) -> Finding:
+    return problem("DM202" if expected else "DM236", f"{admin}: {why}")
+
+
+def _read_statistics(snapshot: Snapshot, admin: str, budget: Budget) -> None:
+    """Adds what the sidecar has refused. What it does not tell is not missed: a few know of it at most."""
+    try:
+        answer = ask(admin, _STATISTICS, budget, _FOR_STATISTICS)
+        snapshot.add_lines(answer.body.decode())
+    except (OSError, ValueError):
+        pass

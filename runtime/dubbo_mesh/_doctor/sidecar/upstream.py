@@ -10,6 +10,11 @@ from ..envoy.routes import Route
 from ..envoy.snapshot import Snapshot
 from ..envoy.values import Json, objects
 from ..finding import Finding, problem
+from .health_checks import check_health_checks
+from .hosts import check_hosts
+
+_BLACK_HOLE = "BlackHoleCluster"
+"""Istio's cluster without hosts, for what the mesh does not know (pilot/pkg/util/constant.go)."""
 
 
 class Destination(NamedTuple):
@@ -45,19 +50,65 @@ def check_destination(snapshot: Snapshot, destination: Destination, name: str) -
         destination: the cluster.
         name: of the service or target that is called.
     """
+    if "clusters" not in snapshot.kinds:
+        why = f"{name}: no file has the clusters: add /config_dump, or istioctl proxy-config clusters -o json"
+        yield Finding("upstream", "skipped", why, subject=name)
+        return
     cluster = cluster_of(snapshot, destination.cluster, destination.priority)
     if cluster is None:
-        route = f"route {destination.route}" if destination.route else "a route without a name"
-        seen = f"{name}: {route} names the cluster {destination.cluster}, which does not exist"
-        yield problem("DM209", seen, subject=name)
+        yield _missing(snapshot, destination, name)
         return
-    yield from _check_hosts(cluster, name)
+    if cluster.passes_through:
+        yield problem("DM221", f"{name}: {_route(destination)} sends it to {cluster.name}", subject=name)
+        return
+    if cluster.name == _BLACK_HOLE:
+        yield problem("DM222", f"{name}: {_route(destination)} sends it to {cluster.name}", subject=name)
+        return
+    found = [*check_hosts(cluster, name), *check_health_checks(cluster, name), *_check_limits(cluster, name)]
     if cluster.http == "http/1":
-        yield problem("DM211", f"{name}: cluster {cluster.name} speaks HTTP/1.1", subject=name)
+        found.append(problem("DM211", f"{name}: cluster {cluster.name} speaks HTTP/1.1", subject=name))
+    yield from found
+    if not any(each.status == "failed" for each in found) and cluster.healthy:
+        seen = f"{name}: cluster {cluster.name} has {_hosts(cluster)}; it speaks {_http(cluster)}"
+        yield Finding("upstream", "ok", seen, subject=name)
 
 
-def _check_hosts(cluster: Cluster, name: str) -> Iterator[Finding]:
-    if cluster.healthy == 0:
-        hosts = ", ".join(f"{host.address} ({', '.join(host.trouble)})" for host in cluster.hosts or ())
-        seen = f"{name}: no host of cluster {cluster.name} gets requests: {hosts or 'it has none'}"
-        yield problem("DM210", seen, subject=name)
+def _route(destination: Destination) -> str:
+    return f"route {destination.route}" if destination.route else "a route without a name"
+
+
+def _missing(snapshot: Snapshot, destination: Destination, name: str) -> Finding:
+    if destination.cluster in snapshot.warming:
+        seen = f"{name}: cluster {destination.cluster} is not in use yet"
+        refused = snapshot.rejections.get("cluster_manager.cds")
+        if refused:
+            seen = f"{seen}; the sidecar has refused updates of clusters {refused} times since it was started"
+        return problem("DM219", seen, subject=name)
+    if "bootstrap" in snapshot.kinds and not snapshot.dynamic_clusters and _has_control_plane(snapshot):
+        seen = f"{name}: {_route(destination)} names the cluster {destination.cluster}, and there are none"
+        return problem("DM220", seen, subject=name)
+    seen = f"{name}: {_route(destination)} names the cluster {destination.cluster}, which does not exist"
+    return problem("DM209", seen, subject=name)
+
+
+def _has_control_plane(snapshot: Snapshot) -> bool:
+    dynamic = snapshot.bootstrap.get("dynamic_resources")
+    return isinstance(dynamic, dict) and "cds_config" in dynamic
+
+
+def _check_limits(cluster: Cluster, name: str) -> Iterator[Finding]:
+    for limit in ("max_requests", "max_pending_requests"):
+        # max_connections at 0 does no harm: Envoy makes one connection to each host all the same.
+        if getattr(cluster.limits, limit) == 0:
+            seen = f"{name}: {limit} of cluster {cluster.name} is 0"
+            yield problem("DM224", seen, subject=name)
+
+
+def _hosts(cluster: Cluster) -> str:
+    count = cluster.healthy
+    return "1 healthy host" if count == 1 else f"{count} healthy hosts"
+
+
+def _http(cluster: Cluster) -> str:
+    words = {"http/2": "HTTP/2", "alpn": "the version of HTTP that TLS negotiates"}
+    return words.get(cluster.http, "the caller's version of HTTP")

@@ -1,0 +1,62 @@
+"""Checks the condition of a sidecar as a whole: whether it has started, and has what it is to have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..envoy.snapshot import Snapshot
+from ..finding import Finding, problem
+
+TESTED = ((1, 28), (1, 40))
+"""The oldest and the newest Envoy whose rules this doctor was written by, as (major, minor)."""
+
+_LONGEST = 200
+"""Characters of what an Envoy says."""
+
+_WAITING = {
+    "PRE_INITIALIZING": "it waits for its clusters and their hosts",
+    "INITIALIZING": "it waits for its listeners, routes or certificates",
+}
+
+
+def check_condition(snapshot: Snapshot, name: str) -> Iterator[Finding]:
+    """Reports the state of a sidecar, and what it has refused.
+
+    Args:
+        snapshot: its configuration.
+        name: of the sidecar, such as `the sidecar at 127.0.0.1:15000`.
+    """
+    if snapshot.state in _WAITING:
+        yield problem("DM203", f"{name} is {snapshot.state}: {_WAITING[snapshot.state]}")
+    elif snapshot.state == "DRAINING":
+        yield problem("DM223", f"{name} is DRAINING: POST /healthcheck/fail came last")
+    elif snapshot.state == "LIVE":
+        yield Finding("admin", "ok", f"{name} answers and is ready")
+    elif snapshot.state:
+        yield problem("DM203", f"{name} is in the state {first_line(snapshot.state)}")
+    for kind, named, details in snapshot.refused:
+        what = f"{kind} {named}" if named else f"a {kind}"
+        yield problem("DM232", f"{what} was refused: {first_line(details) or 'it does not say why'}")
+    yield from _check_updates(snapshot, name)
+    yield from _check_version(snapshot, name)
+
+
+def _check_updates(snapshot: Snapshot, name: str) -> Iterator[Finding]:
+    dynamic = snapshot.bootstrap.get("dynamic_resources")
+    if snapshot.connected is False and isinstance(dynamic, dict) and dynamic:
+        yield problem("DM233", f"{name}: control_plane.connected_state is 0")
+    for counter, count in list(snapshot.rejections.items())[:5]:
+        times = "once" if count == 1 else f"{count} times"
+        yield problem("DM246", f"{name}: {first_line(counter)}.update_rejected: {times}")
+
+
+def _check_version(snapshot: Snapshot, name: str) -> Iterator[Finding]:
+    if snapshot.version is not None and not TESTED[0] <= snapshot.version <= TESTED[1]:
+        version, oldest, newest = (f"{major}.{minor}" for major, minor in (snapshot.version, *TESTED))
+        yield problem("DM234", f"{name} is Envoy {version}; the doctor knows {oldest} to {newest}")
+
+
+def first_line(text: str) -> str:
+    """The first line of what a peer says, not too long. It is made printable where it is shown."""
+    line = text.strip().partition("\n")[0].strip()
+    return f"{line[:_LONGEST]}…" if len(line) > _LONGEST else line
