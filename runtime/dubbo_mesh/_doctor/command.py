@@ -10,6 +10,7 @@ from .addressing.dialling import Dialled, check_dialling, host_and_port, source_
 from .addressing.environment import check_environment
 from .addressing.subjects import subjects_of
 from .budget import Budget
+from .envoy.listeners import Listener
 from .envoy.snapshot import Snapshot
 from .examination import Examination
 from .finding import Finding, problem
@@ -19,6 +20,7 @@ from .policy.rpcs import check_rpc
 from .safety import bounded, safely
 from .serving.aliases import check_aliases
 from .serving.server import check_server
+from .sidecar.leaving import check_leaving
 from .sidecar.passage import all_entrances, entrance_of, virtual_host_at
 from .sidecar.reading import check_sidecar
 from .sidecar.upstream import Destination, check_destination, destinations_of
@@ -73,24 +75,38 @@ def _check_calls(
     snapshot: Snapshot, called: Sequence[Dialled], environment: Environment
 ) -> Iterator[Finding]:
     """Follows calls through the sidecar; without any, looks at where they would enter it."""
+    if environment.mode != "sidecar":
+        yield Finding("headers", "skipped", f"calls go past the sidecar: the mode is {environment.mode}")
+        return
+    entered: list[Listener] = []
     for each in called:
-        yield from safely("route", _check_call, snapshot, each, environment)
+        for found in safely("route", _check_call, snapshot, each, environment):
+            if isinstance(found, Listener):
+                entered.append(found)
+            else:
+                yield found
     if not called:
         port = source = None
         if environment.egress is not None:
             host, port = host_and_port(environment.egress)
             source = source_of(host, port)
         for entrance in all_entrances(snapshot, port, source, environment.forwarded_for):
+            entered.append(entrance.listener)
             yield check_headers(entrance)
+    yield from safely("draining", check_leaving, entered)
 
 
-def _check_call(snapshot: Snapshot, dialled: Dialled, environment: Environment) -> Iterator[Finding]:
+def _check_call(
+    snapshot: Snapshot, dialled: Dialled, environment: Environment
+) -> Iterator[Finding | Listener]:
+    """Follows the calls of a subject; yields the listener that they enter as well."""
     forwarded_for = environment.forwarded_for if dialled.dial.way == "sidecar" else None
     service, name = dialled.subject.service, dialled.subject.name
     entrance = entrance_of(snapshot, dialled.connection, forwarded_for, name)
     if isinstance(entrance, Finding):
         yield entrance
         return
+    yield entrance.listener
     rpcs: list[Asked] = []
     if service is not None:
         rpcs = [asked(dialled, method, environment) for method in service.methods.values()]
@@ -99,7 +115,7 @@ def _check_call(snapshot: Snapshot, dialled: Dialled, environment: Environment) 
         yield Finding("headers", "skipped", why, subject=name)
     else:
         yield check_headers(entrance, name)
-    virtual_host = virtual_host_at(entrance, dialled)
+    virtual_host = virtual_host_at(snapshot, entrance, dialled)
     if isinstance(virtual_host, Finding):
         yield virtual_host
         return

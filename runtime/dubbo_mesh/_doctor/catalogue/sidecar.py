@@ -181,6 +181,14 @@ SIDECAR: Mapping[str, Problem] = {
         "Envoy answers 404, which gRPC callers see as UNIMPLEMENTED.",
         "look into the sidecar's log: is it connected to the control plane, and has it refused the routes?",
     ),
+    "DM244": Problem(
+        "listener",
+        "error",
+        "the listener expects TLS",
+        "Stubs call the sidecar without: calls fail with UNAVAILABLE.",
+        "remove the transport_socket of the listener for outbound calls: it is the sidecar that speaks TLS to "
+        "others",
+    ),
     "DM246": Problem(
         "config",
         "info",

@@ -138,7 +138,7 @@ def _add_listener(snapshot: Snapshot, entry: Json) -> None:
         if message:
             snapshot.listeners.append(message)
     if has(entry, "warming_state") and not has(entry, "active_state"):
-        snapshot.warming_listeners.append(name or text(entry, "warming_state", "listener", "name"))
+        snapshot.warming_listeners.append(mapping(entry, "warming_state", "listener"))
     _note_refusal(snapshot, "listener", name, entry)
 
 

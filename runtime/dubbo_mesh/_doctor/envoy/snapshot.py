@@ -33,7 +33,7 @@ class Snapshot:
     Attributes:
         kinds: what is known. What is not may be empty below although the Envoy has it.
         listeners: `Listener` messages that accept connections.
-        warming_listeners: names of listeners that do not accept connections yet.
+        warming_listeners: `Listener` messages of those that do not accept connections yet.
         routes: `RouteConfiguration` messages by their names: those that listeners name, and inline ones.
         clusters: `Cluster` messages by their names.
         warming: names of clusters that wait for their endpoints or secrets.
@@ -54,7 +54,7 @@ class Snapshot:
 
     kinds: set[Kind] = field(default_factory=set[Kind])
     listeners: list[Json] = field(default_factory=list[Json])
-    warming_listeners: list[str] = field(default_factory=list[str])
+    warming_listeners: list[Json] = field(default_factory=list[Json])
     routes: dict[str, Json] = field(default_factory=dict[str, Json])
     clusters: dict[str, Json] = field(default_factory=dict[str, Json])
     warming: set[str] = field(default_factory=set[str])

@@ -9,9 +9,10 @@ from ..envoy.matching import routes_of, unknown_routes
 from ..envoy.router import effect
 from ..envoy.routes import Route
 from ..envoy.snapshot import Snapshot
-from ..envoy.values import Json, text
+from ..envoy.values import Json
 from ..finding import Finding, problem
 from ..sidecar.passage import Entrance
+from ..sidecar.routing import answers_itself, no_route
 from ..sidecar.upstream import Destination
 from .asked import Asked
 from .sentence import sentence
@@ -33,13 +34,11 @@ def check_rpc(
         (Route.of(each.message, virtual_host), each.certain) for each in routes_of(virtual_host, request)
     ]
     if not taken:
-        seen = f"{asked.name}: no route of virtual host {text(virtual_host, 'name')} matches it"
-        yield problem("DM207", seen, subject=asked.name)
+        yield no_route(virtual_host, asked.name)
         return
     for route, _ in taken:
         if route.kind != "forward":
-            seen = f"{asked.name}: route {route.name or '(without a name)'} does not forward it"
-            yield problem("DM208", seen, subject=asked.name)
+            yield answers_itself(route, asked.name)
             continue
         result = effect(entrance.manager, route, request.headers)
         yield Finding("rpc", "ok", f"{asked.name}: {sentence(asked, result)}", subject=asked.name)

@@ -13,10 +13,11 @@ TESTED = ((1, 28), (1, 40))
 _LONGEST = 200
 """Characters of what an Envoy says."""
 
-_WAITING = {
+WAITING = {
     "PRE_INITIALIZING": "it waits for its clusters and their hosts",
     "INITIALIZING": "it waits for its listeners, routes or certificates",
 }
+"""States of a server that is starting, and what it waits for (Envoy's docs: "Initialization")."""
 
 
 def check_condition(snapshot: Snapshot, name: str) -> Iterator[Finding]:
@@ -26,8 +27,8 @@ def check_condition(snapshot: Snapshot, name: str) -> Iterator[Finding]:
         snapshot: its configuration.
         name: of the sidecar, such as `the sidecar at 127.0.0.1:15000`.
     """
-    if snapshot.state in _WAITING:
-        yield problem("DM203", f"{name} is {snapshot.state}: {_WAITING[snapshot.state]}")
+    if snapshot.state in WAITING:
+        yield problem("DM203", f"{name} is {snapshot.state}: {WAITING[snapshot.state]}")
     elif snapshot.state == "DRAINING":
         yield problem("DM223", f"{name} is DRAINING: POST /healthcheck/fail came last")
     elif snapshot.state == "LIVE":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..addressing.dialling import Dialled
 from ..envoy.authority import normalised
+from ..envoy.clusters import cluster_of
 from ..envoy.listeners import (
     Closed,
     Connection,
@@ -23,6 +24,10 @@ from ..envoy.unknown import Unknown
 from ..envoy.values import Json, number, text
 from ..envoy.virtual_hosts import virtual_host_of
 from ..finding import Finding, problem
+from .routing import unknown_destination
+
+_PASSTHROUGH, _BLACK_HOLE = "PassthroughCluster", "BlackHoleCluster"
+"""Istio's clusters for connections to what the mesh does not know (pilot/pkg/util/constant.go)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +56,68 @@ def entrance_of(
         forwarded_for: the `x-forwarded-for` that calls have.
         name: of what is called.
     """
+    if "listeners" not in snapshot.kinds:
+        why = (
+            f"{name}: no file has the listeners: add /config_dump, or istioctl proxy-config listeners -o json"
+        )
+        return Finding("listener", "skipped", why, subject=name)
     listener = listener_of(snapshot, connection)
     if isinstance(listener, Unknown):
         return Finding("listener", "skipped", f"{name}: {listener.why}", subject=name)
     if listener is None:
-        seen = f"{name}: the sidecar has no listener for port {connection.port}"
-        return problem("DM204", seen, subject=name)
+        return _no_listener(snapshot, connection, name)
     handler = handler_of(snapshot, listener, connection)
     if isinstance(handler, Unknown):
         return Finding("listener", "skipped", f"{name}: {handler.why}", subject=name)
     if isinstance(handler, Closed):
         return problem("DM204", f"{name}: listener {listener.name}: {handler.why}", subject=name)
     if isinstance(handler, TcpProxy):
-        return problem("DM205", f"{name}: listener {listener.name} is not an HTTP listener", subject=name)
+        return _not_http(snapshot, handler, name)
+    if handler.tls:
+        return problem("DM244", f"{name}: listener {listener.name} has a TLS context", subject=name)
     return Entrance(listener, handler, trust(handler, connection.source, forwarded_for))
 
 
-def virtual_host_at(entrance: Entrance, dialled: Dialled) -> Json | Finding:
+def _no_listener(snapshot: Snapshot, connection: Connection, name: str) -> Finding:
+    warming = listener_of(Snapshot(listeners=snapshot.warming_listeners), connection)
+    if isinstance(warming, Listener):
+        return problem("DM242", f"{name}: listener {warming.name} is warming", subject=name)
+    seen = f"{name}: the sidecar has no listener for {_address(connection)}"
+    refused = [each.name for each in snapshot.refused if each.kind == "listener"]
+    if refused:
+        seen = f"{seen}; it has refused the listener {refused[0]}"
+    return problem("DM204", seen, subject=name)
+
+
+def _address(connection: Connection) -> str:
+    if connection.host is None:
+        return f"port {connection.port}"
+    return (
+        f"[{connection.host}]:{connection.port}"
+        if ":" in connection.host
+        else (f"{connection.host}:{connection.port}")
+    )
+
+
+def _not_http(snapshot: Snapshot, proxy: TcpProxy, name: str) -> Finding:
+    to = f"{name}: listener {proxy.listener} passes connections on to {', '.join(proxy.clusters) or 'nobody'}"
+    for each in proxy.clusters:
+        cluster = cluster_of(snapshot, each)
+        if each == _BLACK_HOLE:
+            return problem("DM222", to, subject=name)
+        if each == _PASSTHROUGH or (cluster is not None and cluster.passes_through):
+            return problem("DM221", to, subject=name)
+    return problem("DM205", f"{to}, without HTTP", subject=name)
+
+
+def virtual_host_at(snapshot: Snapshot, entrance: Entrance, dialled: Dialled) -> Json | Finding:
     """The virtual host of a subject's calls; or the problem that they meet."""
     name, manager = dialled.subject.name, entrance.manager
     if manager.scoped:
         why = f"listener {manager.listener} gives each request routes of its own (scoped_routes)"
         return Finding("route", "skipped", f"{name}: {why}", subject=name)
     if manager.routes is None:
-        seen = f"{name}: listener {manager.listener} waits for its routes ({manager.routes_name})"
-        return problem("DM206", seen, subject=name)
+        return _no_routes(snapshot, manager, name)
     authority = normalised(manager, dialled.authority, dialled.connection.port)
     virtual_host = virtual_host_of(manager.routes, authority)
     if isinstance(virtual_host, Unknown):
@@ -84,7 +126,17 @@ def virtual_host_at(entrance: Entrance, dialled: Dialled) -> Json | Finding:
         where = text(manager.routes, "name") or f"listener {manager.listener}"
         seen = f"{name}: no virtual host of {where} matches {dialled.authority}"
         return problem("DM206", seen, subject=name)
-    return virtual_host
+    return unknown_destination(snapshot, virtual_host, name) or virtual_host
+
+
+def _no_routes(snapshot: Snapshot, manager: Manager, name: str) -> Finding:
+    if manager.routes_name and "routes" not in snapshot.kinds:
+        why = f"{name}: no file has the routes: add /config_dump, or istioctl proxy-config routes -o json"
+        return Finding("route", "skipped", why, subject=name)
+    if not manager.routes_name:
+        return problem("DM243", f"{name}: listener {manager.listener} names no routes", subject=name)
+    seen = f"{name}: listener {manager.listener} waits for its routes {manager.routes_name}"
+    return problem("DM243", seen, subject=name)
 
 
 def all_entrances(

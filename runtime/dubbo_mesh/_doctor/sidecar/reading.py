@@ -11,7 +11,7 @@ from ..budget import Budget
 from ..envoy.snapshot import Snapshot
 from ..finding import Finding, problem
 from .asking import Answer, LargeError, StrangeError, UnreachableError, ask
-from .condition import check_condition
+from .condition import WAITING, check_condition
 from .files import check_files
 from .parsing import parsed
 
@@ -69,7 +69,12 @@ def _check_admin(admin: str, expected: bool, budget: Budget) -> Iterator[Finding
         yield no_hosts
     _read_statistics(snapshot, admin, budget)
     yield from check_condition(snapshot, f"the sidecar at {admin}")
-    yield snapshot
+    if snapshot.state in WAITING:
+        # What is missing is still to come. A list of what would not work without it says nothing.
+        yield Finding("listener", "skipped", "the sidecar has not started yet")
+        yield Finding("headers", "skipped", "the sidecar has not started yet")
+    else:
+        yield snapshot
 
 
 def _read(snapshot: Snapshot, admin: str, path: str, expected: bool, budget: Budget) -> Finding | None:
