@@ -186,8 +186,7 @@ SIDECAR: Mapping[str, Problem] = {
         "error",
         "the listener expects TLS",
         "Stubs call the sidecar without: calls fail with UNAVAILABLE.",
-        "remove the transport_socket of the listener for outbound calls: it is the sidecar that speaks TLS to "
-        "others",
+        "remove the transport_socket of the listener for outbound calls: it is the sidecar that speaks TLS",
     ),
     "DM246": Problem(
         "config",
