@@ -239,8 +239,8 @@ def test_nothing_is_there() -> None:
 def test_a_name_that_nobody_knows() -> None:
     status, findings = doctor(TARGET, CLUSTER_DOMAIN="invalid", DUBBO_MESH_ADMIN="off")
     assert status == 1
-    assert "echo.default.svc.invalid" in findings["reachable"]["finding"]
-    assert "DUBBO_MESH_EGRESS" in findings["reachable"]["remedy"]
+    assert "echo.default.svc.invalid" in findings["dns"]["finding"]
+    assert "DUBBO_MESH_EGRESS" in findings["dns"]["remedy"]
 
 
 @pytest.mark.finds("DM105")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .._addressing.environment import Environment
-from .._contract.errors import ConfigurationError
-from .addressing.dialling import Dialled, check_dialling, host_and_port, source_of
-from .addressing.environment import check_environment
-from .addressing.subjects import subjects_of
+from .addressing.addresses import host_and_port
+from .addressing.dialling import Dialled, source_of
+from .addressing.environment import check_environment, read_environment
+from .addressing.targets import check_targets
 from .budget import Budget
 from .envoy.listeners import Listener
 from .envoy.snapshot import Snapshot
 from .examination import Examination
-from .finding import Finding, problem
+from .finding import Finding
 from .policy.asked import Asked, asked
 from .policy.headers import check_headers
 from .policy.rpcs import check_rpc
@@ -33,22 +33,17 @@ def examine(examination: Examination) -> Iterator[Finding]:
 
 def _examine(examination: Examination) -> Iterator[Finding]:
     budget = Budget(examination.timeout)
-    try:
-        environment = Environment.read()
-    except ConfigurationError as error:
-        yield problem("DM101", str(error))
-        return
-    yield from safely("environment", check_environment, environment)
+    reading = read_environment()
+    environment = reading.environment
+    yield from safely("environment", check_environment, reading)
     called: list[Dialled] = []
-    for given in examination.targets:
-        for found in safely("dial", _check_target, given, environment, budget):
-            if isinstance(found, Dialled):
-                called.append(found)
-            else:
-                yield found
-    if not examination.targets:
-        why = "no target was named: name an app or a generated module to see how it is dialled"
-        yield Finding("dial", "skipped", why)
+    for found in safely("dial", check_targets, examination.targets, reading, budget):
+        if isinstance(found, Finding):
+            yield found
+            continue
+        called.append(found)
+        if found.subject.service is not None:
+            yield from safely("aliases", check_aliases, found.subject.service)
     snapshot: Snapshot | None = None
     for read in safely("admin", check_sidecar, environment, budget, examination.config_dumps):
         if isinstance(read, Snapshot):
@@ -57,18 +52,6 @@ def _examine(examination: Examination) -> Iterator[Finding]:
         else:
             yield read
     yield from safely("health", check_server, examination, environment, called, snapshot, budget)
-
-
-def _check_target(given: str, environment: Environment, budget: Budget) -> Iterator[Finding | Dialled]:
-    try:
-        subjects = list(subjects_of(given))
-    except ValueError as error:
-        yield problem("DM104", f"{given}: {error}", subject=given)
-        return
-    for subject in subjects:
-        yield from safely("dial", check_dialling, subject, environment, budget)
-        if subject.service is not None:
-            yield from safely("aliases", check_aliases, subject.service)
 
 
 def _check_calls(

@@ -1,18 +1,22 @@
-"""How a subject is dialled, and whether anything accepts the connection."""
+"""How a subject is dialled, what decided that, and whether it works."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from ..._addressing.dialing import Dial, dial
+from ..._addressing.dialing import Backup, Dial, dial, ways
 from ..._addressing.environment import Environment
 from ..._contract.errors import ConfigurationError
 from ..budget import Budget
 from ..envoy.listeners import Connection
 from ..finding import Finding, problem
+from .addresses import host_and_port
+from .reaching import Reached, Reaching
+from .resolv_conf import ResolvConf
 from .subjects import Subject
+from .surroundings import check_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,46 +64,62 @@ def source_of(host: str, port: int) -> str | None:
         return None
 
 
-def check_dialling(subject: Subject, environment: Environment, budget: Budget) -> Iterator[Finding | Dialled]:
-    """Reports how a subject is dialled and whether that works; yields the way as well, if there is one."""
-    try:
-        found = dialled(subject, environment)
-    except ConfigurationError as error:
-        yield problem("DM105", f"{subject.name}: {error}", subject=subject.name)
-        return
-    seen = f"{subject.name}: {found.dial.address}, :authority {found.authority}; {found.dial.why}"
-    yield Finding("dial", "ok", seen, subject=subject.name)
-    if environment.mode == "proxyless":
-        yield found
-        return
-    listening, connection = _check_listening(found, environment, budget)
-    yield listening
-    yield Dialled(subject, found.dial, found.authority, connection)
+class Dialling:
+    """Dials what the command line names. An address that several subjects share is tried once.
 
+    Args:
+        environment: the mode and its addresses.
+        budget: the time for all checks.
+    """
 
-def _check_listening(found: Dialled, environment: Environment, budget: Budget) -> tuple[Finding, Connection]:
-    name, address = found.subject.name, found.dial.address
-    host, port = host_and_port(address)
-    intercepted = found.connection.intercepted
-    try:
-        with socket.create_connection((host, port), budget.left(2.0)) as opened:
-            connection = Connection(opened.getpeername()[0], port, opened.getsockname()[0], intercepted)
-        seen = f"{name}: something listens at {address}"
-        return Finding("reachable", "ok", seen, subject=name), connection
-    except socket.gaierror as error:
-        seen = f"{name}: {host} cannot be resolved: {error.strerror}"
-        return problem("DM106", seen, subject=name), found.connection
-    except OSError as error:
-        remedy = None
-        if environment.mode == "direct":
-            remedy = "is the provider up? Its address is from DUBBO_MESH_DIRECT"
-        elif environment.egress is not None:
-            remedy = "is the sidecar up? The address of its egress listener is from DUBBO_MESH_EGRESS"
-        seen = f"{name}: {address}: {error.strerror or error}"
-        return problem("DM107", seen, remedy=remedy, subject=name), found.connection
+    def __init__(self, environment: Environment, budget: Budget) -> None:
+        self._environment = environment
+        self._resolver = ResolvConf.read()
+        self._reaching = Reaching(environment, budget, self._resolver)
+        self._reached: dict[str, Reached] = {}
 
+    def check(self, subject: Subject) -> Iterator[Finding | Dialled]:
+        """Reports how a subject is dialled, and whether that works; yields the way as well, if any."""
+        try:
+            found = dialled(subject, self._environment)
+            _, backup = ways(subject.target, self._environment, 1)
+        except ConfigurationError as error:
+            yield problem("DM105", f"{subject.name}: {error}", subject=subject.name)
+            return
+        yield Finding("dial", "ok", f"{subject.name}: {self._why(found, backup)}", subject=subject.name)
+        yield from check_names(subject, self._environment, self._resolver)
+        if found.dial.way == "proxyless":
+            yield found
+            return
+        reached, findings = self._reach(found.dial, subject.name, backup)
+        yield from findings
+        yield replace(found, connection=replace(found.connection, host=reached.host, source=reached.source))
 
-def host_and_port(address: str) -> tuple[str, int]:
-    """Splits an address in grpc's syntax."""
-    host, _, port = address.removeprefix("dns:///").removeprefix("xds:///").rpartition(":")
-    return host.strip("[]"), int(port)
+    def _why(self, found: Dialled, backup: Backup | None) -> str:
+        """The address, and what decided it."""
+        said = [f"{found.dial.address}, :authority {found.authority}; {found.dial.why}"]
+        if found.subject.assumed_namespace and self._environment.mode != "direct":
+            said.append(f"the namespace {found.subject.target.namespace} is assumed")
+        if backup is not None:
+            said.append(f"when the sidecar is away for {backup.after:g} s, {backup.dial.address}")
+        return "; ".join(said)
+
+    def _reach(self, way: Dial, name: str, backup: Backup | None) -> tuple[Reached, Sequence[Finding]]:
+        """Tries an address, or knows what became of that; and what is new to report."""
+        known = self._reached.get(way.address)
+        if known is not None:
+            return known, ()
+        reached = self._reaching.reach(way, name)
+        self._reached[way.address] = reached
+        if reached.ok or backup is None or not reached.findings:
+            return reached, reached.findings
+        *before, failure = reached.findings
+        if failure.status != "failed":
+            return reached, reached.findings
+        # Calls do not fail while the fallback works.
+        seen = f"{failure.finding}; calls take the fallback, {backup.dial.address}"
+        fallen_back = problem("DM122", seen, remedy=failure.remedy, subject=name)
+        if backup.dial.way == "proxyless":
+            return reached, (*before, fallen_back)
+        other, findings = self._reach(backup.dial, name, None)
+        return reached, (*before, fallen_back if other.ok else failure, *findings)

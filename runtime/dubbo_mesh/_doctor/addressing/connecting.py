@@ -1,0 +1,112 @@
+"""Opens a connection where calls would go, and tells who is there.
+
+What is sent is the beginning of an HTTP/2 connection (RFC 9113, 3.4), as any gRPC client sends it, and its
+end: no request. If that is not understood, a TLS handshake is tried on a second connection.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # an empty frame: RFC 9113, 6.5
+_GOAWAY = b"\x00\x00\x08\x07\x00\x00\x00\x00\x00" + bytes(8)  # without an error: 6.8
+_HEADER_LENGTH = 9  # bytes of a frame's header
+_SETTINGS_TYPE = 4
+
+
+class Peer(Enum):
+    """Who accepts connections."""
+
+    HTTP2 = "speaks HTTP/2"
+    TLS = "expects TLS"
+    CLOSES = "accepts connections, and closes them at once"
+    SILENT = "accepts connections, and says nothing"
+    OTHER = "does not speak HTTP/2"
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A connection that was accepted.
+
+    Attributes:
+        peer: who accepted it.
+        host: the address that it was opened to.
+        source: the address that it came from.
+        said: the beginning of what the peer sent, if that is not HTTP/2.
+    """
+
+    peer: Peer
+    host: str
+    source: str
+    said: str = ""
+
+
+def connect(host: str, port: int, left: Callable[[float], float]) -> Met:
+    """Opens a connection, and closes it.
+
+    Args:
+        host: an address, or a name.
+        port: the port.
+        left: of a `Budget`.
+
+    Raises:
+        OSError: nothing accepts it, or there is no time.
+    """
+    with socket.create_connection((host, port), left(2.0)) as opened:
+        there, source = str(opened.getpeername()[0]), str(opened.getsockname()[0])
+        opened.settimeout(left(2.0))
+        peer, said = _answer(opened)
+    if peer in (Peer.CLOSES, Peer.OTHER, Peer.SILENT) and _speaks_tls(there, port, left):
+        peer, said = Peer.TLS, ""
+    return Met(peer, there, source, said)
+
+
+def _answer(opened: socket.socket) -> tuple[Peer, str]:
+    """Who answers to the beginning of an HTTP/2 connection, and with what."""
+    received = b""
+    try:
+        opened.sendall(_PREFACE + _SETTINGS)
+        while len(received) < _HEADER_LENGTH:
+            piece = opened.recv(1024)
+            if not piece:
+                break
+            received += piece
+        if _is_settings(received):
+            opened.sendall(_GOAWAY)
+            return Peer.HTTP2, ""
+    except TimeoutError:
+        if not received:
+            return Peer.SILENT, ""
+    except OSError:  # it was reset
+        pass
+    if _is_settings(received):
+        return Peer.HTTP2, ""
+    if not received:
+        return Peer.CLOSES, ""
+    return Peer.OTHER, received.split(b"\r\n")[0][:40].decode("ascii", "backslashreplace")
+
+
+def _is_settings(received: bytes) -> bool:
+    return len(received) >= _HEADER_LENGTH and received[3] == _SETTINGS_TYPE and received[5:9] == bytes(4)
+
+
+def _speaks_tls(host: str, port: int, left: Callable[[float], float]) -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # whoever it is: nothing is sent to it
+    context.set_alpn_protocols(["h2"])
+    try:
+        with socket.create_connection((host, port), left(1.0)) as opened:
+            opened.settimeout(left(1.0))
+            with context.wrap_socket(opened):
+                return True
+    except ssl.SSLError as error:
+        # An alert is TLS too: the server may want a certificate, or another protocol.
+        return "ALERT" in str(error)
+    except (OSError, ValueError):
+        return False
