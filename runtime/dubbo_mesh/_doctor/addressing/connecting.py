@@ -55,7 +55,8 @@ def connect(host: str, port: int, left: Callable[[float], float]) -> Met:
         left: of a `Budget`.
 
     Raises:
-        OSError: nothing accepts it, or there is no time.
+        OSError: nothing accepts it.
+        OutOfTimeError: no time is left.
     """
     with socket.create_connection((host, port), left(2.0)) as opened:
         there, source = str(opened.getpeername()[0]), str(opened.getsockname()[0])

@@ -29,10 +29,6 @@ def check_name(host: str, name: str, budget: Budget, resolver: ResolvConf) -> tu
         resolver: the configuration of name resolution.
     """
     asked = f"asked {' and '.join(resolver.nameservers)}" if resolver.nameservers else ""
-    try:
-        budget.left()
-    except TimeoutError as error:
-        return Finding("dns", "skipped", f"{name}: {host}: {error}", subject=name), ()
     start = time.monotonic()
     try:
         addresses = budget.run(lambda: _resolve(host), _AT_MOST)

@@ -15,6 +15,7 @@ from .names import check_name
 from .resolv_conf import ResolvConf
 
 _MOST_ADDRESSES = 4  # that are tried, of those that a name has
+_AT_MOST = 4.0  # seconds, for all of them
 
 _PEERS = {
     Peer.CLOSES: "DM119",
@@ -29,7 +30,7 @@ class Reached(NamedTuple):
 
     Attributes:
         findings: what to report.
-        ok: whether calls can be made there. It is not known if there was no time to try.
+        ok: whether calls can be made there.
         host: the address that was connected to; None if there was no connection.
         source: the address that the connection came from.
     """
@@ -70,15 +71,10 @@ class Reaching:
         if not addresses:
             return Reached(findings, ok=False)
         error: OSError | None = None
+        part = self._budget.part(_AT_MOST)
         for address in addresses[:_MOST_ADDRESSES]:
             try:
-                self._budget.left()
-            except TimeoutError as none_left:
-                seen = f"{name}: {way.address}: {error or none_left}"
-                findings.append(Finding("reachable", "skipped", seen, subject=name))
-                return Reached(findings, ok=False)
-            try:
-                met = connect(address, port, self._budget.left)
+                met = connect(address, port, part.left)
             except OSError as failed:
                 error = failed
                 continue
@@ -92,7 +88,7 @@ class Reaching:
         at = way.address if is_ip(host_and_port(way.address)[0]) else f"{way.address} ({met.host})"
         if met.peer is Peer.HTTP2:
             return Finding("reachable", "ok", f"{name}: {at} {met.peer.value}", subject=name)
-        said = f": it says {met.said!r}" if met.said else ""
+        said = f": it says “{met.said}”" if met.said else ""
         seen = f"{name}: what listens at {at} {met.peer.value}{said}"
         return problem(_PEERS[met.peer], seen, subject=name)
 
