@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,22 +21,11 @@ import dubbo_mesh.aio
 from dubbo_mesh._doctor.finding import Finding
 from tests.calling.echo import ECHO, EchoServicer, add_EchoServicer_to_server
 from tests.doctor.running import examined, ids
+from tests.doctor.servers import OFF, plain
 
-OFF = {"DUBBO_MESH_ADMIN": "off", "DUBBO_MESH_PROBES": "off"}
-MODULE = "serving_echo_mesh"
-"""A module with the echo service, as the plugin would generate it."""
+MODULE = "doctor_echo_mesh"
 
-
-@pytest.fixture(scope="module", autouse=True)
-def generated() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        import sys
-        import types
-
-        module = types.ModuleType(MODULE)
-        vars(module).update(EchoServicer=EchoServicer)
-        patch.setitem(sys.modules, MODULE, module)
-        yield
+pytestmark = pytest.mark.usefixtures("echo_module")
 
 
 @pytest.fixture(scope="module")
@@ -46,26 +34,6 @@ def ours() -> Iterator[dubbo_mesh.Server]:
         EchoServicer(), address="127.0.0.1:0", sidecar="off", probes="127.0.0.1:0", drain=0
     ) as server:
         yield server
-
-
-@contextmanager
-def plain(
-    *added: Callable[[grpc.Server], object],
-    interceptors: list[grpc.ServerInterceptor] | None = None,
-    options: Sequence[tuple[str, Any]] = (),
-    address: str = "127.0.0.1:0",
-) -> Generator[str]:
-    """The address of a plain server of grpcio's."""
-    with ThreadPoolExecutor(2) as pool:
-        server = grpc.server(pool, interceptors=interceptors, options=options)
-        for add in added:
-            add(server)
-        port = server.add_insecure_port(address)
-        server.start()
-        try:
-            yield address.replace(":0", f":{port}") if address.endswith(":0") else address
-        finally:
-            server.stop(None).wait()
 
 
 def by_hand(**statuses: str) -> Callable[[grpc.Server], object]:

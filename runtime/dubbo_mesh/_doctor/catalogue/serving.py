@@ -170,6 +170,51 @@ SERVING: Mapping[str, Problem] = {
         "The kubelet connects to the pod's IP: the pod never becomes ready, and is restarted.",
         "set DUBBO_MESH_PROBES to [::]:22222, which is IPv4 too",
     ),
+    "DM423": Problem(
+        "reflection",
+        "info",
+        "the server has no reflection",
+        "grpcurl, buf curl and Postman cannot list its services; they need the protos.",
+        "only with such tools: serve with reflection=True (needs the extra dubbo-mesh[reflection])",
+    ),
+    "DM424": Problem(
+        "reflection",
+        "warning",
+        "reflection is broken",
+        "grpcurl and buf curl stop with an error, though calls work.",
+        "serve with dubbo_mesh and reflection=True, which describes the health service and both versions; "
+        "elsewhere, import the _pb2 modules of all services before reflection is enabled",
+    ),
+    "DM426": Problem(
+        "reflection",
+        "info",
+        "the server has services that no target has",
+        "The doctor has not looked at them.",
+        "name their generated modules as targets",
+    ),
+    "DM430": Problem(
+        "grace",
+        "warning",
+        "the pod is killed before running calls have had their grace",
+        "Calls that run longer are cut off, and their callers see UNAVAILABLE.",
+        "raise terminationGracePeriodSeconds above drain + grace",
+    ),
+    "DM431": Problem(
+        "grace",
+        "error",
+        "the pod is killed while it drains",
+        "All calls that run then are cut off, and their callers see UNAVAILABLE.",
+        "raise terminationGracePeriodSeconds above drain + grace",
+    ),
+    "DM432": Problem(
+        "grace",
+        "warning",
+        "the sidecar ends before the server",
+        "A classic sidecar is told to end when the application is. Calls through it are then cut off.",
+        'have a native sidecar ([kubernetes] sidecar = "native", or the annotation '
+        "sidecar.istio.io/nativeSidecar), or raise terminationDrainDuration in the annotation "
+        "proxy.istio.io/config, as kubernetes/<app>/deployment.yaml does for a classic one",
+    ),
     "DM440": Problem(
         "keepalive",
         "warning",

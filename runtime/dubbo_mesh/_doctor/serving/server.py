@@ -13,11 +13,13 @@ from ..finding import Finding, problem
 from ..safety import safely
 from .address import Address, Endpoint, addresses_of
 from .asking import open_channel
+from .grace import check_grace
 from .health import ask_health, check_health, check_served
 from .keepalive import check_keepalive
 from .own import Named, named
 from .pod import why_hidden
 from .probes import check_probes
+from .reflection import check_reflection
 from .wire import Speaks, speaks
 
 
@@ -37,8 +39,11 @@ def check_server(
         snapshot: the sidecar's configuration; None if it is not known.
         budget: the time that is left.
     """
+    period = examination.termination_grace_period
     if examination.server is None:
         yield Finding("health", "skipped", "no --server was named")
+        if period is not None:
+            yield from safely("grace", check_grace, period, environment, snapshot)
         return
     try:
         addresses = addresses_of(examination.server, environment, named(called, environment).own)
@@ -49,6 +54,7 @@ def check_server(
     for address in addresses:
         yield from safely("health", _check_address, address, services, environment, snapshot, budget)
     yield from safely("probes", check_probes, environment, budget)
+    yield from safely("grace", check_grace, period, environment, snapshot)
 
 
 def _check_address(
@@ -75,6 +81,7 @@ def _check_address(
         health = ask_health(channel, (*services.own, *services.others), budget)
         yield from check_health(server, health, (*services.own, *services.others))
         yield from check_served(server, health, services, channel, budget)
+        yield from check_reflection(server, channel, services, budget)
     yield from check_keepalive(server, endpoint, snapshot, budget)
 
 
