@@ -5,12 +5,13 @@ Each is built twice: `{name}` is faulty, `{name}-mended` is not. All else about 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 
+from dubbo_mesh._doctor.finding import Finding
 from tests.istio import resources
 from tests.istio.cluster import Manifest
 from tests.istio.many_apps import Called
@@ -36,6 +37,11 @@ def prefix(path: str) -> dict[str, Any]:
 def service(app: str, port: int) -> list[Manifest]:
     """A Service as it should be, and no retries by Istio itself."""
     return [resources.service(app, port), resources.virtual_service(app, OFF)]
+
+
+def bad(findings: Iterable[Finding]) -> set[str]:
+    """The ids of errors and warnings."""
+    return {each.id for each in findings if each.id and each.severity in ("error", "warning")}
 
 
 def unavailable(details: str = "") -> Callable[[Called], bool]:
@@ -161,6 +167,17 @@ FAULTS = [
         lambda app, port: _pool(app, port, h2UpgradePolicy="DO_NOT_UPGRADE"),
         unavailable("protocol error"),
         lambda app, port: _pool(app, port, h2UpgradePolicy="UPGRADE"),
+        seen="||{app}.default.svc.cluster.local",
+    ),
+    # What is opened to the sidecar itself has no address to go to.
+    Fault(
+        "DM247",
+        "headless",
+        lambda app, port: [
+            resources.service(app, port, cluster_ip="None"),
+            resources.virtual_service(app, OFF),
+        ],
+        unavailable("no healthy upstream"),
         seen="||{app}.default.svc.cluster.local",
     ),
 ]

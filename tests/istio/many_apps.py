@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,9 @@ from tests.istio.sidecar import IstioSidecar
 
 POD_ADDRESS = "10.1.2.3"
 """What the consumers' pods say that their address is."""
+
+_HELD = 0.8
+"""Seconds that handlers of streams wait before they send their last message."""
 
 
 class Called(NamedTuple):
@@ -116,6 +120,7 @@ class ManyApps:
         variables: Mapping[str, str] | None = None,
         namespace: str | None = None,
         port: int | None = None,
+        stubs: Emitted | None = None,
     ) -> list[Finding]:
         """What the doctor of a consumer finds in the emitted services, as if `app` provided them.
 
@@ -128,8 +133,12 @@ class ManyApps:
             variables: More environment variables.
             namespace: The provider's namespace, if it is not the consumer's own.
             port: The port that stubs dial, if it is not that of all Services.
+            stubs: Whose stubs make calls, if not those of the servicers.
         """
-        with self._module(app, services or ("Greeter",), namespace, port) as name:
+        stub_classes = [
+            self._stub_class(app, service, namespace, port, stubs) for service in services or ("Greeter",)
+        ]
+        with _module(f"{app.replace('-', '_')}_mesh", stub_classes) as name:
             environment = self._environment(consumer, egress, port) | dict(variables or {})
             return running.examined(name, variables=environment)
 
@@ -144,15 +153,16 @@ class ManyApps:
         variables: Mapping[str, str] | None = None,
         namespace: str | None = None,
         port: int | None = None,
+        stubs: Emitted | None = None,
         failures: int = 0,
         request: str = "",
-        timeout: float = 20.0,
+        timeout: float | None = 20.0,
         **arguments: Any,
     ) -> Called:
         """Makes a call as the consumer's stub would.
 
         Args:
-            app, consumer, egress, variables, namespace, port: As for `doctor`.
+            app, consumer, egress, variables, namespace, port, stubs: As for `doctor`.
             rpc: Which rpc.
             service: Of which service.
             failures: How often handlers fail with UNAVAILABLE before they answer.
@@ -166,7 +176,7 @@ class ManyApps:
         self.record.release.clear()
         self.record.failures = failures
         environment = running.environment(self._environment(consumer, egress, port) | dict(variables or {}))
-        stub_class = self._stub_class(app, service, namespace, port)
+        stub_class = self._stub_class(app, service, namespace, port, stubs)
         code, details = grpc.StatusCode.OK, ""
         with (
             patch.dict("os.environ", environment, clear=True),
@@ -175,13 +185,23 @@ class ManyApps:
             try:
                 result = getattr(stub, rpc)(StringValue(value=request), timeout=timeout, **arguments)
                 if not isinstance(result, StringValue):
-                    list(result)
+                    self._read(result)
             except grpc.RpcError as error:
                 code, details = error.code(), error.details() or ""
         self.record.failures = 0
         calls = list(self.record.calls)
         told = calls[0].metadata.get("x-envoy-expected-rq-timeout-ms") if calls else None
         return Called(code, details, len(calls), None if told is None else int(told) / 1000)
+
+    def _read(self, stream: Any) -> None:
+        """Reads a stream. It is held for long enough that a short timeout can cut it."""
+        next(stream)
+        timer = threading.Timer(_HELD, self.record.release.set)
+        timer.start()
+        try:
+            list(stream)
+        finally:
+            timer.cancel()
 
     def _environment(self, consumer: str, egress: str | None, port: int | None) -> dict[str, str]:
         if egress is None:
@@ -195,24 +215,15 @@ class ManyApps:
             "POD_NAMESPACE": next(pod.namespace for pod in self._consumers if pod.name == consumer),
         }
 
-    def _stub_class(self, app: str, service: str, namespace: str | None, port: int | None) -> Any:
-        emitted: dubbo_mesh.Service = getattr(self._emitted.module, f"{service}Stub").__mesh__
+    def _stub_class(
+        self, app: str, service: str, namespace: str | None, port: int | None, stubs: Emitted | None
+    ) -> Any:
+        module = (stubs or self._emitted).module
+        emitted: dubbo_mesh.Service = getattr(module, f"{service}Stub").__mesh__
         mesh = dubbo_mesh.Service(
             emitted.name, *emitted.methods.values(), app=app, namespace=namespace, port=port or self._port
         )
         return type(f"{service}Stub", (dubbo_mesh.Stub,), {"__mesh__": mesh})
-
-    @contextmanager
-    def _module(
-        self, app: str, services: Sequence[str], namespace: str | None, port: int | None
-    ) -> Generator[str]:
-        """The name of a module with the stubs, while it can be imported."""
-        name = f"{app.replace('-', '_')}_mesh"
-        module = ModuleType(name)
-        for service in services:
-            setattr(module, f"{service}Stub", self._stub_class(app, service, namespace, port))
-        with patch.dict(sys.modules, {name: module}):
-            yield name
 
     def _serve(self, pod: Pod) -> None:
         pool = self._stack.enter_context(ThreadPoolExecutor(8))
@@ -237,3 +248,13 @@ class ManyApps:
         wait_until(
             lambda: condition(sum(host.healthy for host in admin.hosts(name))), what=f"hosts of {app} change"
         )
+
+
+@contextmanager
+def _module(name: str, stub_classes: Sequence[type[Any]]) -> Generator[str]:
+    """The name of a module with stubs, while it can be imported."""
+    module = ModuleType(name)
+    for each in stub_classes:
+        setattr(module, each.__name__, each)
+    with patch.dict(sys.modules, {name: module}):
+        yield name

@@ -110,4 +110,11 @@ def _check_call(
             else:
                 yield found
     for destination in destinations if rpcs else dict.fromkeys(destinations_of(virtual_host)):
-        yield from safely("upstream", check_destination, snapshot, destination, name)
+        yield from safely(
+            "upstream",
+            check_destination,
+            snapshot,
+            destination,
+            name,
+            intercepted=dialled.connection.intercepted,
+        )

@@ -157,4 +157,12 @@ UPSTREAM: Mapping[str, Problem] = {
         "Calls that are sent to such a host fail with UNAVAILABLE.",
         "does the provider listen at that address, and does a NetworkPolicy let the sidecar reach it?",
     ),
+    "DM247": Problem(
+        "upstream",
+        "error",
+        "calls are sent to the address that they are opened to, and that is the sidecar's own",
+        _UNHEALTHY,
+        "let the sidecar intercept connections (unset DUBBO_MESH_EGRESS), or give the Service an address: it "
+        "is headless (clusterIP: None)",
+    ),
 }

@@ -86,9 +86,18 @@ class Cluster:
         return not counted or sum(counted) * 100 < self.panic_threshold * len(counted)
 
     @property
-    def passes_through(self) -> bool:
-        """Whether requests go to where the caller meant to connect, as with Istio's `PassthroughCluster`."""
+    def keeps_address(self) -> bool:
+        """Whether requests go to where the caller meant to connect."""
         return self.discovery == "ORIGINAL_DST"
+
+    @property
+    def passes_through(self) -> bool:
+        """Whether that is so because the destination is not known, as with Istio's `PassthroughCluster`.
+
+        Istio's cluster of a headless Service keeps the caller's address too: of the pod that the caller has
+        chosen. Clusters of Services are called `outbound|port|subset|host`.
+        """
+        return self.keeps_address and not self.name.startswith("outbound|")
 
     @property
     def found_by_name(self) -> bool:

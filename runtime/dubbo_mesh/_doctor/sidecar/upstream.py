@@ -42,13 +42,16 @@ def destinations_of(virtual_host: Json) -> Iterator[Destination]:
         yield from Destination.of(Route.of(message, virtual_host))
 
 
-def check_destination(snapshot: Snapshot, destination: Destination, name: str) -> Iterator[Finding]:
+def check_destination(
+    snapshot: Snapshot, destination: Destination, name: str, *, intercepted: bool = False
+) -> Iterator[Finding]:
     """Checks a cluster and its hosts.
 
     Args:
         snapshot: the sidecar's configuration.
         destination: the cluster.
         name: of the service or target that is called.
+        intercepted: whether connections are opened to the provider, and not to the sidecar itself.
     """
     if "clusters" not in snapshot.kinds:
         why = f"{name}: no file has the clusters: add /config_dump, or istioctl proxy-config clusters -o json"
@@ -64,6 +67,9 @@ def check_destination(snapshot: Snapshot, destination: Destination, name: str) -
     if cluster.name == _BLACK_HOLE:
         yield problem("DM222", f"{name}: {_route(destination)} sends it to {cluster.name}", subject=name)
         return
+    if cluster.keeps_address:
+        yield from _check_kept_address(cluster, name, intercepted=intercepted)
+        return
     found = [*check_hosts(cluster, name), *check_health_checks(cluster, name), *_check_limits(cluster, name)]
     if cluster.http == "http/1":
         found.append(problem("DM211", f"{name}: cluster {cluster.name} speaks HTTP/1.1", subject=name))
@@ -71,6 +77,17 @@ def check_destination(snapshot: Snapshot, destination: Destination, name: str) -
     if not any(each.status == "failed" for each in found) and cluster.healthy:
         seen = f"{name}: cluster {cluster.name} has {_hosts(cluster)}; it speaks {_http(cluster)}"
         yield Finding("upstream", "ok", seen, subject=name)
+
+
+def _check_kept_address(cluster: Cluster, name: str, *, intercepted: bool) -> Iterator[Finding]:
+    """Checks a cluster that sends calls to the address that the caller has opened a connection to."""
+    to = f"{name}: cluster {cluster.name} sends calls to the address that they are opened to"
+    if not intercepted:
+        yield problem("DM247", f"{to}, and that is the sidecar's own", subject=name)
+    elif cluster.http == "http/1":
+        yield problem("DM211", f"{name}: cluster {cluster.name} speaks HTTP/1.1", subject=name)
+    else:
+        yield Finding("upstream", "ok", f"{to}; it speaks {_http(cluster)}", subject=name)
 
 
 def _route(destination: Destination) -> str:
