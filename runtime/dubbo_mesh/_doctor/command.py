@@ -16,6 +16,7 @@ from .examination import Examination
 from .finding import Finding
 from .policy.asked import Asked, asked
 from .policy.headers import check_headers
+from .policy.past_sidecar import check_past_sidecar
 from .policy.rpcs import check_rpc
 from .safety import bounded, safely
 from .serving.aliases import check_aliases
@@ -48,14 +49,19 @@ def _examine(examination: Examination) -> Iterator[Finding]:
     for read in safely("admin", check_sidecar, environment, budget, examination.config_dumps):
         if isinstance(read, Snapshot):
             snapshot = read
-            yield from safely("headers", _check_calls, read, called, environment)
+            yield from safely("headers", _check_calls, read, called, environment, examination.headers)
         else:
             yield read
+    for each in called:
+        yield from safely("rpc", check_past_sidecar, each, environment, examination.headers)
     yield from safely("health", check_server, examination, environment, called, snapshot, budget)
 
 
 def _check_calls(
-    snapshot: Snapshot, called: Sequence[Dialled], environment: Environment
+    snapshot: Snapshot,
+    called: Sequence[Dialled],
+    environment: Environment,
+    headers: Sequence[tuple[str, str]],
 ) -> Iterator[Finding]:
     """Follows calls through the sidecar; without any, looks at where they would enter it."""
     if environment.mode != "sidecar":
@@ -63,7 +69,7 @@ def _check_calls(
         return
     entered: list[Listener] = []
     for each in called:
-        for found in safely("route", _check_call, snapshot, each, environment):
+        for found in safely("route", _check_call, snapshot, each, environment, headers):
             if isinstance(found, Listener):
                 entered.append(found)
             else:
@@ -80,7 +86,7 @@ def _check_calls(
 
 
 def _check_call(
-    snapshot: Snapshot, dialled: Dialled, environment: Environment
+    snapshot: Snapshot, dialled: Dialled, environment: Environment, headers: Sequence[tuple[str, str]]
 ) -> Iterator[Finding | Listener]:
     """Follows the calls of a subject; yields the listener that they enter as well."""
     forwarded_for = environment.forwarded_for if dialled.dial.way == "sidecar" else None
@@ -92,7 +98,7 @@ def _check_call(
     yield entrance.listener
     rpcs: list[Asked] = []
     if service is not None:
-        rpcs = [asked(dialled, method, environment) for method in service.methods.values()]
+        rpcs = [asked(dialled, method, environment, headers) for method in service.methods.values()]
     if rpcs and not any(each.asks for each in rpcs):
         why = "stubs send none: their timeouts and retries are the routes'"
         yield Finding("headers", "skipped", why, subject=name)

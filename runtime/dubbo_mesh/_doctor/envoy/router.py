@@ -1,109 +1,112 @@
-"""What Envoy's router makes of a request: its timeouts and retries, from the route and the request's headers.
-
-The rules are those of Envoy's `FilterUtility::finalTimeout` and `RetryStateImpl`.
-"""
+"""What Envoy makes of a request: its timeouts and retries, from configuration and the request's headers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 from .listeners import Manager
-from .routes import Route
+from .mutations import mutated
+from .request import Request
+from .retries import Retries, retries
+from .routes import NO_RETRIES, RetryPolicy, Route
+from .timeouts import (
+    Timeout,
+    attempt_duration,
+    duration,
+    idle,
+    request_timeout,
+    timeout,
+    timeout_of_route,
+    whole,
+)
+from .values import Json, flag, has, mapping, objects, text
 
-Origin = Literal["asked", "route", "deadline", "default"]
-"""The request's headers; the route; the request's `grpc-timeout`; or Envoy's own default."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timeout:
-    """A limit of time.
-
-    Attributes:
-        seconds: 0 means none.
-        origin: what sets it.
-    """
-
-    seconds: float
-    origin: Origin
-
-
-@dataclass(frozen=True, slots=True)
-class Retries:
-    """The retries of a request.
-
-    Attributes:
-        most: attempts after the first.
-        asked_on: the conditions that the request asks for.
-        route_on: the conditions of the route, which are added to these.
-        origin: what sets `most`.
-    """
-
-    most: int
-    asked_on: tuple[str, ...]
-    route_on: tuple[str, ...]
-    origin: Origin
-
-    @property
-    def on(self) -> tuple[str, ...]:
-        """All conditions."""
-        return tuple(dict.fromkeys((*self.asked_on, *self.route_on)))
+_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What the router does with a request.
+    """What Envoy does with a request. A limit of 0 s is none.
 
     Attributes:
-        timeout: of the request, retries included, from when its last byte has been sent.
-        per_try_timeout: of each attempt.
+        timeout: of the request, retries included, from when its last byte has arrived.
+        route_timeout: what that would be if the request did not ask for one.
+        per_try_timeout: of each attempt, from when the last byte of the request has arrived until the first
+            of the response; 0 as well if it is not below `timeout`.
+        ignored_per_try_timeout: what that is then set to; 0 if it is not ignored.
+        per_try_idle_timeout: how long an attempt may be silent.
+        attempt_duration: how long an attempt may last in all.
+        duration: how long the request may last in all, from its beginning.
         idle: how long a stream may be silent.
-        duration: how long a stream may last in all, from its beginning.
-        retries: None if there are none.
+        request_timeout: until the last byte of the request has arrived.
+        retries: what would be retried; None if nothing is.
     """
 
     timeout: Timeout
+    route_timeout: Timeout
     per_try_timeout: Timeout
-    idle: Timeout
+    ignored_per_try_timeout: Timeout
+    per_try_idle_timeout: Timeout
+    attempt_duration: Timeout
     duration: Timeout
+    idle: Timeout
+    request_timeout: Timeout
     retries: Retries | None
 
 
-def effect(manager: Manager, route: Route, headers: Mapping[str, str]) -> Effect:
-    """What the router does with a request.
+def effect(manager: Manager, route: Route, request: Request, cluster: Json | None = None) -> Effect:
+    """What Envoy does with a request.
 
     Args:
         manager: the connection manager that the request came by.
         route: the route that it takes.
-        headers: its headers as the router sees them: without the router's own, if the request is external.
+        request: with its headers as the router sees them: without the router's own, if it is external.
+        cluster: the `Cluster` message; None if it is not known.
     """
-    timeout = Timeout(route.timeout, "route")
-    asked = headers.get("x-envoy-upstream-rq-timeout-ms", "")
-    if asked.isdigit():
-        timeout = Timeout(int(asked) / 1000, "asked")
-    idle = manager.stream_idle_timeout if route.idle_timeout is None else route.idle_timeout
+    options = mapping(cluster, "typed_extension_protocol_options", _OPTIONS)
+    policy, owner = _policy(route, options)
+    respects = flag(_router(manager), "respect_expected_rq_timeout") or False
+    limit = timeout(route, request.headers, respects_expected=respects)
+    asked = whole(request.headers.get("x-envoy-upstream-rq-per-try-timeout-ms"))
+    per_try = Timeout(policy.per_try_timeout, owner) if asked is None else Timeout(asked / 1000, "asked")
+    ignored = Timeout(0.0, "default")
+    if limit.seconds and per_try.seconds >= limit.seconds:
+        per_try, ignored = ignored, per_try
     return Effect(
-        timeout=timeout,
-        per_try_timeout=Timeout(0, "default"),
-        idle=Timeout(idle, "route"),
-        duration=Timeout(manager.max_stream_duration, "route"),
-        retries=_retries(route, headers),
+        timeout=limit,
+        route_timeout=timeout_of_route(route, request.headers),
+        per_try_timeout=per_try,
+        ignored_per_try_timeout=ignored,
+        per_try_idle_timeout=Timeout(policy.per_try_idle_timeout, owner),
+        attempt_duration=attempt_duration(request.headers, cluster, options),
+        duration=duration(manager, route, request.headers),
+        idle=idle(manager, route),
+        request_timeout=request_timeout(manager),
+        retries=retries(policy, owner, _hedges(route, request.headers), _after_changes(route, request)),
     )
 
 
-def _retries(route: Route, headers: Mapping[str, str]) -> Retries | None:
-    asked = tuple(
-        condition.strip()
-        for name in ("x-envoy-retry-on", "x-envoy-retry-grpc-on")
-        for condition in headers.get(name, "").split(",")
-        if condition.strip()
-    )
-    on = route.retry.on if route.retry is not None else ()
-    if not asked and not on:
-        return None
-    most = headers.get("x-envoy-max-retries", "")
-    if most.isdigit():
-        return Retries(int(most), asked, on, "asked") if int(most) else None
-    retries = route.retry.retries if route.retry is not None else 1
-    return Retries(retries, asked, on, "route") if retries else None
+def _policy(route: Route, options: Json) -> tuple[RetryPolicy, Any]:
+    """The retry policy that counts, and where it stands. A cluster's replaces the route's entirely."""
+    if has(options, "retry_policy"):
+        return RetryPolicy.of(mapping(options, "retry_policy")), "cluster"
+    return (NO_RETRIES, "default") if route.retry is None else (route.retry, "route")
+
+
+def _hedges(route: Route, headers: Mapping[str, str]) -> bool:
+    asked = {"true": True, "false": False}.get(headers.get("x-envoy-hedge-on-per-try-timeout", ""))
+    return route.hedges if asked is None else asked
+
+
+def _after_changes(route: Route, request: Request) -> Request:
+    return Request(request.authority, request.path, mutated(request.headers, route.mutations))
+
+
+def _router(manager: Manager) -> Json:
+    """The configuration of the router, the last filter."""
+    for each in objects(manager.message, "http_filters"):
+        if text(each, "typed_config", "@type").endswith(".router.v3.Router"):
+            return mapping(each, "typed_config")
+    return {}

@@ -80,6 +80,19 @@ def number(node: object, *path: str) -> int | None:
     return None
 
 
+def real(node: object, *path: str) -> float | None:
+    """The number at `path`, which need not be whole; None if there is none."""
+    value = at(node, *path)
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def numbers(node: object, *path: str) -> list[int]:
+    """The whole numbers in the list at `path` below `node`."""
+    value = at(node, *path)
+    found = cast("list[object]", value) if isinstance(value, list) else []
+    return [each for each in found if isinstance(each, int) and not isinstance(each, bool)]
+
+
 def flag(node: object, *path: str) -> bool | None:
     """The boolean at `path`; None if there is none."""
     value = at(node, *path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import grpc
@@ -9,24 +10,31 @@ import grpc
 from ..._addressing.environment import Environment
 from ..._calling.headers import Headers
 from ..._calling.plan import CallPlan
-from ..._contract.service import Method
+from ..._contract.service import Method, Service
 from ..addressing.dialling import Dialled
 from ..envoy.request import Request
+from ..envoy.timeouts import grpc_timeout
 
-ROUTER_HEADERS = (
-    "x-envoy-hedge-on-per-try-timeout",
-    "x-envoy-max-retries",
-    "x-envoy-retriable-header-names",
-    "x-envoy-retriable-status-codes",
-    "x-envoy-retry-grpc-on",
-    "x-envoy-retry-on",
-    "x-envoy-upstream-alt-stat-name",
-    "x-envoy-upstream-rq-per-try-timeout-ms",
-    "x-envoy-upstream-rq-timeout-alt-response",
-    "x-envoy-upstream-rq-timeout-ms",
-    "x-envoy-upstream-stream-duration-ms",
+ROUTER_HEADERS = frozenset(
+    {
+        "x-envoy-expected-rq-timeout-ms",
+        "x-envoy-hedge-on-per-try-timeout",
+        "x-envoy-max-retries",
+        "x-envoy-retriable-header-names",
+        "x-envoy-retriable-status-codes",
+        "x-envoy-retry-grpc-on",
+        "x-envoy-retry-on",
+        "x-envoy-upstream-alt-stat-name",
+        "x-envoy-upstream-rq-per-try-timeout-ms",
+        "x-envoy-upstream-rq-timeout-alt-response",
+        "x-envoy-upstream-rq-timeout-ms",
+        "x-envoy-upstream-stream-duration-ms",
+    }
 )
 """What Envoy removes from external requests."""
+
+_LONGEST_IN_MS = 99_999.999
+"""Seconds that fit into the eight digits of a `grpc-timeout` in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +46,15 @@ class Asked:
         method: the rpc.
         deadline: seconds that gRPC gives the call; None if it has no deadline.
         request: what is sent.
+        idempotent: whether the proto says that it may run twice (`idempotency_level`); None if it is not
+            known what the proto says.
     """
 
     name: str
     method: Method
     deadline: float | None
     request: Request
+    idempotent: bool | None = None
 
     @property
     def streaming(self) -> bool:
@@ -64,24 +75,59 @@ class Asked:
         return Request(self.request.authority, self.request.path, headers)
 
 
-def asked(dialled: Dialled, method: Method, environment: Environment) -> Asked:
-    """What a stub asks for when it calls an rpc without further arguments."""
+def asked(
+    dialled: Dialled, method: Method, environment: Environment, others: Iterable[tuple[str, str]] = ()
+) -> Asked:
+    """What a stub asks for when it calls an rpc without further arguments.
+
+    Args:
+        dialled: the service, and how it is dialled.
+        method: the rpc.
+        environment: of this process.
+        others: headers that calls have beside those of stubs, such as an interceptor adds.
+    """
     service = dialled.subject.service
     assert service is not None
     plan = CallPlan(method, method.envoy, Headers.of(service, environment, dialled.dial.way))
-    deadline, metadata = plan.resolve(None, None, None)
+    deadline, metadata = plan.resolve(None, tuple(others) or None, None)
+    given = [(name, value) for name, value in metadata if isinstance(value, str)]
+    headers = _sent(dialled.authority, method.path, deadline, given)
+    return Asked(
+        f"{service.name}/{method.name}",
+        method,
+        grpc_timeout(headers),
+        Request(dialled.authority, method.path, headers),
+        _idempotent(service, method),
+    )
+
+
+def _sent(
+    authority: str, path: str, deadline: float | None, metadata: Iterable[tuple[str, str]]
+) -> Mapping[str, str]:
+    """All headers of a request, by their names; values of repeated ones are joined, as in Envoy."""
     headers = {
-        ":authority": dialled.authority,
+        ":authority": authority,
         ":method": "POST",
-        ":path": method.path,
+        ":path": path,
         ":scheme": "http",
         "content-type": "application/grpc",
         "te": "trailers",
         "user-agent": f"grpc-python/{grpc.__version__}",
         "grpc-accept-encoding": "identity, deflate, gzip",
-        **{name: value for name, value in metadata if isinstance(value, str)},
     }
     if deadline is not None:
-        headers["grpc-timeout"] = f"{int(deadline * 1000)}m"
-    request = Request(dialled.authority, method.path, headers)
-    return Asked(f"{service.name}/{method.name}", method, deadline, request)
+        in_ms = deadline <= _LONGEST_IN_MS
+        headers["grpc-timeout"] = f"{round(deadline * 1000)}m" if in_ms else f"{round(deadline)}S"
+    joined: dict[str, str] = {}
+    for name, value in metadata:
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return headers | joined
+
+
+def _idempotent(service: Service, method: Method) -> bool | None:
+    if service.descriptor is None:
+        return None
+    described = service.descriptor.services_by_name.get(service.name.rpartition(".")[2])
+    rpc = None if described is None else described.methods_by_name.get(method.name)
+    # 0 is IDEMPOTENCY_UNKNOWN; the others are NO_SIDE_EFFECTS and IDEMPOTENT.
+    return None if rpc is None else bool(rpc.GetOptions().idempotency_level)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..envoy.clusters import cluster_of
-from ..envoy.matching import routes_of, unknown_routes
-from ..envoy.router import effect
-from ..envoy.routes import Route
+from ..envoy.matching import unknown_routes
+from ..envoy.retries import RetryLimit, retry_limit
 from ..envoy.snapshot import Snapshot
 from ..envoy.values import Json
-from ..finding import Finding, problem
+from ..finding import Finding
 from ..sidecar.passage import Entrance
 from ..sidecar.routing import answers_itself, no_route
 from ..sidecar.upstream import Destination
 from .asked import Asked
+from .followed import Followed, follow
+from .retries import check_retries
 from .sentence import sentence
+from .surprises import check_surprises
+from .timeouts import check_timeouts
 
 
 def check_rpc(
@@ -25,29 +27,31 @@ def check_rpc(
 
     Yields the clusters that it may be sent to as well, for them to be checked once for all rpcs.
     """
-    request = asked.as_seen(internal=entrance.trust.internal)
     unknown = unknown_routes(virtual_host)
     if unknown is not None:
         yield Finding("route", "skipped", f"{asked.name}: {unknown.why}", subject=asked.name)
         return
-    taken = [
-        (Route.of(each.message, virtual_host), each.certain) for each in routes_of(virtual_host, request)
-    ]
+    taken = list(follow(snapshot, entrance, virtual_host, asked))
     if not taken:
         yield no_route(virtual_host, asked.name)
-        return
-    for route, _ in taken:
-        if route.kind != "forward":
-            yield answers_itself(route, asked.name)
+    for followed in taken:
+        if followed.route.kind != "forward":
+            yield answers_itself(followed.route, asked.name)
             continue
-        result = effect(entrance.manager, route, request.headers)
-        yield Finding("rpc", "ok", f"{asked.name}: {sentence(asked, result)}", subject=asked.name)
-        if asked.streaming and result.timeout.seconds > 0:
-            seen = f"{asked.name}: cut after {result.timeout.seconds:g} s by the route {route.name}"
-            yield problem("DM306", seen, subject=asked.name)
-        for destination in Destination.of(route):
-            yield destination
-            cluster = cluster_of(snapshot, destination.cluster, destination.priority)
-            if result.retries is not None and cluster is not None and cluster.max_retries == 0:
-                seen = f"{asked.name}: the circuit breaker of cluster {cluster.name} allows no retries"
-                yield problem("DM305", seen, subject=asked.name)
+        yield from Destination.of(followed.route)
+        yield from _check(snapshot, followed)
+
+
+def _check(snapshot: Snapshot, followed: Followed) -> Iterator[Finding]:
+    limits: dict[str, RetryLimit] = {}
+    for name, _ in followed.clusters:
+        message = snapshot.clusters.get(name)
+        if message is not None:
+            limits[name] = retry_limit(message, followed.route.priority)
+    forbids = [name for name, limit in limits.items() if limit.forbids]
+    forbidden = forbids[0] if forbids and len(forbids) == len(followed.clusters) else ""
+    name = followed.asked.name
+    yield Finding("rpc", "ok", f"{followed.subject}{sentence(followed, forbidden)}", subject=name)
+    yield from check_timeouts(followed)
+    yield from check_retries(followed, limits)
+    yield from check_surprises(followed)

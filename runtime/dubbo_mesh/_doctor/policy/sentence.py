@@ -1,23 +1,128 @@
-"""One sentence on what would happen to an rpc."""
+"""One sentence on what happens to an rpc: its timeout and retries, and where they come from."""
 
 from __future__ import annotations
 
-from ..envoy.router import Effect, Retries, Timeout
+from ..envoy.retries import Retries
+from ..envoy.router import Effect
+from ..envoy.timeouts import Timeout
 from .asked import Asked
+from .followed import Followed
+from .wording import duration, listed, percent, times
+
+SLACK = 0.15
+"""Seconds. Stubs ask the sidecar for a little more than the deadline, so that their own timer is first."""
+
+_ORIGINS = {
+    "asked": "asked, counts",
+    "route": "route",
+    "listener": "listener",
+    "cluster": "cluster",
+    "default": "Envoy's default",
+    "deadline": "the deadline",
+}
 
 
-def sentence(asked: Asked, effect: Effect) -> str:
-    """The timeout and the retries of an rpc, and where they come from."""
-    return f"{_timeout(effect.timeout)}, {_retries(effect.retries)}"
+def sentence(followed: Followed, forbidden: str = "") -> str:
+    """The sentence.
+
+    Args:
+        followed: the calls.
+        forbidden: the cluster whose circuit breaker allows no retries; empty if all do.
+    """
+    if followed.unknown:
+        if_obeyed = _both(followed, followed.obeyed, forbidden, dropped=False)
+        return f"if its headers count: {if_obeyed}; if not: {_both(followed, followed.effect, forbidden)}"
+    parts = [_both(followed, followed.effect, forbidden, dropped=not followed.internal)]
+    if followed.route.priority != "DEFAULT":
+        parts.append("with high priority")
+    if len(followed.clusters) > 1:
+        shares = [f"{percent(share)} to {name}" for name, share in followed.clusters]
+        parts.append(listed(shares))
+    return ", ".join(parts)
 
 
-def _timeout(timeout: Timeout) -> str:
-    origin = "asked, counts" if timeout.origin == "asked" else timeout.origin
-    return f"{timeout.seconds:g} s ({origin})" if timeout.seconds else f"no timeout ({origin})"
+def _both(followed: Followed, effect: Effect, forbidden: str, *, dropped: bool = True) -> str:
+    asked = followed.asked
+    parts = [time_limit(asked, effect)]
+    if asked.streaming and effect.idle.seconds and not _covers(followed.limit, effect.idle.seconds):
+        parts.append(f"ended when silent for {duration(effect.idle.seconds)}")
+    if effect.per_try_timeout.seconds:
+        origin = _ORIGINS[effect.per_try_timeout.origin]
+        parts.append(f"{duration(effect.per_try_timeout.seconds)} for each attempt ({origin})")
+    parts.append(_retries(followed.obeyed.retries, effect.retries, forbidden, dropped=dropped))
+    return ", ".join(parts)
 
 
-def _retries(retries: Retries | None) -> str:
-    if retries is None:
-        return "no retries"
-    origin = "asked, counts" if retries.asked_on else "route"
-    return f"up to {retries.most} retries on {', '.join(retries.on)} ({origin})"
+def _covers(limit: float | None, idle: float) -> bool:
+    return limit is not None and limit <= idle
+
+
+def time_limit(asked: Asked, effect: Effect) -> str:
+    """When calls end at the latest, and who ends them."""
+    deadline, timeout = asked.deadline, effect.timeout
+    others = [(effect.duration, "max_stream_duration")]
+    if not asked.streaming:  # nothing is sent while the handler runs
+        others.append((effect.idle, "stream_idle_timeout"))
+    shortest, field = min(
+        ((each, name) for each, name in others if each.seconds and each.origin != "deadline"),
+        key=lambda each: each[0].seconds,
+        default=(None, ""),
+    )
+    first = min((each for each in (deadline, timeout.seconds) if each), default=None)
+    if shortest is not None and (first is None or shortest.seconds < first):
+        return f"ended after {duration(shortest.seconds)} ({field}: {_ORIGINS[shortest.origin]})"
+    if deadline is not None and (not timeout.seconds or deadline <= timeout.seconds):
+        return f"{duration(deadline)} ({_deadline(deadline, effect)})"
+    if not timeout.seconds:
+        return f"no timeout ({_ORIGINS[timeout.origin]})"
+    if timeout.origin == "asked":
+        return f"{duration(timeout.seconds)} (asked, counts)"
+    return _by_route(asked, timeout)
+
+
+def _deadline(deadline: float, effect: Effect) -> str:
+    """Who else keeps a deadline."""
+    timeout = effect.timeout
+    if timeout.origin == "asked" and deadline <= timeout.seconds <= deadline + SLACK:
+        return "asked, counts"
+    if "deadline" in (timeout.origin, effect.duration.origin):
+        return "the deadline, which the route obeys"
+    longer = duration(timeout.seconds) if timeout.seconds else "no timeout"
+    return f"the deadline; {longer} {'asked' if timeout.origin == 'asked' else 'in the route'}"
+
+
+def _by_route(asked: Asked, timeout: Timeout) -> str:
+    default = " (Envoy's default)" if timeout.origin == "default" else ""
+    after = duration(timeout.seconds)
+    before = "" if asked.deadline is None else f", before its deadline of {duration(asked.deadline)}"
+    if asked.method.client_streaming:
+        return f"cut {after} after the last request by the route{default}{before}"
+    if asked.method.server_streaming or before:
+        return f"cut after {after} by the route{default}{before}"
+    return f"{after} ({_ORIGINS[timeout.origin]})"
+
+
+def _retries(wanted: Retries | None, got: Retries | None, forbidden: str, *, dropped: bool) -> str:
+    lost = ""
+    if dropped and wanted != got and wanted is not None and wanted.happen:
+        lost = f"asked for {_asked(wanted)}, but the headers are dropped"
+    if got is None:
+        return f"no retries ({lost})" if lost else "no retries"
+    if forbidden and got.happen:
+        return f"no retries ({_asked(got)}, but the circuit breaker of cluster {forbidden} allows none)"
+    if not got.happen:
+        why = lost or ("asked" if got.origin == "asked" else "route")
+        if got.most and not got.on:
+            why = f"asked for {got.most}, but on no condition"
+        return f"no retries ({why})"
+    asked = got.origin == "asked" or bool(got.asked_on)
+    by_route = bool(got.route_on)
+    origin = "asked, counts" if not by_route else "asked, and route" if asked else got.owner
+    notes = [origin, lost]
+    if got.of_http_statuses_only:
+        notes.append("of broken connections, not of statuses that handlers return")
+    return f"{times(got.most)} on {', '.join(got.on)} ({'; '.join(filter(None, notes))})"
+
+
+def _asked(retries: Retries) -> str:
+    return f"{retries.most} on {', '.join(retries.on)}"

@@ -1,0 +1,174 @@
+"""What Envoy retries, how often, and when.
+
+The rules are those of `RetryStateImpl` in Envoy's `source/common/router/retry_state_impl.cc`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from .conditions import conditions_hold
+from .request import Request
+from .routes import RetryPolicy, split
+from .timeouts import whole
+from .values import EMPTY, Json, has, mapping, number, objects, real, text
+
+RETRY_ON = frozenset(
+    {
+        "5xx",
+        "connect-failure",
+        "envoy-ratelimited",
+        "gateway-error",
+        "http3-post-connect-failure",
+        "refused-stream",
+        "reset",
+        "reset-before-request",
+        "retriable-4xx",
+        "retriable-headers",
+        "retriable-status-codes",
+    }
+)
+"""What `x-envoy-retry-on` and a route's `retry_on` may name."""
+
+RETRY_GRPC_ON = frozenset({"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"})
+"""What `x-envoy-retry-grpc-on` and a route's `retry_on` may name: statuses of gRPC."""
+
+SLOW_ATTEMPTS = frozenset({"5xx", "gateway-error", "reset"})
+"""Conditions under which an attempt is retried that exceeds its own timeout."""
+
+_HTTP_STATUS = frozenset({"5xx", "gateway-error", "retriable-4xx", "retriable-status-codes"})
+_BEFORE_RUNNING = frozenset(
+    {"connect-failure", "http3-post-connect-failure", "refused-stream", "reset-before-request"}
+)
+
+Origin = Literal["asked", "route", "cluster", "default"]
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """The retries of a request.
+
+    Attributes:
+        most: attempts after the first.
+        origin: what sets `most`.
+        asked_on: the conditions that the request asks for.
+        route_on: those of the route, or of the cluster, which are added to these.
+        owner: whether these are the route's or the cluster's.
+        unknown: conditions that Envoy ignores: it does not know them, or not in that header.
+        hedges: whether a slow attempt continues beside the next one.
+    """
+
+    most: int
+    origin: Origin
+    asked_on: tuple[str, ...]
+    route_on: tuple[str, ...]
+    owner: Origin
+    unknown: tuple[str, ...]
+    hedges: bool
+
+    @property
+    def on(self) -> tuple[str, ...]:
+        """All conditions."""
+        return tuple(dict.fromkeys((*self.asked_on, *self.route_on)))
+
+    @property
+    def happen(self) -> bool:
+        """Whether anything is ever retried."""
+        return self.most > 0 and bool(self.on)
+
+    @property
+    def of_slow_attempts(self) -> bool:
+        """Whether an attempt that exceeds its own timeout is followed by another one."""
+        return self.happen and (self.hedges or not SLOW_ATTEMPTS.isdisjoint(self.on))
+
+    @property
+    def of_statuses(self) -> bool:
+        """Whether a status that a handler returns can be retried."""
+        return self.happen and not {*RETRY_GRPC_ON, "retriable-headers"}.isdisjoint(self.on)
+
+    @property
+    def of_http_statuses_only(self) -> bool:
+        """Whether conditions look at the HTTP status, which is 200 whatever a handler returns."""
+        return self.happen and not self.of_statuses and not _HTTP_STATUS.isdisjoint(self.on)
+
+    @property
+    def run_again(self) -> tuple[str, ...]:
+        """The conditions under which a handler may run again that has run."""
+        return tuple(each for each in self.on if each not in _BEFORE_RUNNING) if self.happen else ()
+
+
+def retries(policy: RetryPolicy, owner: Origin, hedges: bool, request: Request) -> Retries | None:
+    """The retries of a request; None if nobody asks for any.
+
+    Args:
+        policy: of the route or the cluster.
+        owner: whose policy it is.
+        hedges: whether a slow attempt continues beside the next one.
+        request: as it is after what routes do to its headers.
+    """
+    headers = request.headers
+    asked = split(headers.get("x-envoy-retry-on", ""))
+    asked_grpc = split(headers.get("x-envoy-retry-grpc-on", ""))
+    if not asked and not asked_grpc and not policy.on:
+        most = whole(headers.get("x-envoy-max-retries"))
+        return None if most is None else Retries(most, "asked", (), (), owner, (), hedges)
+    asked_on = (
+        *(each for each in asked if each in RETRY_ON),
+        *(each for each in asked_grpc if each in RETRY_GRPC_ON),
+    )
+    route_on = tuple(each for each in policy.on if each in RETRY_ON | RETRY_GRPC_ON)
+    unknown = (
+        *(each for each in asked if each not in RETRY_ON),
+        *(each for each in asked_grpc if each not in RETRY_GRPC_ON),
+        *(each for each in policy.on if each not in RETRY_ON | RETRY_GRPC_ON),
+    )
+    if policy.request_headers and not _any_matches(policy.request_headers, request):
+        asked_on, route_on = (), ()
+    most = whole(headers.get("x-envoy-max-retries"))
+    if most is None:
+        return Retries(policy.retries, owner, asked_on, route_on, owner, unknown, hedges)
+    return Retries(most, "asked", asked_on, route_on, owner, unknown, hedges)
+
+
+def _any_matches(matchers: Iterable[Json], request: Request) -> bool:
+    return any(conditions_hold({"headers": [each]}, request, EMPTY) is not False for each in matchers)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLimit:
+    """How many retries a cluster allows to be under way at the same time.
+
+    Attributes:
+        most: their number; with a budget, what is allowed however little else is under way.
+        percent: of the requests under way that may be retries; None without a budget.
+    """
+
+    most: int
+    percent: float | None = None
+
+    @property
+    def forbids(self) -> bool:
+        """Whether nothing is ever retried."""
+        return self.most == 0 and not self.percent
+
+
+def retry_limit(cluster: Json, priority: str) -> RetryLimit:
+    """What the circuit breaker of a `Cluster` message says for a priority. Envoy's defaults: 3, or 20 %."""
+    for each in objects(cluster, "circuit_breakers", "thresholds"):
+        if (text(each, "priority") or "DEFAULT") != priority:
+            continue
+        if has(each, "retry_budget"):
+            least = number(each, "retry_budget", "min_retry_concurrency")
+            return RetryLimit(3 if least is None else least, _percent(each))
+        most = number(each, "max_retries")
+        return RetryLimit(3 if most is None else most)
+    return RetryLimit(3)
+
+
+def _percent(threshold: Json) -> float:
+    budget = mapping(threshold, "retry_budget")
+    if not has(budget, "budget_percent"):
+        return 20.0
+    return real(budget, "budget_percent", "value") or 0.0

@@ -1,0 +1,40 @@
+"""What a route makes of the path and the `:authority` of requests."""
+
+from __future__ import annotations
+
+import re
+
+from .request import Request
+from .routes import Route
+from .values import flag, has, mapping, text
+
+
+def new_path(route: Route, request: Request) -> str | None:
+    """The path that the provider gets; None if it cannot be told."""
+    action, match = mapping(route.message, "route"), mapping(route.message, "match")
+    prefix = text(action, "prefix_rewrite")
+    if prefix:
+        for field in ("prefix", "path_separated_prefix", "path"):
+            if field in match:
+                return prefix + request.path[len(text(match, field)) :]
+        return None
+    if has(action, "regex_rewrite"):
+        try:
+            pattern = re.compile(text(action, "regex_rewrite", "pattern", "regex"))
+            return pattern.sub(text(action, "regex_rewrite", "substitution"), request.path)
+        except (re.error, RecursionError, OverflowError):
+            return None
+    return None if has(action, "path_rewrite_policy") or text(action, "path_rewrite") else request.path
+
+
+def new_authority(route: Route, request: Request) -> str | None:
+    """The `:authority` that the provider gets; None if it cannot be told."""
+    action = mapping(route.message, "route")
+    literal = text(action, "host_rewrite_literal") or text(action, "host_rewrite")
+    if literal:
+        return literal
+    header = text(action, "host_rewrite_header").lower()
+    if header:
+        return request.headers.get(header) or request.authority
+    unknown = has(action, "host_rewrite_path_regex") or flag(action, "auto_host_rewrite")
+    return None if unknown else request.authority

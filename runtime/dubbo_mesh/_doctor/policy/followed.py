@@ -1,0 +1,108 @@
+"""Where the calls of an rpc go, and what the sidecar does with them there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ..envoy.matching import Taken, routes_of
+from ..envoy.router import Effect, effect
+from ..envoy.routes import Route
+from ..envoy.snapshot import Snapshot
+from ..envoy.timeouts import Timeout
+from ..envoy.trust import Cause
+from ..envoy.values import Json, mapping, number, text
+from ..sidecar.passage import Entrance
+from .asked import Asked
+from .wording import percent
+
+_DENOMINATORS = {"HUNDRED": 100, "TEN_THOUSAND": 10_000, "MILLION": 1_000_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Calls of an rpc that take the same route to clusters that treat them alike.
+
+    Attributes:
+        asked: the rpc, and what is asked for.
+        entrance: where the calls enter the sidecar.
+        route: that they take.
+        share: which of the calls; empty if all.
+        clusters: names of the clusters that they go to, with the share of each in percent.
+        effect: what the sidecar does with them.
+        obeyed: what it would do if it obeyed all headers.
+    """
+
+    asked: Asked
+    entrance: Entrance
+    route: Route
+    share: str
+    clusters: Sequence[tuple[str, float]]
+    effect: Effect
+    obeyed: Effect
+
+    @property
+    def internal(self) -> bool:
+        """Whether the sidecar obeys headers of these calls."""
+        return self.entrance.trust.internal
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it is not known if it does, and matters."""
+        return self.entrance.trust.cause is Cause.UNKNOWN and self.effect != self.obeyed
+
+    @property
+    def where(self) -> str:
+        """The route, for messages."""
+        name = f"route {self.route.name}" if self.route.name else "a route without a name"
+        return f"{name} of virtual host {text(self.route.virtual_host, 'name')}"
+
+    @property
+    def subject(self) -> str:
+        """The rpc and, if not all its calls are meant, which of them: the start of messages."""
+        return f"{self.asked.name}: {self.share}: " if self.share else f"{self.asked.name}: "
+
+    @property
+    def limit(self) -> float | None:
+        """Seconds after which calls end at the latest, however much is sent; None without a limit."""
+        limits = [self.effect.timeout, self.effect.duration, Timeout(self.asked.deadline or 0.0, "deadline")]
+        return min((each.seconds for each in limits if each.seconds), default=None)
+
+
+def follow(snapshot: Snapshot, entrance: Entrance, virtual_host: Json, asked: Asked) -> Iterator[Followed]:
+    """The routes that calls may take, in the order in which they are tried; none if they match none."""
+    seen = asked.as_seen(internal=entrance.trust.internal)
+    taken = list(routes_of(virtual_host, seen))
+    left: float | None = 100.0
+    for each in taken:
+        route = Route.of(each.message, virtual_host, entrance.manager.routes)
+        share, left = _share(each, left)
+        alike: dict[Effect, list[tuple[str, float]]] = {}
+        for name, part in route.clusters or [("", 100.0)]:
+            found = effect(entrance.manager, route, seen, snapshot.clusters.get(name))
+            alike.setdefault(found, []).append((name, part))
+        for found, clusters in alike.items():
+            wanted = effect(
+                entrance.manager, route, asked.as_seen(internal=True), snapshot.clusters.get(clusters[0][0])
+            )
+            whose = share if len(alike) == 1 else ", ".join(filter(None, (share, _to(clusters))))
+            yield Followed(asked, entrance, route, whose, clusters if clusters[0][0] else (), found, wanted)
+
+
+def _to(clusters: Sequence[tuple[str, float]]) -> str:
+    names = ", ".join(name for name, _ in clusters)
+    return f"{percent(sum(part for _, part in clusters))}, to {names}"
+
+
+def _share(taken: Taken, left: float | None) -> tuple[str, float | None]:
+    """Which calls take a route, and the percentage that goes on to the next; None if it is not known."""
+    if taken.certain:
+        if left == 100.0:
+            return "", None
+        return ("all other calls" if left is None else f"{percent(left)} of calls"), None
+    fraction = mapping(taken.message, "match", "runtime_fraction", "default_value")
+    if left is None or not fraction:
+        return "some calls", None
+    whole = _DENOMINATORS.get(text(fraction, "denominator"), 100)
+    part = min((number(fraction, "numerator") or 0) / whole, 1.0) * left
+    return f"{percent(part)} of calls", left - part

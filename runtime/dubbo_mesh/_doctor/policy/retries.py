@@ -1,0 +1,82 @@
+"""What is wrong with the retries of an rpc."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..envoy.retries import Retries, RetryLimit
+from ..finding import Finding, problem
+from .followed import Followed
+from .wording import listed, times
+
+
+def check_retries(followed: Followed, limits: Mapping[str, RetryLimit]) -> Iterator[Finding]:
+    """Reports retries that do not happen, and some that nobody asked for.
+
+    Args:
+        followed: the calls.
+        limits: what the circuit breakers of their clusters allow.
+    """
+    yield from _check_asked(followed)
+    yield from _check_conditions(followed)
+    got = followed.effect.retries
+    if got is None or not got.happen:
+        return
+    for cluster, limit in limits.items():
+        wanted = f"{times(got.most)} on {', '.join(got.on)}, but"
+        if limit.forbids:
+            yield _found(followed, "DM305", f"{wanted} the circuit breaker of cluster {cluster} allows none")
+        elif limit.most == 0:
+            budget = f"{limit.percent:g} % of its calls, and may be none"
+            seen = f"{wanted} the retry budget of cluster {cluster} is {budget}"
+            yield _found(followed, "DM324", seen)
+    if followed.route.buffer_limit is not None:
+        seen = f"requests of more than {followed.route.buffer_limit} bytes are not retried: {followed.where}"
+        yield _found(followed, "DM326", seen)
+
+
+def _check_asked(followed: Followed) -> Iterator[Finding]:
+    wanted, got = followed.obeyed.retries, followed.effect.retries
+    if wanted == got:
+        if got is not None and _unasked(followed, got):
+            seen = f"{followed.where} retries it, {times(got.most)} on {', '.join(got.run_again)}"
+            yield _found(followed, "DM325", f"{seen}; its stub asks for none, and it is not idempotent")
+        return
+    happens = f"{times(got.most)} on {', '.join(got.on)}" if got is not None and got.happen else "no retries"
+    if wanted is not None and wanted.happen:
+        seen = f"asked for {times(wanted.most)} on {', '.join(wanted.on)}, but the headers are dropped"
+        yield _found(followed, "DM316", f"{seen}: {happens}")
+    elif got is not None and got.happen:
+        seen = f"asked for no retries, but the headers are dropped: {happens}, by {followed.where}"
+        yield _found(followed, "DM317", seen)
+
+
+def _unasked(followed: Followed, got: Retries) -> bool:
+    """Whether retries may run a handler again although the stub asks for none.
+
+    With policy=routes, stubs leave that to routes. Modules of API version 1 do not tell which rpcs are
+    idempotent.
+    """
+    asked = followed.asked
+    if asked.idempotent is not False or asked.method.envoy.inherit_timeout:
+        return False
+    return bool(got.run_again) and not got.asked_on and got.origin != "asked"
+
+
+def _check_conditions(followed: Followed) -> Iterator[Finding]:
+    got = followed.effect.retries
+    if got is None:
+        return
+    if got.unknown:
+        seen = f"retried on {listed(got.unknown)}, which Envoy does not know there, and ignores"
+        yield _found(followed, "DM323", seen)
+    if got.most and not got.on and not got.unknown:
+        yield _found(followed, "DM318", f"asked for {times(got.most)}, but on no condition: there are none")
+    if got.of_http_statuses_only:
+        whose = "asked for" if got.asked_on else f"by {followed.where}"
+        seen = f"retried on {', '.join(got.on)} ({whose}), which no status that the handler returns meets"
+        yield _found(followed, "DM322", seen)
+
+
+def _found(followed: Followed, id: str, seen: str) -> Finding:
+    return problem(id, f"{followed.subject}{seen}", subject=followed.asked.name)

@@ -1,0 +1,62 @@
+"""What else the sidecar does to calls of an rpc that their callers may not expect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..envoy.filters import Fault, Filter, fault_of, filters_of
+from ..envoy.rewriting import new_authority, new_path
+from ..envoy.values import has, mapping, objects, text
+from ..finding import Finding, problem
+from .followed import Followed
+from .wording import duration, percent
+
+
+def check_surprises(followed: Followed) -> Iterator[Finding]:
+    """Reports injected faults, limits, buffering, rewriting and mirroring."""
+    for each in filters_of(followed.entrance.manager, followed.route):
+        where = f"filter {each.name} of the {each.where}"
+        if each.kind == "HTTPFault":
+            yield from _check_fault(followed, each, where)
+        elif each.kind == "LocalRateLimit" and has(each.message, "token_bucket"):
+            yield _found(followed, "DM331", f"calls are limited by {where}")
+        elif each.kind == "Buffer" and followed.asked.method.client_streaming:
+            yield _found(followed, "DM335", f"{where} keeps requests until the last one has been sent")
+    yield from _check_rewriting(followed)
+    action = mapping(followed.route.message, "route")
+    for owner in (action, followed.route.virtual_host):
+        mirrors = [text(each, "cluster") for each in objects(owner, "request_mirror_policies")]
+        if mirrors:
+            yield _found(followed, "DM334", f"{followed.where} sends copies of calls to {', '.join(mirrors)}")
+            return
+
+
+def _check_fault(followed: Followed, filter: Filter, where: str) -> Iterator[Finding]:
+    fault = fault_of(filter.message)
+    if fault is not None:
+        yield _found(followed, "DM330", f"{_described(fault)}: {where}")
+
+
+def _described(fault: Fault) -> str:
+    parts: list[str] = []
+    if fault.delay:
+        parts.append(f"{percent(fault.delayed)} of calls are delayed by {duration(fault.delay)}")
+    if fault.abort:
+        parts.append(f"{percent(fault.aborted)} of calls are aborted with {fault.abort}")
+    return ", ".join(parts)
+
+
+def _check_rewriting(followed: Followed) -> Iterator[Finding]:
+    request = followed.asked.request
+    path = new_path(followed.route, request)
+    if path != request.path:
+        shown = "another path" if path is None else path
+        yield _found(followed, "DM332", f"{followed.where} sends it as {shown}")
+    authority = new_authority(followed.route, request)
+    if authority is None or authority.lower() != request.authority.lower():
+        shown = "another :authority" if authority is None else f":authority {authority}"
+        yield _found(followed, "DM333", f"{followed.where} sends it with {shown}")
+
+
+def _found(followed: Followed, id: str, seen: str) -> Finding:
+    return problem(id, f"{followed.subject}{seen}", subject=followed.asked.name)

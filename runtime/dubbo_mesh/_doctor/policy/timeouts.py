@@ -1,0 +1,139 @@
+"""What is wrong with the timeouts of an rpc."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..._contract.envoy_headers import TIMEOUT_HEADER
+from ..envoy.timeouts import Timeout, whole
+from ..finding import Finding, problem
+from .followed import Followed
+from .wording import duration
+
+
+def check_timeouts(followed: Followed) -> Iterator[Finding]:
+    """Reports what ends calls earlier than they ask for, or than anybody may have meant."""
+    yield from _check_timeout(followed)
+    yield from _check_idle(followed)
+    yield from _check_durations(followed)
+    yield from _check_attempts(followed)
+
+
+def _check_timeout(followed: Followed) -> Iterator[Finding]:
+    asked, timeout = followed.asked, followed.effect.timeout
+    if timeout.origin == "asked":
+        by_route = followed.effect.route_timeout
+        if by_route.origin == "route" and by_route.seconds > 0 and _longer(timeout, by_route):
+            wanted = f"{duration(timeout.seconds)} asked for" if timeout.seconds else "no timeout asked for"
+            seen = f"{wanted} instead of the {duration(by_route.seconds)} of {followed.where}"
+            yield _found(followed, "DM311", seen)
+        return
+    if not timeout.seconds or (asked.deadline is not None and asked.deadline <= timeout.seconds):
+        return
+    header = whole(asked.request.headers.get(TIMEOUT_HEADER))
+    dropped = header is not None and not followed.internal
+    seen = _cut(followed)
+    if dropped:
+        seen += f"; the header that asks for {'no timeout' if header == 0 else 'more'} is dropped"
+    if asked.method.client_streaming and asked.method.server_streaming:
+        yield _found(followed, "DM307", seen)
+    elif asked.method.server_streaming:
+        yield _found(followed, "DM306", seen)
+    elif dropped:
+        yield _found(followed, "DM309", seen)
+    elif asked.deadline is not None:
+        yield _found(followed, "DM310", seen)
+    elif timeout.origin == "default":
+        yield _found(followed, "DM308", f"{seen}, and stubs set no deadline")
+
+
+def _cut(followed: Followed) -> str:
+    asked, timeout = followed.asked, followed.effect.timeout
+    after = f"after {duration(timeout.seconds)}"
+    if asked.method.client_streaming:
+        after = f"{duration(timeout.seconds)} after their last request"
+    seen = f"{followed.where} cuts calls {after}"
+    if timeout.origin == "default":
+        seen += " (Envoy's default)"
+    if asked.deadline is not None:
+        seen += f", before their deadline of {duration(asked.deadline)}"
+    return seen
+
+
+def _longer(timeout: Timeout, other: Timeout) -> bool:
+    return not timeout.seconds or timeout.seconds > other.seconds
+
+
+def _check_idle(followed: Followed) -> Iterator[Finding]:
+    asked, idle, limit = followed.asked, followed.effect.idle, followed.limit
+    if not idle.seconds or (limit is not None and limit <= idle.seconds):
+        return
+    by = {"route": f"idle_timeout of {followed.where}", "default": "Envoy's default for stream_idle_timeout"}
+    whose = by.get(idle.origin, f"stream_idle_timeout of listener {followed.entrance.listener.name}")
+    if asked.streaming:
+        seen = f"ended when nothing is sent for {duration(idle.seconds)}: {whose}"
+        yield _found(followed, "DM312", seen)
+    elif limit is not None:
+        seen = f"ended after {duration(idle.seconds)}, as nothing is sent until then: {whose}"
+        yield _found(followed, "DM313", f"{seen}; it may take {duration(limit)}")
+
+
+def _check_durations(followed: Followed) -> Iterator[Finding]:
+    asked, effect = followed.asked, followed.effect
+    places = {
+        "listener": f"listener {followed.entrance.listener.name}",
+        "route": followed.where,
+        "cluster": "the cluster",
+        "asked": "the caller's x-envoy-upstream-stream-duration-ms",
+    }
+    for limit, attempt in ((effect.duration, False), (effect.attempt_duration, True)):
+        if not limit.seconds or limit.origin == "deadline" or limit.origin == "asked":
+            continue
+        if attempt and effect.retries is not None and effect.retries.of_slow_attempts:
+            continue  # which is followed by another one
+        others = [each for each in (asked.deadline, effect.timeout.seconds) if each]
+        if (asked.streaming or asked.deadline is not None) and all(limit.seconds < each for each in others):
+            seen = f"ended after {duration(limit.seconds)}: max_stream_duration of {places[limit.origin]}"
+            if asked.deadline is not None:
+                seen += f", before its deadline of {duration(asked.deadline)}"
+            yield _found(followed, "DM314", seen)
+    limit = effect.request_timeout
+    if limit.seconds and asked.method.client_streaming:
+        listener = followed.entrance.listener.name
+        seen = (
+            f"requests must be sent within {duration(limit.seconds)}: request_timeout of listener {listener}"
+        )
+        if asked.deadline is None or limit.seconds < asked.deadline:
+            yield _found(followed, "DM315", seen)
+
+
+def _check_attempts(followed: Followed) -> Iterator[Finding]:
+    deadline, effect = followed.asked.deadline, followed.effect
+    per_try, ignored = effect.per_try_timeout, effect.ignored_per_try_timeout
+    if ignored.seconds:
+        whole_call = f"the timeout of {duration(effect.timeout.seconds)} ({_whose(effect.timeout)})"
+        yield _found(followed, "DM319", f"{_per_try(ignored)} is ignored: it is not below {whole_call}")
+    if not per_try.seconds:
+        return
+    if deadline is not None and deadline <= per_try.seconds:
+        seen = f"{_per_try(per_try)} is not below the deadline of {duration(deadline)}"
+        yield _found(followed, "DM321", seen)
+    elif effect.retries is None or not effect.retries.of_slow_attempts:
+        why = "nothing is retried"
+        if effect.retries is not None and effect.retries.happen:
+            why = f"slow attempts are not retried on {', '.join(effect.retries.on)}"
+        yield _found(followed, "DM320", f"{_per_try(per_try)} ends the call: {why}")
+
+
+def _per_try(timeout: Timeout) -> str:
+    return f"the per-try timeout of {duration(timeout.seconds)} ({_whose(timeout)})"
+
+
+def _whose(timeout: Timeout) -> str:
+    return {"asked": "asked for", "route": "the route's", "cluster": "the cluster's"}.get(
+        timeout.origin, "the deadline" if timeout.origin == "deadline" else "Envoy's default"
+    )
+
+
+def _found(followed: Followed, id: str, seen: str) -> Finding:
+    return problem(id, f"{followed.subject}{seen}", subject=followed.asked.name)
