@@ -110,7 +110,8 @@ POLICY: Mapping[str, Problem] = {
         "timeout",
         "warning",
         "a max_stream_duration ends calls, however much is sent",
-        "They end before the time that they ask for, or that their routes allow.",
+        "They end before the time that they ask for, or that their routes allow; with DEADLINE_EXCEEDED, "
+        "UNAVAILABLE or, after a first response, INTERNAL.",
         "raise the max_stream_duration that is named, or set it to 0s",
     ),
     "DM315": Problem(
@@ -197,6 +198,28 @@ POLICY: Mapping[str, Problem] = {
         "large requests are not retried",
         "Envoy keeps requests for retries up to that size.",
         "raise request_body_buffer_limit of the route or virtual host",
+    ),
+    "DM327": Problem(
+        "timeout",
+        "error",
+        "the route leaves nothing of the deadline",
+        "Calls end at once with DEADLINE_EXCEEDED, “downstream duration timeout”.",
+        "lower grpc_timeout_header_offset of the route, or raise the timeout of the rpc",
+    ),
+    "DM328": Problem(
+        "retries",
+        "warning",
+        "the route retries only calls that have certain headers",
+        "Calls without them are not retried, whatever else asks for it.",
+        "send such a header, or remove retriable_request_headers from the retry policy",
+    ),
+    "DM329": Problem(
+        "retries",
+        "warning",
+        "the route changes what calls ask for",
+        "They get other retries, or none.",
+        "remove the header from request_headers_to_add or -remove of the route, its virtual "
+        "host or its route configuration",
     ),
     "DM330": Problem(
         "route",

@@ -43,6 +43,9 @@ _BEFORE_RUNNING = frozenset(
     {"connect-failure", "http3-post-connect-failure", "refused-stream", "reset-before-request"}
 )
 
+_MAX_RETRIES = "x-envoy-max-retries"
+_HEADERS = ("x-envoy-retry-on", "x-envoy-retry-grpc-on", _MAX_RETRIES)
+
 Origin = Literal["asked", "route", "cluster", "default"]
 
 
@@ -58,6 +61,8 @@ class Retries:
         owner: whether these are the route's or the cluster's.
         unknown: conditions that Envoy ignores: it does not know them, or not in that header.
         hedges: whether a slow attempt continues beside the next one.
+        changed: names of headers that the request has, and that the route changes or removes.
+        refused: whether the route retries other requests only (`retriable_request_headers`).
     """
 
     most: int
@@ -67,6 +72,8 @@ class Retries:
     owner: Origin
     unknown: tuple[str, ...]
     hedges: bool
+    changed: tuple[str, ...] = ()
+    refused: bool = False
 
     @property
     def on(self) -> tuple[str, ...]:
@@ -99,37 +106,63 @@ class Retries:
         return tuple(each for each in self.on if each not in _BEFORE_RUNNING) if self.happen else ()
 
 
-def retries(policy: RetryPolicy, owner: Origin, hedges: bool, request: Request) -> Retries | None:
+def retries(
+    policy: RetryPolicy, owner: Origin, request: Request, changed: Request, *, hedges: bool
+) -> Retries | None:
     """The retries of a request; None if nobody asks for any.
 
     Args:
         policy: of the route or the cluster.
         owner: whose policy it is.
+        request: as the router sees it.
+        changed: the same after what routes do to its headers: what these add counts as well.
         hedges: whether a slow attempt continues beside the next one.
-        request: as it is after what routes do to its headers.
     """
-    headers = request.headers
-    asked = split(headers.get("x-envoy-retry-on", ""))
-    asked_grpc = split(headers.get("x-envoy-retry-grpc-on", ""))
-    if not asked and not asked_grpc and not policy.on:
-        most = whole(headers.get("x-envoy-max-retries"))
-        return None if most is None else Retries(most, "asked", (), (), owner, (), hedges)
-    asked_on = (
-        *(each for each in asked if each in RETRY_ON),
-        *(each for each in asked_grpc if each in RETRY_GRPC_ON),
+    headers = changed.headers
+    named, unknown = _named(changed)
+    asked, unknown_before = _named(request)
+    most = whole(headers.get(_MAX_RETRIES))
+    if not (named or unknown or policy.on or asked or unknown_before) and most is None:
+        return None
+    asked_on = tuple(each for each in named if each in asked)
+    route_on = (
+        *(each for each in policy.on if each in RETRY_ON | RETRY_GRPC_ON),
+        *(each for each in named if each not in asked),
     )
-    route_on = tuple(each for each in policy.on if each in RETRY_ON | RETRY_GRPC_ON)
-    unknown = (
-        *(each for each in asked if each not in RETRY_ON),
-        *(each for each in asked_grpc if each not in RETRY_GRPC_ON),
-        *(each for each in policy.on if each not in RETRY_ON | RETRY_GRPC_ON),
-    )
-    if policy.request_headers and not _any_matches(policy.request_headers, request):
+    unknown = (*unknown, *(each for each in policy.on if each not in RETRY_ON | RETRY_GRPC_ON))
+    refused = bool(policy.request_headers) and not _any_matches(policy.request_headers, changed)
+    if refused:
         asked_on, route_on = (), ()
-    most = whole(headers.get("x-envoy-max-retries"))
-    if most is None:
-        return Retries(policy.retries, owner, asked_on, route_on, owner, unknown, hedges)
-    return Retries(most, "asked", asked_on, route_on, owner, unknown, hedges)
+    return Retries(
+        policy.retries if most is None else most,
+        owner if most is None else _asker(request, changed),
+        asked_on,
+        route_on,
+        owner,
+        unknown,
+        hedges,
+        tuple(
+            name
+            for name in _HEADERS
+            if name in request.headers and request.headers[name] != headers.get(name)
+        ),
+        refused,
+    )
+
+
+def _named(request: Request) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The conditions that a request names, and those that Envoy does not know in that header."""
+    pairs = [
+        (each, each in known)
+        for name, known in (("x-envoy-retry-on", RETRY_ON), ("x-envoy-retry-grpc-on", RETRY_GRPC_ON))
+        for each in split(request.headers.get(name, ""))
+    ]
+    return tuple(each for each, known in pairs if known), tuple(each for each, known in pairs if not known)
+
+
+def _asker(request: Request, changed: Request) -> Origin:
+    """Who has set the number of retries."""
+    return "asked" if request.headers.get(_MAX_RETRIES) == changed.headers.get(_MAX_RETRIES) else "route"
 
 
 def _any_matches(matchers: Iterable[Json], request: Request) -> bool:

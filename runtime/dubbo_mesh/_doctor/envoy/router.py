@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from .listeners import Manager
 from .mutations import mutated
@@ -67,10 +66,11 @@ def effect(manager: Manager, route: Route, request: Request, cluster: Json | Non
     """
     options = mapping(cluster, "typed_extension_protocol_options", _OPTIONS)
     policy, owner = _policy(route, options)
+    own = route.retry or NO_RETRIES  # a cluster's policy replaces it, but for timeouts of attempts
     respects = flag(_router(manager), "respect_expected_rq_timeout") or False
     limit = timeout(route, request.headers, respects_expected=respects)
     asked = whole(request.headers.get("x-envoy-upstream-rq-per-try-timeout-ms"))
-    per_try = Timeout(policy.per_try_timeout, owner) if asked is None else Timeout(asked / 1000, "asked")
+    per_try = Timeout(own.per_try_timeout, "route") if asked is None else Timeout(asked / 1000, "asked")
     ignored = Timeout(0.0, "default")
     if limit.seconds and per_try.seconds >= limit.seconds:
         per_try, ignored = ignored, per_try
@@ -79,28 +79,28 @@ def effect(manager: Manager, route: Route, request: Request, cluster: Json | Non
         route_timeout=timeout_of_route(route, request.headers),
         per_try_timeout=per_try,
         ignored_per_try_timeout=ignored,
-        per_try_idle_timeout=Timeout(policy.per_try_idle_timeout, owner),
+        per_try_idle_timeout=Timeout(own.per_try_idle_timeout, "route"),
         attempt_duration=attempt_duration(request.headers, cluster, options),
         duration=duration(manager, route, request.headers),
         idle=idle(manager, route),
         request_timeout=request_timeout(manager),
-        retries=retries(policy, owner, _hedges(route, request.headers), _after_changes(route, request)),
+        retries=retries(policy, owner, request, _changed(route, request), hedges=_hedges(route, request)),
     )
 
 
-def _policy(route: Route, options: Json) -> tuple[RetryPolicy, Any]:
+def _policy(route: Route, options: Json) -> tuple[RetryPolicy, Literal["cluster", "route", "default"]]:
     """The retry policy that counts, and where it stands. A cluster's replaces the route's entirely."""
     if has(options, "retry_policy"):
         return RetryPolicy.of(mapping(options, "retry_policy")), "cluster"
     return (NO_RETRIES, "default") if route.retry is None else (route.retry, "route")
 
 
-def _hedges(route: Route, headers: Mapping[str, str]) -> bool:
-    asked = {"true": True, "false": False}.get(headers.get("x-envoy-hedge-on-per-try-timeout", ""))
+def _hedges(route: Route, request: Request) -> bool:
+    asked = {"true": True, "false": False}.get(request.headers.get("x-envoy-hedge-on-per-try-timeout", ""))
     return route.hedges if asked is None else asked
 
 
-def _after_changes(route: Route, request: Request) -> Request:
+def _changed(route: Route, request: Request) -> Request:
     return Request(request.authority, request.path, mutated(request.headers, route.mutations))
 
 

@@ -26,6 +26,9 @@ DEFAULT_TIMEOUT = 15.0
 DEFAULT_IDLE_TIMEOUT = 300.0
 """Seconds: Envoy's default for `stream_idle_timeout` of `HttpConnectionManager`."""
 
+LEAST = 0.001
+"""Seconds: stands for a limit that ends requests at once, since 0 is none."""
+
 _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _GRPC_TIMEOUT = re.compile("([0-9]{1,8})([HMSmun])")
 
@@ -79,8 +82,7 @@ def duration(manager: Manager, route: Route, headers: Mapping[str, str]) -> Time
     limit = route.grpc_timeout_header_max
     if asked is not None and limit is not None:
         found = Timeout(limit, "route") if limit and asked > limit else Timeout(asked, "deadline")
-        # Down to 0, which ends the request at once; there is no good way to say that: the smallest of all.
-        left = max(found.seconds - route.grpc_timeout_header_offset, 0.001)
+        left = max(found.seconds - route.grpc_timeout_header_offset, LEAST)
         return Timeout(left, found.origin)
     if route.max_stream_duration is not None:
         return Timeout(route.max_stream_duration, "route")

@@ -43,4 +43,4 @@ def _wanted(call: Asked) -> Retries | None:
     """What the stub would ask a sidecar for."""
     headers = {**call.request.headers, **dict(call.method.envoy.to_metadata())}
     request = type(call.request)(call.request.authority, call.request.path, headers)
-    return retries(NO_RETRIES, "default", hedges=False, request=request)
+    return retries(NO_RETRIES, "default", request, request, hedges=False)

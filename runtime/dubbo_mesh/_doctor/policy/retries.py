@@ -70,7 +70,12 @@ def _check_conditions(followed: Followed) -> Iterator[Finding]:
     if got.unknown:
         seen = f"retried on {listed(got.unknown)}, which Envoy does not know there, and ignores"
         yield _found(followed, "DM323", seen)
-    if got.most and not got.on and not got.unknown:
+    if got.changed:
+        yield _found(followed, "DM329", f"{followed.where} changes {listed(got.changed)} of calls")
+    if got.refused:
+        seen = f"{followed.where} retries only calls with certain headers, which these do not have"
+        yield _found(followed, "DM328", seen)
+    elif got.most and not got.on and not got.unknown and not got.changed:
         yield _found(followed, "DM318", f"asked for {times(got.most)}, but on no condition: there are none")
     if got.of_http_statuses_only:
         whose = "asked for" if got.asked_on else f"by {followed.where}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..envoy.retries import Retries
 from ..envoy.router import Effect
-from ..envoy.timeouts import Timeout
+from ..envoy.timeouts import LEAST, Timeout
 from .asked import Asked
 from .followed import Followed
 from .wording import duration, listed, percent, times
@@ -49,7 +51,12 @@ def _both(followed: Followed, effect: Effect, forbidden: str, *, dropped: bool =
     if effect.per_try_timeout.seconds:
         origin = _ORIGINS[effect.per_try_timeout.origin]
         parts.append(f"{duration(effect.per_try_timeout.seconds)} for each attempt ({origin})")
-    parts.append(_retries(followed.obeyed.retries, effect.retries, forbidden, dropped=dropped))
+    if effect.attempt_duration.seconds:
+        origin = _ORIGINS[effect.attempt_duration.origin]
+        limit = duration(effect.attempt_duration.seconds)
+        parts.append(f"at most {limit} for each attempt (max_stream_duration: {origin})")
+    wanted, buffer_limit = followed.obeyed.retries, followed.route.buffer_limit
+    parts.append(_retries(wanted, effect.retries, forbidden, buffer_limit, dropped=dropped))
     return ", ".join(parts)
 
 
@@ -59,25 +66,31 @@ def _covers(limit: float | None, idle: float) -> bool:
 
 def time_limit(asked: Asked, effect: Effect) -> str:
     """When calls end at the latest, and who ends them."""
-    deadline, timeout = asked.deadline, effect.timeout
-    others = [(effect.duration, "max_stream_duration")]
-    if not asked.streaming:  # nothing is sent while the handler runs
-        others.append((effect.idle, "stream_idle_timeout"))
-    shortest, field = min(
-        ((each, name) for each, name in others if each.seconds and each.origin != "deadline"),
-        key=lambda each: each[0].seconds,
-        default=(None, ""),
-    )
+    deadline, timeout, longest = asked.deadline, effect.timeout, effect.duration
     first = min((each for each in (deadline, timeout.seconds) if each), default=None)
-    if shortest is not None and (first is None or shortest.seconds < first):
-        return f"ended after {duration(shortest.seconds)} ({field}: {_ORIGINS[shortest.origin]})"
+    silent = effect.idle.seconds if not asked.streaming else 0.0  # nothing is sent while the handler runs
+    if silent and _first(silent, (first, longest.seconds)):
+        field = "idle_timeout" if effect.idle.origin == "route" else "stream_idle_timeout"
+        return f"ended after {duration(silent)} without an answer ({field}: {_ORIGINS[effect.idle.origin]})"
+    if longest.seconds and _first(longest.seconds, (first,)):
+        if longest.seconds <= LEAST:
+            return "ended at once (the route takes all of the deadline off)"
+        if longest.origin == "deadline":
+            return f"ended after {duration(longest.seconds)} (the deadline, less what the route takes off)"
+        return f"ended after {duration(longest.seconds)} (max_stream_duration: {_ORIGINS[longest.origin]})"
     if deadline is not None and (not timeout.seconds or deadline <= timeout.seconds):
         return f"{duration(deadline)} ({_deadline(deadline, effect)})"
     if not timeout.seconds:
         return f"no timeout ({_ORIGINS[timeout.origin]})"
     if timeout.origin == "asked":
         return f"{duration(timeout.seconds)} (asked, counts)"
+    if timeout.origin == "deadline":
+        return f"{duration(timeout.seconds)} (the deadline, less what the route takes off)"
     return _by_route(asked, timeout)
+
+
+def _first(limit: float, others: Iterable[float | None]) -> bool:
+    return all(limit < each for each in others if each)
 
 
 def _deadline(deadline: float, effect: Effect) -> str:
@@ -102,7 +115,9 @@ def _by_route(asked: Asked, timeout: Timeout) -> str:
     return f"{after} ({_ORIGINS[timeout.origin]})"
 
 
-def _retries(wanted: Retries | None, got: Retries | None, forbidden: str, *, dropped: bool) -> str:
+def _retries(
+    wanted: Retries | None, got: Retries | None, forbidden: str, buffer_limit: int | None, *, dropped: bool
+) -> str:
     lost = ""
     if dropped and wanted != got and wanted is not None and wanted.happen:
         lost = f"asked for {_asked(wanted)}, but the headers are dropped"
@@ -113,15 +128,22 @@ def _retries(wanted: Retries | None, got: Retries | None, forbidden: str, *, dro
     if not got.happen:
         why = lost or ("asked" if got.origin == "asked" else "route")
         if got.most and not got.on:
-            why = f"asked for {got.most}, but on no condition"
+            why = f"{got.most} {_BY.get(got.origin, 'by the route')}, but on no condition"
+            if got.refused:
+                why = "the route retries only calls with certain headers"
         return f"no retries ({why})"
     asked = got.origin == "asked" or bool(got.asked_on)
     by_route = bool(got.route_on)
     origin = "asked, counts" if not by_route else "asked, and route" if asked else got.owner
     notes = [origin, lost]
+    if buffer_limit is not None:
+        notes.append(f"of requests up to {buffer_limit} bytes")
     if got.of_http_statuses_only:
         notes.append("of broken connections, not of statuses that handlers return")
     return f"{times(got.most)} on {', '.join(got.on)} ({'; '.join(filter(None, notes))})"
+
+
+_BY = {"asked": "asked for"}
 
 
 def _asked(retries: Retries) -> str:

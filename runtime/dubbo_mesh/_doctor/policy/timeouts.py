@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..._contract.envoy_headers import TIMEOUT_HEADER
-from ..envoy.timeouts import Timeout, whole
+from ..envoy.timeouts import LEAST, Timeout, whole
 from ..finding import Finding, problem
 from .followed import Followed
 from .wording import duration
@@ -24,11 +24,15 @@ def _check_timeout(followed: Followed) -> Iterator[Finding]:
     if timeout.origin == "asked":
         by_route = followed.effect.route_timeout
         if by_route.origin == "route" and by_route.seconds > 0 and _longer(timeout, by_route):
-            wanted = f"{duration(timeout.seconds)} asked for" if timeout.seconds else "no timeout asked for"
+            wanted = f"{duration(asked.deadline or timeout.seconds)} asked for"
+            if not timeout.seconds:
+                wanted = "no timeout asked for"
             seen = f"{wanted} instead of the {duration(by_route.seconds)} of {followed.where}"
             yield _found(followed, "DM311", seen)
         return
-    if not timeout.seconds or (asked.deadline is not None and asked.deadline <= timeout.seconds):
+    if not timeout.seconds or timeout.origin == "deadline":
+        return
+    if asked.deadline is not None and asked.deadline <= timeout.seconds:
         return
     header = whole(asked.request.headers.get(TIMEOUT_HEADER))
     dropped = header is not None and not followed.internal
@@ -86,6 +90,10 @@ def _check_durations(followed: Followed) -> Iterator[Finding]:
         "cluster": "the cluster",
         "asked": "the caller's x-envoy-upstream-stream-duration-ms",
     }
+    if effect.duration.origin == "deadline" and effect.duration.seconds <= LEAST:
+        offset = duration(followed.route.grpc_timeout_header_offset)
+        seen = f"{followed.where} takes {offset} off the deadline of {duration(asked.deadline or 0.0)}"
+        yield _found(followed, "DM327", seen)
     for limit, attempt in ((effect.duration, False), (effect.attempt_duration, True)):
         if not limit.seconds or limit.origin == "deadline" or limit.origin == "asked":
             continue
