@@ -66,7 +66,7 @@ POLICY: Mapping[str, Problem] = {
     "DM308": Problem(
         "timeout",
         "warning",
-        "Envoy's default timeout of 15 s ends calls, and nobody has set it",
+        "a timeout of 15 s ends calls that nobody has set: Envoy's default",
         "Calls that take longer fail with UNAVAILABLE, “upstream request timeout”.",
         "give the rpc a timeout, in its options or the config, or set the timeout of the route",
     ),
@@ -174,8 +174,8 @@ POLICY: Mapping[str, Problem] = {
     "DM323": Problem(
         "retries",
         "warning",
-        "Envoy ignores a condition for retries",
-        "It does not exist, or has to stand in the other one of x-envoy-retry-on and x-envoy-retry-grpc-on.",
+        "a condition for retries is ignored",
+        "Envoy does not know it, or only in the other one of x-envoy-retry-on and x-envoy-retry-grpc-on.",
         "correct the condition",
     ),
     "DM324": Problem(

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from .conditions import conditions_hold
+from .conditions import header_matches
 from .request import Request
 from .routes import RetryPolicy, split
 from .timeouts import whole
-from .values import EMPTY, Json, has, mapping, number, objects, real, text
+from .values import Json, has, mapping, number, objects, real, text
 
 RETRY_ON = frozenset(
     {
@@ -166,7 +166,7 @@ def _asker(request: Request, changed: Request) -> Origin:
 
 
 def _any_matches(matchers: Iterable[Json], request: Request) -> bool:
-    return any(conditions_hold({"headers": [each]}, request, EMPTY) is not False for each in matchers)
+    return any(header_matches(each, request) is not False for each in matchers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .listeners import Manager
@@ -101,7 +101,7 @@ def _hedges(route: Route, request: Request) -> bool:
 
 
 def _changed(route: Route, request: Request) -> Request:
-    return Request(request.authority, request.path, mutated(request.headers, route.mutations))
+    return replace(request, headers=mutated(request.headers, route.mutations))
 
 
 def _router(manager: Manager) -> Json:

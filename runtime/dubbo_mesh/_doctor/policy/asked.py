@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
 
@@ -72,7 +72,7 @@ class Asked:
         if internal:
             return self.request
         headers = {k: v for k, v in self.request.headers.items() if k not in ROUTER_HEADERS}
-        return Request(self.request.authority, self.request.path, headers)
+        return replace(self.request, headers=headers)
 
 
 def asked(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ..._addressing.environment import Environment
 from ..addressing.dialling import Dialled
@@ -42,5 +43,5 @@ def check_past_sidecar(
 def _wanted(call: Asked) -> Retries | None:
     """What the stub would ask a sidecar for."""
     headers = {**call.request.headers, **dict(call.method.envoy.to_metadata())}
-    request = type(call.request)(call.request.authority, call.request.path, headers)
+    request = replace(call.request, headers=headers)
     return retries(NO_RETRIES, "default", request, request, hedges=False)
