@@ -217,8 +217,8 @@ class Mesh:
         Args:
             name: Of the case.
             behaviour: What handlers do: `ok`; `slow`: wait for the end of the call; `fail:UNAVAILABLE` and
-                other codes. With `begin-`, after one response. With `hold-`, the caller does not end its
-                requests.
+                other codes. With `begin-`, after one response; with `once-`, the first time only. With
+                `hold-`, the caller does not end its requests.
             options: Of the call.
         """
         case, id = self.cases[name], str(next(self._ids))
@@ -270,6 +270,8 @@ class Mesh:
         if behaviour.startswith("begin-"):
             yield StringValue(value="begun")
             behaviour = behaviour.removeprefix("begin-")
+        if behaviour.startswith("once-"):
+            behaviour = behaviour.removeprefix("once-") if self._runs[id] == 1 else "ok"
         if behaviour == "slow":
             ended.wait(_LONGEST)
         elif behaviour.startswith("fail:"):

@@ -85,6 +85,12 @@ class Retries:
         """Whether anything is ever retried."""
         return self.most > 0 and bool(self.on)
 
+    def amounts_to(self, other: Retries | None) -> bool:
+        """Whether the same is retried as often, whoever asks for it. None retries nothing."""
+        if other is None or not other.happen or not self.happen:
+            return self.happen == (other is not None and other.happen)
+        return (self.most, set(self.on), self.hedges) == (other.most, set(other.on), other.hedges)
+
     @property
     def of_slow_attempts(self) -> bool:
         """Whether an attempt that exceeds its own timeout is followed by another one."""
@@ -138,7 +144,7 @@ def retries(
         owner if most is None else _asker(request, changed),
         asked_on,
         route_on,
-        owner,
+        "route" if owner == "default" else owner,
         unknown,
         hedges,
         tuple(

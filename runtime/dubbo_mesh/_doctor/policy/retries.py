@@ -37,14 +37,15 @@ def check_retries(followed: Followed, limits: Mapping[str, RetryLimit]) -> Itera
 
 def _check_asked(followed: Followed) -> Iterator[Finding]:
     wanted, got = followed.obeyed.retries, followed.effect.retries
-    if wanted == got:
+    if wanted is None or wanted.amounts_to(got):
         if got is not None and _unasked(followed, got):
             seen = f"{followed.where} retries it, {times(got.most)} on {', '.join(got.run_again)}"
             yield _found(followed, "DM325", f"{seen}; its stub asks for none, and it is not idempotent")
         return
     happens = f"{times(got.most)} on {', '.join(got.on)}" if got is not None and got.happen else "no retries"
-    if wanted is not None and wanted.happen:
-        seen = f"asked for {times(wanted.most)} on {', '.join(wanted.on)}, but the headers are dropped"
+    if wanted.happen:
+        on = ", ".join(wanted.asked_on or wanted.on)
+        seen = f"asked for {times(wanted.most)} on {on}, but the headers are dropped"
         yield _found(followed, "DM316", f"{seen}: {happens}")
     elif got is not None and got.happen:
         seen = f"asked for no retries, but the headers are dropped: {happens}, by {followed.where}"

@@ -119,7 +119,7 @@ def _retries(
     wanted: Retries | None, got: Retries | None, forbidden: str, buffer_limit: int | None, *, dropped: bool
 ) -> str:
     lost = ""
-    if dropped and wanted != got and wanted is not None and wanted.happen:
+    if dropped and wanted is not None and wanted.happen and not wanted.amounts_to(got):
         lost = f"asked for {_asked(wanted)}, but the headers are dropped"
     if got is None:
         return f"no retries ({lost})" if lost else "no retries"
@@ -147,4 +147,4 @@ _BY = {"asked": "asked for"}
 
 
 def _asked(retries: Retries) -> str:
-    return f"{retries.most} on {', '.join(retries.on)}"
+    return f"{retries.most} on {', '.join(retries.asked_on or retries.on)}"
