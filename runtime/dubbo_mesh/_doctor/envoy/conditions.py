@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .request import Beginning, Request
 from .strings import compare, full_match, string_matches
-from .unknown import Unknown, Verdict, every, opposite
+from .unknown import Unknown, Verdict, either, every, opposite
 from .values import EMPTY, Json, at, flag, has, mapping, number, objects, text
 
 _PATHS = {
@@ -81,17 +81,17 @@ def _conditions(match: Json, request: Request, runtime: Json) -> Iterator[Verdic
 def header_matches(matcher: Json, request: Request) -> Verdict:
     """Whether a request matches a `HeaderMatcher`."""
     name = text(matcher, "name").lower()
-    value = request.value(name)
+    values = request.values(name)
+    if not values and flag(matcher, "treat_missing_header_as_empty"):
+        values = ("",)
     inverted = flag(matcher, "invert_match") is True
     present = flag(matcher, "present_match")
     specified = set(matcher) - {"name", "invert_match", "treat_missing_header_as_empty"}
     if present is not None or not specified:
-        return ((value is not None) == (present is not False)) != inverted
-    if value is None:
-        if flag(matcher, "treat_missing_header_as_empty") is not True:
-            return False
-        value = ""
-    verdict = _value_matches(matcher, value)
+        return (bool(values) == (present is not False)) != inverted
+    if not values:
+        return False  # inverted or not
+    verdict = either(_value_matches(matcher, value) for value in values)
     if isinstance(verdict, Unknown):
         return Unknown(f"it depends on the header {name}: {verdict.why}")
     return opposite(verdict) if inverted else verdict

@@ -191,7 +191,7 @@ class _Reader:
             return chr(code)
         if character in _PLAIN:
             return _PLAIN[character]
-        if not character or not character.isascii() or ord(character) in _WORDS:
+        if not character or not character.isascii() or (character != "_" and ord(character) in _WORDS):
             raise UnsupportedError
         return character
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -28,23 +28,28 @@ class Request:
             Values of headers that are repeated are joined by commas, as Envoy joins them.
         unsure: the beginnings of values that differ from request to request, or are not known: they take the
             place of those in `headers`.
+        repeated: the values of headers that Envoy compares one by one, as it does since 1.39 with those that
+            are sent more than once.
     """
 
     authority: str
     path: str
     headers: Mapping[str, str]
     unsure: Mapping[str, str] = field(default_factory=dict[str, str])
+    repeated: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
-    def value(self, name: str) -> str | Beginning | None:
-        """The value of a header; None if the request does not have it.
+    def values(self, name: str) -> Sequence[str | Beginning]:
+        """What a header matcher looks at; nothing if the request does not have the header.
 
         Args:
-            name: its name in lower case. Envoy takes `host` for `:authority`.
+            name: the header's name in lower case. Envoy takes `host` for `:authority`.
         """
         if name in (":authority", "host"):
-            return self.authority
+            return (self.authority,)
         if name == ":path":
-            return self.path
+            return (self.path,)
         if name in self.unsure:
-            return Beginning(self.unsure[name])
-        return self.headers.get(name)
+            return (Beginning(self.unsure[name]),)
+        if name in self.repeated:
+            return self.repeated[name]
+        return (self.headers[name],) if name in self.headers else ()

@@ -25,6 +25,11 @@ def opposite(verdict: Verdict) -> Verdict:
     return verdict if isinstance(verdict, Unknown) else not verdict
 
 
+def either(verdicts: Iterable[Verdict]) -> Verdict:
+    """True if one is; else the first one that is unknown; else false."""
+    return opposite(every(opposite(each) for each in verdicts))
+
+
 def every(verdicts: Iterable[Verdict]) -> Verdict:
     """False if one is; else the first one that is unknown; else true."""
     result: Verdict = True

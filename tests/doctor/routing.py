@@ -1,0 +1,128 @@
+"""Asks real Envoys which route requests take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from localmesh import ReservedPort, wait_until
+from tests.doctor.http2 import Headers, responses
+from tests.sidecars.config import Json, http_listener, merged, typed
+from tests.sidecars.sidecar import StaticEnvoy
+
+REFUSED = "(refused)"
+"""Stands for the route of a request that Envoy answers with 400 before it looks for one."""
+
+
+# By default, Envoy refuses expressions that RE2 needs more than 100 steps for.
+_RUNTIME = {"name": "static", "static_layer": {"re2.max_program_size.error_level": 100_000}}
+
+
+class Answer(NamedTuple):
+    """What an Envoy did with a request.
+
+    Attributes:
+        route: the name of the route; None if it found none, and `REFUSED` if it did not look for one.
+        headers: headers of the request that its access log was to tell, as Envoy had them.
+    """
+
+    route: str | None
+    headers: Mapping[str, str | None]
+
+
+def answer(name: str, match: Json, **route: Any) -> dict[str, Any]:
+    """A route that Envoy answers by itself."""
+    return {"name": name, "match": match, "direct_response": {"status": 200}, **route}
+
+
+class RoutingEnvoy:
+    """An Envoy with a listener for each route configuration, that says which route each request takes.
+
+    Args:
+        managers: by the listener's name: what to merge over its `HttpConnectionManager`.
+        tell: headers of requests that answers are to have.
+        listeners: further `Listener` messages.
+    """
+
+    def __init__(
+        self, managers: Mapping[str, Json], *, tell: Sequence[str] = (), listeners: Sequence[Json] = ()
+    ) -> None:
+        self._ports = {name: ReservedPort() for name in managers}
+        self._tell = tell
+        self._envoy = StaticEnvoy("routing", bootstrap={"layered_runtime": {"layers": [_RUNTIME]}})
+        self._path = self._envoy.directory / "routes.jsonl"
+        self._entries: dict[str, dict[str, Any]] = {}
+        self._read = 0
+        self._asked = 0
+        self._envoy.listeners.extend(
+            http_listener(
+                name,
+                self._ports[name].address,
+                [],
+                access_logs=[_access_log(self._path, tell)],
+                connection_manager=merged({"http2_protocol_options": {}}, manager),
+            )
+            for name, manager in managers.items()
+        )
+        self._envoy.listeners.extend(listeners)
+
+    def __enter__(self) -> RoutingEnvoy:
+        self._envoy.__enter__()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._envoy.close()
+        for port in self._ports.values():
+            port.close()
+
+    @property
+    def envoy(self) -> StaticEnvoy:
+        """The Envoy."""
+        return self._envoy
+
+    def address(self, listener: str) -> str:
+        """`host:port` of a listener."""
+        return self._ports[listener].address
+
+    def ask(self, listener: str, requests: Sequence[Headers]) -> list[Answer]:
+        """What happens to each of some requests."""
+        first = self._asked
+        self._asked += len(requests)
+        sent = [[*headers, ("x-case", str(first + index))] for index, headers in enumerate(requests)]
+        got = responses(self.address(listener), sent)
+        numbers = {str(first + index) for index in range(len(requests))}
+        told = sum(each is not None for each in got)
+        wait_until(lambda: self._logged(numbers) >= told, what=f"{told} requests are logged", timeout=20)
+        return [self._answer(self._entries.get(str(first + index))) for index in range(len(requests))]
+
+    def _logged(self, numbers: set[str]) -> int:
+        """How many of some requests have been logged. Reads what has been added to the log."""
+        if self._path.exists():
+            with self._path.open("rb") as log:
+                log.seek(self._read)
+                lines = log.read().rpartition(b"\n")[0].splitlines(keepends=True)
+            self._read += sum(map(len, lines)) + bool(lines)
+            for line in lines:
+                entry = json.loads(line)
+                self._entries[entry["case"]] = entry
+        return len(numbers & self._entries.keys())
+
+    def _answer(self, entry: Mapping[str, Any] | None) -> Answer:
+        if entry is None or (entry["route"] is None and entry["details"] != "route_not_found"):
+            return Answer(REFUSED, {})
+        return Answer(entry["route"], {name: entry[name] for name in self._tell})
+
+
+def _access_log(path: Path, tell: Sequence[str]) -> Json:
+    fields = {"case": "%REQ(X-CASE)%", "route": "%ROUTE_NAME%", "details": "%RESPONSE_CODE_DETAILS%"}
+    told = {name: f"%REQ({name})%" for name in tell}
+    return {
+        "name": "envoy.access_loggers.file",
+        "typed_config": typed(
+            "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            path=str(path),
+            log_format={"json_format": fields | told},
+        ),
+    }
