@@ -50,8 +50,14 @@ def silent() -> Generator[str]:
         yield f"127.0.0.1:{listening.getsockname()[1]}"
 
 
-def call(egress: str, app: str, value: str = "", *, path: str = "/test.Echo/unary") -> str:
+def call(egress: str, app: str, value: str = "", *, wait: bool = True) -> str:
     """Calls a service through a sidecar.
+
+    Args:
+        egress: the address of the sidecar's listener.
+        app: the service.
+        value: what it is asked.
+        wait: whether to wait for a connection.
 
     Returns:
         `OK`, or the code and the details.
@@ -60,12 +66,12 @@ def call(egress: str, app: str, value: str = "", *, path: str = "/test.Echo/unar
     options = (("grpc.default_authority", host), ("grpc.enable_http_proxy", 0))
     with grpc.insecure_channel(egress, options) as channel:
         rpc: Any = channel.unary_unary(
-            path,
+            "/test.Echo/unary",
             request_serializer=StringValue.SerializeToString,
             response_deserializer=StringValue.FromString,
         )
         try:
-            rpc(StringValue(value=value), timeout=5, wait_for_ready=True)
+            rpc(StringValue(value=value), timeout=5, wait_for_ready=wait)
         except grpc.RpcError as error:
             ended: Any = error
             return f"{ended.code().name}: {ended.details()}"
