@@ -126,6 +126,11 @@ def virtual_host_at(snapshot: Snapshot, entrance: Entrance, dialled: Dialled) ->
         where = text(manager.routes, "name") or f"listener {manager.listener}"
         seen = f"{name}: no virtual host of {where} matches {dialled.authority}"
         return problem("DM206", seen, subject=name)
+    if text(virtual_host, "require_tls") == "ALL":
+        seen = (
+            f"{name}: virtual host {text(virtual_host, 'name')} redirects every call to https (require_tls)"
+        )
+        return problem("DM208", seen, subject=name)
     return unknown_destination(snapshot, virtual_host, name) or virtual_host
 
 
