@@ -56,11 +56,11 @@ lint: $(VENV)/.dev ## Checks style, formatting and types
 	$(BIN)/mypy $(TYPED)
 	$(BIN)/pyright $(TYPED)
 
-generate: $(VENV)/.dev ## Regenerates the compiled templates, completion scripts, goldens, and the YAML in guides
+generate: $(VENV)/.dev ## Regenerates the compiled templates, completion scripts, goldens, and parts of the docs
 	$(BIN)/python -m protoc_gen_dubbo_mesh.compile_templates
 	$(BIN)/python -m protoc_gen_dubbo_mesh.completion
 	$(BIN)/python -m pytest -q tests/generator/test_golden.py tests/commands/test_runtime_completion.py \
-		tests/docs/test_shown.py --update-goldens
+		tests/docs/test_shown.py tests/docs/test_findings.py tests/doctor/test_matrix.py --update-goldens
 
 clean: ## Removes .venv, build output and caches
 	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

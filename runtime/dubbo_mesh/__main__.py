@@ -8,6 +8,7 @@ import sys
 from . import __version__
 from ._command import completion
 from ._command.console import Parser, run
+from ._command.terminal import width_of
 from ._doctor import arguments as doctor
 
 
@@ -56,7 +57,7 @@ def answer(given: argparse.Namespace) -> int:
     if ids is not None:
         from ._doctor.report.explanation import explained
 
-        sys.stdout.write(f"{explained(ids)}\n")
+        sys.stdout.write(f"{explained(ids, width=width_of(sys.stdout))}\n")
         return 0
     from ._doctor.program import run as run_doctor  # which loads grpc
 

@@ -5,6 +5,8 @@ Whatever it is given to read: no check may fail by itself (DM001), and what it p
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -16,6 +18,7 @@ from unittest.mock import patch
 
 import jsonschema
 
+from dubbo_mesh.__main__ import main
 from dubbo_mesh._doctor.command import examine
 from dubbo_mesh._doctor.examination import Examination
 from dubbo_mesh._doctor.finding import Finding
@@ -38,19 +41,36 @@ def examined(*targets: str, variables: dict[str, str] | None = None, **options: 
     return findings
 
 
+COMMAND = [sys.executable, "-m", "dubbo_mesh"]
+
+
 def run(*arguments: str, variables: dict[str, str] | None = None) -> tuple[int, list[dict[str, Any]]]:
     """The exit status of `dubbo-mesh doctor --json`, and its findings."""
     done = subprocess.run(
-        [sys.executable, "-m", "dubbo_mesh", "doctor", "--json", *arguments],
+        [*COMMAND, "doctor", "--json", *arguments],
         capture_output=True,
         text=True,
         env=environment(variables),
     )
     assert done.stderr == ""
-    findings = json.loads(done.stdout)
+    return done.returncode, _read(done.stdout)
+
+
+def run_here(*arguments: str, variables: dict[str, str] | None = None) -> tuple[int, list[dict[str, Any]]]:
+    """As `run`, in this process."""
+    with (
+        patch.dict(os.environ, environment(variables), clear=True),
+        contextlib.redirect_stdout(io.StringIO()) as out,
+    ):
+        status = main(["doctor", "--json", *arguments])
+    return status, _read(out.getvalue())
+
+
+def _read(printed: str) -> list[dict[str, Any]]:
+    findings: list[dict[str, Any]] = json.loads(printed)
     jsonschema.validate(findings, SCHEMA)
     assert [each for each in findings if each["id"] == "DM001"] == []
-    return done.returncode, findings
+    return findings
 
 
 def environment(variables: dict[str, str] | None = None) -> dict[str, str]:

@@ -266,14 +266,3 @@ def test_probes_on_all_addresses_are_asked_on_this_host(server: dubbo_mesh.Serve
     _, findings = doctor("--server", address, DUBBO_MESH_ADMIN="off", DUBBO_MESH_PROBES=probes)
     assert findings["probes"]["status"] == "ok"
     assert findings["health"]["status"] == "ok"
-
-
-def test_it_reads_well() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "dubbo_mesh", "doctor"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "DUBBO_MESH_ADMIN": "off"},
-    )
-    assert done.returncode == 0
-    assert "\n  skipped  admin        DUBBO_MESH_ADMIN is off\n" in done.stdout

@@ -118,6 +118,40 @@ def test_a_server_on_threads_loads_neither_the_doctor_nor_what_is_for_asyncio() 
     assert {name for name in of_package(server, "_") if ".aio_" in name} <= bases
 
 
+COMMAND_LINE = """
+import contextlib, io, sys
+
+before = set(sys.modules)
+
+from dubbo_mesh.__main__ import main
+
+with contextlib.redirect_stdout(io.StringIO()):
+    assert main(sys.argv[1:]) == 0
+
+print(*(name for name in sys.modules if name not in before))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--version"],
+        ["doctor", "--help"],
+        ["doctor", "--explain", "DM301"],
+        ["explain"],
+        ["completion", "bash"],
+    ],
+    ids=" ".join,
+)
+def test_only_the_doctor_itself_loads_grpc(arguments: list[str]) -> None:
+    names = loaded(COMMAND_LINE, *arguments)
+    assert "dubbo_mesh._doctor.arguments" in names
+    heavy = ("grpc", "google", "json", "http", "socket", "logging", "importlib.metadata", "difflib")
+    assert [name for name in names if name.startswith(heavy)] == []
+    rooms = ("command", "program", "envoy", "addressing", "sidecar", "policy", "serving")
+    assert of_package(names, *(f"_doctor.{room}" for room in rooms)) == []
+
+
 def test_the_public_faces_load_nothing() -> None:
     ours = [name for name in loaded(FACE) if name.startswith(("dubbo_mesh", "google", "grpc", "logging"))]
     assert sorted(ours) == ["dubbo_mesh", "dubbo_mesh.aio"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import io
 import os
 import sys
@@ -19,6 +20,20 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Ends the program with status 2."""
         self.exit(2, f"{self.prog}: error: {printable(message)}: see --help\n")
+
+
+_SIMPLER = str.maketrans({"“": '"', "”": '"', "…": "..."})
+
+
+def _simpler(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Replaces what an encoding lacks: typographic marks by those of ASCII, and the rest by escapes."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return text.translate(_SIMPLER).encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+codecs.register_error("dubbo_mesh.simpler", _simpler)
 
 
 def run(command: Callable[[], int]) -> int:
@@ -62,9 +77,10 @@ def _prepare() -> None:
         sys.stdout = io.StringIO()
     if not sys.stderr:
         sys.stderr = io.StringIO()
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="backslashreplace")  # standard error always does that
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="dubbo_mesh.simpler")
 
 
 def _discard() -> None:

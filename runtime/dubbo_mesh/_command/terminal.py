@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
+import textwrap
 from types import TracebackType
 from typing import Self, TextIO
 
 _COLOURS = {"red": 31, "green": 32, "yellow": 33, "bold": 1, "dim": 2}
+
+_WIDTH = 80  # columns of a terminal that does not say how many it has
 
 _ERASE = "\r\x1b[K"  # to the start of the line, and all behind it
 
@@ -31,7 +33,36 @@ def is_terminal(stream: TextIO) -> bool:
 
 def width_of(stream: TextIO) -> int | None:
     """The columns of a terminal; None if the stream is none: what reads it then has lines of any length."""
-    return shutil.get_terminal_size().columns if stream.isatty() else None
+    if not stream.isatty():
+        return None
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _WIDTH
+    except OSError:
+        return _WIDTH
+
+
+def wrapped(text: str, start: str, width: int | None) -> list[str]:
+    """`text` in lines that begin with `start`, or are indented by as much. Words are not broken.
+
+    Args:
+        text: without newlines.
+        start: what the first line begins with.
+        width: the columns of the terminal; if None, there is one line.
+    """
+    if width is None:
+        return [f"{start}{text}"]
+    lines = textwrap.wrap(
+        text,
+        max(width, len(start) + 20),
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines or [start]
 
 
 def coloured(text: str, colour: str) -> str:
@@ -63,7 +94,7 @@ class Line:
     def show(self, text: str) -> None:
         """Replaces the line. `text` must be printable; it is cut at the width of the terminal."""
         if self._terminal:
-            self._write(text[: (width_of(self._stream) or 80) - 1])
+            self._write(text[: (width_of(self._stream) or _WIDTH) - 1])
 
     def _write(self, text: str) -> None:
         if self._terminal:

@@ -16,7 +16,8 @@ from .report.objects import as_json
 from .report.text import as_text
 from .verdict import Verdict, may_change
 
-_PAUSE = 1.0  # seconds between two rounds
+_PAUSE = 0.5
+"""Seconds between two rounds, at least; after long rounds, as many as the last one took."""
 
 
 def run(examination: Examination, verdict: Verdict, *, wait: float | None, json: bool) -> int:
@@ -46,13 +47,14 @@ def _findings(examination: Examination, verdict: Verdict, wait: float | None, li
     end = time.monotonic() + (wait or 0)
     announce = _announcer(line)
     while True:
+        start = time.monotonic()
         findings = _round(examination, verdict, line)
         wrong = verdict.wrong(findings)
-        left = end - time.monotonic() - _PAUSE
-        if not wrong or not may_change(wrong) or left < 0:
+        now = time.monotonic()
+        if not wrong or not may_change(wrong) or now >= end:
             return findings
-        announce(wrong, left)
-        time.sleep(_PAUSE)
+        announce(wrong, end - now)
+        time.sleep(min(max(_PAUSE, now - start), end - now))
 
 
 def _round(examination: Examination, verdict: Verdict, line: Line) -> list[Finding]:
@@ -60,7 +62,7 @@ def _round(examination: Examination, verdict: Verdict, line: Line) -> list[Findi
     with contextlib.redirect_stdout(sys.stderr):  # modules of the application are imported, and may print
         for each in examine(examination):
             findings.append(verdict.without_ignored(each))
-            line.show(f"checked: {each.check} {printable(each.subject)}")
+            line.show(f"checked: {each.check} {printable(each.subject)}".rstrip())
     return findings
 
 

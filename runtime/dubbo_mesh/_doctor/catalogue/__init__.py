@@ -22,5 +22,7 @@ CATALOGUE: Mapping[str, Problem] = MappingProxyType({**DOCTOR, **ADDRESSING, **S
 def nearest(id: str) -> str | None:
     """The id that was probably meant by one that is not in the catalogue: of the same hundred, if any is."""
     digits = "".join(char for char in id if char in "0123456789")[:3].ljust(3, "0")
+    if digits == "000":
+        return None
     same = [each for each in CATALOGUE if each[2] == digits[0]]
     return min(same, key=lambda each: abs(int(each[2:]) - int(digits)), default=None)

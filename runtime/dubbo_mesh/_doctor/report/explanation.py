@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..._command.terminal import wrapped
 from ..catalogue import CATALOGUE
 from ..catalogue.problem import DOCS
 
@@ -17,22 +18,27 @@ AREAS = {
 """What problems are about, by how their ids begin."""
 
 
-def explained(ids: Sequence[str]) -> str:
-    """What is known of problems; without an id, the list of all."""
-    if ids:
-        return "\n\n".join(_explained(id) for id in dict.fromkeys(ids))
-    return "\n".join(_listed())
+def explained(ids: Sequence[str], *, width: int | None = None) -> str:
+    """What is known of problems; without an id, the list of all.
+
+    Args:
+        ids: of problems in the catalogue.
+        width: the columns of the terminal; None if there is none.
+    """
+    if not ids:
+        return "\n".join(_listed())
+    return "\n\n".join("\n".join(_explained(id, width)) for id in dict.fromkeys(ids))
 
 
-def _explained(id: str) -> str:
+def _explained(id: str, width: int | None) -> Iterator[str]:
     problem = CATALOGUE[id]
-    return (
-        f"{id}: {problem.title}\n"
-        f"{problem.severity}, found by the check “{problem.check}”\n\n"
-        f"What it means: {problem.why}\n"
-        f"What to do:    {problem.remedy}\n"
-        f"More:          {DOCS}#{id.lower()}"
-    )
+    yield from wrapped(problem.title, f"{id}  ", width)
+    yield ""
+    yield f"  severity  {problem.severity}"
+    yield f"  check     {problem.check}"
+    yield from wrapped(problem.why, "  why       ", width)
+    yield from wrapped(problem.remedy, "  remedy    ", width)
+    yield f"  docs      {DOCS}#{id.lower()}"
 
 
 def _listed() -> Iterator[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..._command.console import printable
-from ..._command.terminal import coloured
+from ..._command.terminal import coloured, wrapped
 from ..finding import Finding, Status
 
 _COLOURS: dict[Status, str] = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
@@ -41,7 +40,7 @@ def as_text(findings: Sequence[Finding], *, width: int | None = None, colours: b
         for row in rows:
             lines.extend(page.lines_of(row))
         lines.append("")
-    lines.extend(page.wrapped(summary(findings), ""))
+    lines.extend(wrapped(summary(findings), "", width))
     return "\n".join(lines)
 
 
@@ -108,7 +107,7 @@ class _Page:
         status = self._in(_COLOURS[finding.status], finding.status) + " " * (_STATUS - len(finding.status))
         start = f"{' ' * _INDENT}{status}"
         hanging = " " * (_INDENT + 2 if self._narrow else _TEXT)
-        said = self.wrapped(f"{finding.id or ''} {printable(row.said)}".lstrip(), hanging)
+        said = wrapped(f"{finding.id or ''} {printable(row.said)}".lstrip(), hanging, self._width)
         if self._narrow:
             yield f"{start}{finding.check}"
             yield from said
@@ -120,21 +119,7 @@ class _Page:
             if (finding.id, remedy) in self._remedies:
                 remedy = _AS_ABOVE
             self._remedies.add((finding.id, finding.remedy))
-            yield from self.wrapped(remedy, f"{hanging}-> ")
-
-    def wrapped(self, text: str, start: str) -> list[str]:
-        """`text` in lines that begin with `start`, or are indented by as much."""
-        if self._width is None:
-            return [f"{start}{text}"]
-        wrapped = textwrap.wrap(
-            text,
-            max(self._width, len(start) + 20),
-            initial_indent=start,
-            subsequent_indent=" " * len(start),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        return wrapped or [start]
+            yield from wrapped(remedy, f"{hanging}-> ", self._width)
 
     def _in(self, colour: str, text: str) -> str:
         return coloured(text, colour) if self._colours else text
