@@ -22,11 +22,12 @@ HEAD = f"""\
 
 <!-- Written from the catalogue in runtime/dubbo_mesh/_doctor/catalogue by `{UPDATE}`. -->
 
-All problems that [the doctor](doctor.md) knows, by their ids. An id never changes its meaning. `dubbo-mesh explain DM301` shows the
-same in a terminal, and `dubbo-mesh explain` lists all. [Troubleshooting](troubleshooting.md) goes by what you see.
+All problems that [the doctor](doctor.md) knows, by their ids. An id never changes its meaning.
+`dubbo-mesh explain DM301` shows the same in a terminal, and `dubbo-mesh explain` lists all.
+[Troubleshooting](troubleshooting.md) goes by what you see.
 
-An **error** is where calls fail or do not get what they ask for, a **warning** is where they may, and **info** is what
-somebody may want to know.
+An **error** is where calls fail or do not get what they ask for, a **warning** is where they may, and
+**info** is what somebody may want to know.
 """
 
 _CODE = re.compile(
@@ -70,7 +71,8 @@ def page() -> str:
         for id, problem in entries.items():
             end = "" if problem.remedy.endswith("?") else "."
             parts.append(
-                f"\n### {id}\n\n**{sentence(problem.title)}** ({problem.severity}, check `{problem.check}`)\n\n"
+                f"\n### {id}\n\n"
+                f"**{sentence(problem.title)}** ({problem.severity}, check `{problem.check}`)\n\n"
                 f"{sentence(problem.why)}\n\n*Remedy:* {markdown(problem.remedy)}{end}\n"
             )
     return "".join(parts)

@@ -130,7 +130,7 @@ class TestWaiting:
             with self.start("--server", address, "--wait", "60") as waiting:
                 assert waiting.stderr is not None
                 first = waiting.stderr.readline()
-                assert first.startswith(f"waiting: DM401 {address}: UNAVAILABLE: ")
+                assert first.startswith(f"waiting: DM401 {address}: ")
                 reuse = [("grpc.so_reuseport", 1)]
                 with dubbo_mesh.Server(
                     EchoServicer(), address=address, options=reuse, sidecar="off", drain=0

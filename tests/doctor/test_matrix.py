@@ -101,6 +101,17 @@ if True:
     ]
 
 
+def test_marks_of_a_table_are_those_of_all_that_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "faults.py").write_text("FAULTS: list[Fault] = [Fault('DM101', 'x'), Fault(id='DM102')]")
+    source = """
+from faults import FAULTS
+
+@pytest.mark.parametrize("x", [pytest.param(each, marks=pytest.mark.finds(each.id)) for each in FAULTS])
+def test_it(): ...
+"""
+    assert [mark.id for mark in marks_in(source, "t.py", tmp_path)] == ["DM101", "DM102"]
+
+
 @pytest.mark.parametrize("arguments", ["ID", "'DM101', 'DM102'", ""])
 def test_a_mark_that_cannot_be_read_is_an_error(arguments: str) -> None:
     with pytest.raises(ValueError, match="line 1: the mark `finds` takes one id"):
