@@ -9,6 +9,9 @@ from ..finding import Finding, problem
 from .followed import Followed
 from .wording import listed, times
 
+_BY_ISTIO = {"connect-failure", "refused-stream", "unavailable", "cancelled", "retriable-status-codes"}
+"""The conditions of the retries that Istio has by itself."""
+
 
 def check_retries(followed: Followed, limits: Mapping[str, RetryLimit]) -> Iterator[Finding]:
     """Reports retries that do not happen, and some that nobody asked for.
@@ -40,7 +43,8 @@ def _check_asked(followed: Followed) -> Iterator[Finding]:
     if wanted is None or wanted.amounts_to(got):
         if got is not None and _unasked(followed, got):
             seen = f"{followed.where} retries it, {times(got.most)} on {', '.join(got.run_again)}"
-            yield _found(followed, "DM325", f"{seen}; its stub asks for none, and it is not idempotent")
+            own = ", which is what Istio does by itself" if _of_istio(got) else ""
+            yield _found(followed, "DM325", f"{seen}{own}; nobody asks for that, and it is not idempotent")
         return
     happens = f"{times(got.most)} on {', '.join(got.on)}" if got is not None and got.happen else "no retries"
     if wanted.happen:
@@ -53,15 +57,20 @@ def _check_asked(followed: Followed) -> Iterator[Finding]:
 
 
 def _unasked(followed: Followed, got: Retries) -> bool:
-    """Whether retries may run a handler again although the stub asks for none.
+    """Whether retries may run a handler again although nobody asks for that.
 
-    With policy=routes, stubs leave that to routes. Modules of API version 1 do not tell which rpcs are
-    idempotent.
+    With policy=routes, stubs leave retries to routes, which may be meant to have some: unless they are those
+    that Istio has by itself. Modules of API version 1 do not tell which rpcs are idempotent.
     """
     asked = followed.asked
-    if asked.idempotent is not False or asked.method.envoy.inherit_timeout:
+    if asked.idempotent is not False or not got.run_again or got.asked_on or got.origin == "asked":
         return False
-    return bool(got.run_again) and not got.asked_on and got.origin != "asked"
+    return not asked.method.envoy.inherit_timeout or _of_istio(got)
+
+
+def _of_istio(got: Retries) -> bool:
+    """Whether they are what Istio has where nothing says otherwise (pilot's `retry.DefaultPolicy`)."""
+    return got.most == 2 and set(got.route_on) == _BY_ISTIO
 
 
 def _check_conditions(followed: Followed) -> Iterator[Finding]:
