@@ -100,3 +100,10 @@ def test_a_port_for_tcp(mesh: Redirected) -> None:
 def test_a_port_for_http(mesh: Redirected) -> None:
     assert "protocol error" in mesh.called("named-http").details
     assert mesh.found("named-http") == {"DM211"}
+
+
+@pytest.mark.finds("DM221")
+def test_what_the_sidecar_does_not_know(mesh: Redirected) -> None:
+    """It is passed on to the address that it was opened to, where nobody is."""
+    assert mesh.found("unknown") == {"DM221"}
+    assert not mesh.called("unknown").runs

@@ -121,6 +121,7 @@ class ManyApps:
         namespace: str | None = None,
         port: int | None = None,
         stubs: Emitted | None = None,
+        dumps: Sequence[Path] = (),
     ) -> list[Finding]:
         """What the doctor of a consumer finds in the emitted services, as if `app` provided them.
 
@@ -134,13 +135,14 @@ class ManyApps:
             namespace: The provider's namespace, if it is not the consumer's own.
             port: The port that stubs dial, if it is not that of all Services.
             stubs: Whose stubs make calls, if not those of the servicers.
+            dumps: Files that stand for the sidecar.
         """
         stub_classes = [
             self._stub_class(app, service, namespace, port, stubs) for service in services or ("Greeter",)
         ]
         with _module(f"{app.replace('-', '_')}_mesh", stub_classes) as name:
             environment = self._environment(consumer, egress, port) | dict(variables or {})
-            return running.examined(name, variables=environment)
+            return running.examined(name, variables=environment, config_dumps=dumps)
 
     def call(
         self,
@@ -221,7 +223,12 @@ class ManyApps:
         module = (stubs or self._emitted).module
         emitted: dubbo_mesh.Service = getattr(module, f"{service}Stub").__mesh__
         mesh = dubbo_mesh.Service(
-            emitted.name, *emitted.methods.values(), app=app, namespace=namespace, port=port or self._port
+            emitted.name,
+            *emitted.methods.values(),
+            app=app,
+            namespace=namespace,
+            port=port or self._port,
+            descriptor=emitted.descriptor,  # which says which rpcs may run twice
         )
         return type(f"{service}Stub", (dubbo_mesh.Stub,), {"__mesh__": mesh})
 
