@@ -48,8 +48,8 @@ REPORTS = {
         lambda called: called.runs == 3,
         call={"failures": 9},
     ),
-    # Attempts that take too long end the call, instead of being followed by another one. The pod, which is told
-    # the time that it has, may be the first to end them.
+    # Attempts that take too long end the call, instead of being followed by another one. The pod, which is
+    # told the time that it has, may be the first to end them.
     "17613": Fault(
         "DM320",
         "report-17613",
