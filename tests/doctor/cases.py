@@ -129,17 +129,19 @@ class Mesh:
         self.cases = {case.name: case for case in cases}
         assert len(self.cases) == len(cases)
         self._ids = itertools.count()
+        self._last = ""
         self._runs: Counter[str] = Counter()
         self._found: dict[str, list[Finding]] = {}
         self._stubs: dict[str, dubbo_mesh.Stub[Any]] = {}
         self._workers = futures.ThreadPoolExecutor(max_workers=256)
         self._server = grpc.server(self._workers, handlers=[_Handlers(self._run)])
-        self._server_port = self._server.add_insecure_port("127.0.0.1:0")
+        port = self._server.add_insecure_port("127.0.0.1:0")
+        self.server = f"127.0.0.1:{port}"
         entrances: dict[str, list[Case]] = {}
         for case in cases:
             entrances.setdefault(case.enters_by, []).append(case)
         self._ports = {entrance: localmesh.ReservedPort() for entrance in entrances}
-        endpoint = [f"127.0.0.1:{self._server_port}"]
+        endpoint = [self.server]
         self.envoy = sidecars.StaticEnvoy(
             "policies",
             [self._listener(entrance, found) for entrance, found in entrances.items()],
@@ -193,7 +195,7 @@ class Mesh:
         """What the doctor finds about cases of one listener, given options of `Examination`."""
         module = ModuleType(_MODULE)
         for case in cases:
-            setattr(module, case.name, _stub_class(case))
+            setattr(module, case.name, stub_class(case))
         with patch.dict(sys.modules, {_MODULE: module}):
             return examined(_MODULE, variables=self.variables(cases[0]), **options)
 
@@ -221,9 +223,13 @@ class Mesh:
                 `hold-`, the caller does not end its requests.
             options: Of the call.
         """
-        case, id = self.cases[name], str(next(self._ids))
+        case = self.cases[name]
+        return self.outcome(getattr(self._stub(case), case.rpc), case, behaviour, **options)
+
+    def outcome(self, call: Any, case: Case, behaviour: str, **options: Any) -> Outcome:
+        """Calls a stub's rpc, whatever it leads to; see `call`."""
+        self._last = id = str(next(self._ids))
         request: Any = StringValue(value=f"{id} {behaviour.removeprefix('hold-')}")
-        call = getattr(self._stub(case), case.rpc)
         over = threading.Event()
         if case.rpc in ("collect", "chat"):
             request = _requests(request, over if behaviour.startswith("hold-") else None)
@@ -250,10 +256,14 @@ class Mesh:
             }
             return {key: call.result() for key, call in made.items()}
 
+    def wait_for_runs(self, count: int) -> None:
+        """Waits until the handler of the last call has run that often."""
+        localmesh.wait_until(lambda: self._runs[self._last] >= count, what=f"{count} runs of a handler")
+
     def _stub(self, case: Case) -> Any:
         if case.name not in self._stubs:
             with patch.dict("os.environ", environment(self.variables(case)), clear=True):
-                self._stubs[case.name] = _stub_class(case)()
+                self._stubs[case.name] = stub_class(case)()
         return self._stubs[case.name]
 
     def _run(
@@ -285,12 +295,13 @@ def _requests(first: StringValue, held: threading.Event | None) -> Iterator[Stri
         held.wait(_LONGEST)
 
 
-def _stub_class(case: Case) -> type[dubbo_mesh.Stub[Any]]:
+def stub_class(case: Case) -> type[dubbo_mesh.Stub[Any]]:
+    """The stub of a case's service, as it is generated."""
     return type(f"{case.name}Stub", (dubbo_mesh.Stub,), {"__mesh__": case.service})
 
 
 class _Handlers(grpc.GenericRpcHandler):
-    """Answers every path, by the shape that its last part names."""
+    """Answers all services, by the shape that the rpc's name says."""
 
     def __init__(self, run: Any) -> None:
         self._handle = run
@@ -319,6 +330,8 @@ class _Handlers(grpc.GenericRpcHandler):
             "collect": (grpc.stream_unary_rpc_method_handler, collected),
             "chat": (grpc.stream_stream_rpc_method_handler, exchanged),
         }
+        if rpc not in shapes:
+            return None
         make, handler = shapes[rpc]
         made: grpc.RpcMethodHandler[Any, Any]
         made = make(handler, StringValue.FromString, StringValue.SerializeToString)

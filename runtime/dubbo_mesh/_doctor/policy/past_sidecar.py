@@ -30,7 +30,7 @@ def check_past_sidecar(
         if way == "proxyless":
             seen = f"{name}: {limit}, or less if the control plane says so; retries are the control plane's"
         else:
-            seen = f"{name}: {limit}, no retries: nothing between stub and provider retries"
+            seen = f"{name}: {limit}, no retries: it is dialled directly"
         yield Finding("rpc", "ok", seen, subject=name)
         if wanted is not None and wanted.happen:
             tried = f"{name}: asked for {times(wanted.most)} on {', '.join(wanted.on)}, but"

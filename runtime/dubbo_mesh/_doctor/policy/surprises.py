@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..envoy.filters import Fault, Filter, fault_of, filters_of
 from ..envoy.rewriting import new_authority, new_path
-from ..envoy.values import has, mapping, objects, text
+from ..envoy.values import flag, has, mapping, objects, text
 from ..finding import Finding, problem
 from .followed import Followed
 from .wording import duration, percent
@@ -20,7 +20,9 @@ def check_surprises(followed: Followed) -> Iterator[Finding]:
             yield from _check_fault(followed, each, where)
         elif each.kind == "LocalRateLimit" and has(each.message, "token_bucket"):
             yield _found(followed, "DM331", f"calls are limited by {where}")
-        elif each.kind == "Buffer" and followed.asked.method.client_streaming:
+        elif each.kind.startswith("Buffer") and followed.asked.method.client_streaming:
+            if flag(each.message, "disabled"):
+                continue
             yield _found(followed, "DM335", f"{where} keeps requests until the last one has been sent")
     yield from _check_rewriting(followed)
     action = mapping(followed.route.message, "route")
