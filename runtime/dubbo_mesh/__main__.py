@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from . import __version__
@@ -59,6 +60,8 @@ def answer(given: argparse.Namespace) -> int:
 
         sys.stdout.write(f"{explained(ids, width=width_of(sys.stdout))}\n")
         return 0
+    # grpc's core writes to standard error what a control plane did wrong, which findings say as well.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from ._doctor.program import run as run_doctor  # which loads grpc
 
     return run_doctor(

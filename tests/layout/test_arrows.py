@@ -42,7 +42,8 @@ DOCTOR = f"{RUNTIME}._doctor"
 MAY_IMPORT_IN_THE_DOCTOR: dict[str, set[str]] = {
     "catalogue": set(),
     "envoy": set(),
-    "addressing": {"catalogue", "envoy"},
+    "proxyless": {"catalogue", "envoy"},
+    "addressing": {"catalogue", "envoy", "proxyless"},
     "sidecar": {"catalogue", "envoy", "addressing"},
     "policy": {"catalogue", "envoy", "addressing", "sidecar"},
     "serving": {"catalogue", "envoy", "addressing", "sidecar"},

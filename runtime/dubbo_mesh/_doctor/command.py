@@ -38,7 +38,8 @@ def _examine(examination: Examination) -> Iterator[Finding]:
     environment = reading.environment
     yield from safely("environment", check_environment, reading)
     called: list[Dialled] = []
-    for found in safely("dial", check_targets, examination.targets, reading, budget):
+    offline = bool(examination.config_dumps)
+    for found in safely("dial", check_targets, examination.targets, reading, budget, offline=offline):
         if isinstance(found, Finding):
             yield found
             continue

@@ -12,6 +12,8 @@ from ..._contract.errors import ConfigurationError
 from ..budget import Budget
 from ..envoy.listeners import Connection
 from ..finding import Finding, problem
+from ..proxyless.bootstrap import Bootstrap, read_bootstrap
+from ..proxyless.client import check_control_plane
 from .addresses import host_and_port
 from .reaching import Reached, Reaching
 from .resolv_conf import ResolvConf
@@ -70,13 +72,18 @@ class Dialling:
     Args:
         environment: the mode and its addresses.
         budget: the time for all checks.
+        offline: whether nothing may be asked, as the sidecar's configuration is that of another host.
     """
 
-    def __init__(self, environment: Environment, budget: Budget) -> None:
+    def __init__(self, environment: Environment, budget: Budget, *, offline: bool = False) -> None:
         self._environment = environment
+        self._budget = budget
+        self._offline = offline
+        self._bootstrap: Bootstrap | Finding | None = None
         self._resolver = ResolvConf.read()
         self._reaching = Reaching(environment, budget, self._resolver)
         self._reached: dict[str, Reached] = {}
+        self._asked: set[str] = set()
 
     def check(self, subject: Subject) -> Iterator[Finding | Dialled]:
         """Reports how a subject is dialled, and whether that works; yields the way as well, if any."""
@@ -87,12 +94,20 @@ class Dialling:
             yield problem("DM105", f"{subject.name}: {error}", subject=subject.name)
             return
         yield Finding("dial", "ok", f"{subject.name}: {self._why(found, backup)}", subject=subject.name)
+        if self._offline:
+            why = f"{subject.name}: nothing is dialled, as the sidecar's configuration is from a file"
+            yield Finding("reachable", "skipped", why, subject=subject.name)
+            yield found
+            return
         yield from check_names(subject, self._environment, self._resolver)
         if found.dial.way == "proxyless":
+            yield from self._ask_control_plane(found.dial, subject)
             yield found
             return
         reached, findings = self._reach(found.dial, subject.name, backup)
         yield from findings
+        if backup is not None and backup.dial.way == "proxyless":
+            yield from self._ask_control_plane(backup.dial, subject)
         yield replace(found, connection=replace(found.connection, host=reached.host, source=reached.source))
 
     def _why(self, found: Dialled, backup: Backup | None) -> str:
@@ -103,6 +118,18 @@ class Dialling:
         if backup is not None:
             said.append(f"when the sidecar is away for {backup.after:g} s, {backup.dial.address}")
         return "; ".join(said)
+
+    def _ask_control_plane(self, way: Dial, subject: Subject) -> Iterator[Finding]:
+        if self._bootstrap is None:
+            self._bootstrap = read_bootstrap()
+            if isinstance(self._bootstrap, Finding):
+                yield self._bootstrap
+            else:
+                yield Finding("proxyless", "ok", self._bootstrap.summary)
+        if isinstance(self._bootstrap, Bootstrap) and way.address not in self._asked:
+            self._asked.add(way.address)
+            authority = subject.target.authority
+            yield from check_control_plane(self._bootstrap, way, authority, subject.name, self._budget)
 
     def _reach(self, way: Dial, name: str, backup: Backup | None) -> tuple[Reached, Sequence[Finding]]:
         """Tries an address, or knows what became of that; and what is new to report."""
