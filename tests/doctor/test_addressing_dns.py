@@ -36,19 +36,21 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return seen
 
 
-FAULTS = [
-    pytest.param("unknown", "DM106", "Domain name not found", marks=pytest.mark.finds("DM106")),
-    pytest.param("no address", "DM124", "answer with no data", marks=pytest.mark.finds("DM124")),
-    pytest.param("absent", "DM123", "Could not contact DNS servers", marks=pytest.mark.finds("DM123")),
-    pytest.param("failing", "DM123", "DNS server returned general failure", marks=pytest.mark.finds("DM123")),
-    pytest.param("silent", "DM123", "DEADLINE_EXCEEDED", marks=pytest.mark.finds("DM123")),
-    pytest.param("slow", "DM125", "UNIMPLEMENTED", marks=pytest.mark.finds("DM125")),
-]
-"""What the doctor finds, and what becomes of a call."""
-
-
-@pytest.mark.parametrize(("fault", "id", "call"), FAULTS)
+@pytest.mark.parametrize(
+    ("fault", "id", "call"),
+    [
+        pytest.param("unknown", "DM106", "Domain name not found", marks=pytest.mark.finds("DM106")),
+        pytest.param("no address", "DM124", "answer with no data", marks=pytest.mark.finds("DM124")),
+        pytest.param("absent", "DM123", "Could not contact DNS servers", marks=pytest.mark.finds("DM123")),
+        pytest.param(
+            "failing", "DM123", "DNS server returned general failure", marks=pytest.mark.finds("DM123")
+        ),
+        pytest.param("silent", "DM123", "DEADLINE_EXCEEDED", marks=pytest.mark.finds("DM123")),
+        pytest.param("slow", "DM125", "UNIMPLEMENTED", marks=pytest.mark.finds("DM125")),
+    ],
+)
 def test_faults(seen: dict[str, Any], fault: str, id: str, call: str) -> None:
+    """What the doctor finds, and what becomes of a call."""
     found = seen[fault]
     assert [each["id"] for each in found["findings"] if each["check"] == "dns"] == [id]
     assert [each["id"] for each in found["findings"] if each["id"]] == [id]
