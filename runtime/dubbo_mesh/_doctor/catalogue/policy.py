@@ -155,8 +155,8 @@ POLICY: Mapping[str, Problem] = {
         "warning",
         "the timeout of attempts ends calls",
         "Envoy retries slow attempts on reset, 5xx or gateway-error only: the first one ends the call.",
-        "add reset to the conditions (retry.on), and deadline-exceeded (retry.grpc_on), since a provider that "
-        "is told the time may be faster; or remove the per-try timeout",
+        "add reset to the conditions (retry.on), and deadline-exceeded (retry.grpc_on), since a provider "
+        "that is told the time may be faster; or remove the per-try timeout",
     ),
     "DM321": Problem(
         "retries",
