@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 
+from dubbo_mesh._doctor.finding import Finding
 from localmesh import ReservedPort
 from tests.istio import cluster, interception, resources
+from tests.istio.binaries import program
 from tests.istio.cluster import Manifest
 from tests.istio.conftest import Emit
-from tests.istio.faults import OFF
+from tests.istio.faults import OFF, bad
 from tests.istio.interception import Interceptor
 from tests.istio.many_apps import POD_ADDRESS, Called, ManyApps
 
@@ -44,10 +48,15 @@ class Redirected(ManyApps):
 
     def found(self, app: str) -> set[str]:
         """The ids of errors and warnings."""
+        return bad(self.findings(app))
+
+    def findings(self, app: str, *dumps: Path) -> list[Finding]:
+        """What the doctor finds; with dumps, without asking the sidecar or opening connections to it."""
+        if dumps:
+            return self.doctor(app, egress="", dumps=dumps)
         names = {f"{name}.default.svc.cluster.local": ip for name, ip in ADDRESSES.items()}
         with interception.redirected(names, self._interceptors):
-            findings = self.doctor(app, egress="")
-        return {each.id for each in findings if each.id and each.severity in ("error", "warning")}
+            return self.doctor(app, egress="")
 
     def called(self, app: str, rpc: str = "look", failures: int = 9) -> Called:
         """What becomes of a call that is redirected."""
@@ -107,3 +116,35 @@ def test_what_the_sidecar_does_not_know(mesh: Redirected) -> None:
     """It is passed on to the address that it was opened to, where nobody is."""
     assert mesh.found("unknown") == {"DM221"}
     assert not mesh.called("unknown").runs
+
+
+SHAPES = {
+    "answers": ("config_dump", "hosts"),
+    "istioctl": ("listeners", "routes", "clusters", "endpoints"),
+}
+"""The files of each. The first is what the admin endpoint says, and `istioctl proxy-config all` prints."""
+
+
+@pytest.fixture(scope="module")
+def saved(mesh: Redirected, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with all that can be saved of the consumer's sidecar."""
+    directory = tmp_path_factory.mktemp("saved")
+    admin = mesh.sidecars["consumer-1"].admin
+    dump, hosts = directory / "config_dump.json", directory / "hosts.json"
+    dump.write_text(admin.get("/config_dump?include_eds"))
+    hosts.write_text(admin.get("/clusters?format=json"))
+    subprocess.run([program("proxyconfig"), dump, hosts, directory], check=True)
+    return directory
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("app", ["greeter", "unnamed", "named-tcp", "named-http", "headless", "unknown"])
+def test_saved_answers_say_the_same(mesh: Redirected, saved: Path, app: str, shape: str) -> None:
+    files = [saved / f"{name}.json" for name in SHAPES[shape]]
+    assert _essence(mesh.findings(app, *files)) == _essence(mesh.findings(app))
+
+
+def _essence(findings: Iterable[Finding]) -> list[tuple[str, str]]:
+    """What does not depend on where the sidecar's configuration comes from."""
+    checks = ("listener", "headers", "route", "rpc", "timeout", "retries", "upstream")
+    return [(each.check, each.finding) for each in findings if each.check in checks]

@@ -22,7 +22,7 @@ from .safety import bounded, safely
 from .serving.aliases import check_aliases
 from .serving.server import check_server
 from .sidecar.leaving import check_leaving
-from .sidecar.passage import all_entrances, entrance_of, virtual_host_at
+from .sidecar.passage import all_entrances, connection_of, entrance_of, virtual_host_at
 from .sidecar.reading import check_sidecar
 from .sidecar.upstream import Destination, check_destination, destinations_of
 
@@ -92,7 +92,7 @@ def _check_call(
     """Follows the calls of a subject; yields the listener that they enter as well."""
     forwarded_for = environment.forwarded_for if dialled.dial.way == "sidecar" else None
     service, name = dialled.subject.service, dialled.subject.name
-    entrance = entrance_of(snapshot, dialled.connection, forwarded_for, name)
+    entrance = entrance_of(snapshot, connection_of(snapshot, dialled), forwarded_for, name)
     if isinstance(entrance, Finding):
         yield entrance
         return

@@ -112,9 +112,7 @@ def listener_of(snapshot: Snapshot, connection: Connection) -> Listener | Unknow
     """
     interceptor = None
     if connection.intercepted:
-        interceptor = next(
-            (each for each in outbound(snapshot) if flag(each.message, "use_original_dst")), None
-        )
+        interceptor = _interceptor(snapshot)
     every = [
         message
         for message in snapshot.listeners
@@ -124,6 +122,15 @@ def listener_of(snapshot: Snapshot, connection: Connection) -> Listener | Unknow
     if isinstance(found, Unknown):
         return found
     return interceptor if found is None else Listener.of(found)
+
+
+def intercepts(snapshot: Snapshot) -> bool:
+    """Whether there is a listener for connections to everywhere."""
+    return _interceptor(snapshot) is not None
+
+
+def _interceptor(snapshot: Snapshot) -> Listener | None:
+    return next((each for each in outbound(snapshot) if flag(each.message, "use_original_dst")), None)
 
 
 def _by_address(every: Sequence[Json], connection: Connection) -> Json | Unknown | None:

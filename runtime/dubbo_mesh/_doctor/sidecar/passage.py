@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..addressing.dialling import Dialled
 from ..envoy.authority import normalised
@@ -15,9 +15,11 @@ from ..envoy.listeners import (
     Manager,
     TcpProxy,
     handler_of,
+    intercepts,
     listener_of,
     outbound,
 )
+from ..envoy.services import address_of
 from ..envoy.snapshot import Snapshot
 from ..envoy.trust import Trust, trust
 from ..envoy.unknown import Unknown
@@ -43,6 +45,15 @@ class Entrance:
     listener: Listener
     manager: Manager
     trust: Trust
+
+
+def connection_of(snapshot: Snapshot, dialled: Dialled) -> Connection:
+    """The connection of a subject's calls: to an address that the sidecar knows, if none was found."""
+    connection = dialled.connection
+    if connection.host is not None or not connection.intercepted or not intercepts(snapshot):
+        return connection
+    host, _, _ = dialled.authority.rpartition(":")
+    return replace(connection, host=address_of(snapshot, host, connection.port))
 
 
 def entrance_of(
