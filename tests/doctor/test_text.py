@@ -14,11 +14,15 @@ PETS = [
     Finding("health", "skipped", "no --server was named"),
     Finding("rpc", "ok", "demo.Pets/Feed: 3 s (route), no retries", subject="demo.Pets/Feed"),
     Finding("rpc", "ok", "demo.Pets/Watch: 15 s (route), no retries", subject="demo.Pets/Watch"),
-    problem("DM306", "demo.Pets/Watch: cut after 15 s by the route r", subject="demo.Pets/Watch"),
+    problem("DM306", "demo.Pets/Watch: cut after 15 s", remedy="set it to 0s", subject="demo.Pets/Watch"),
     Finding("rpc", "ok", "demo.Pets/Walk: 3 s (route), no retries", subject="demo.Pets/Walk"),
     Finding("dial", "ok", "other:80: 127.0.0.1:15001", subject="other:80"),
-    problem("DM306", "other:80/Watch: cut after 15 s by the route r", subject="other:80/Watch"),
-    problem("DM103", "DUBBO_MESH_DIRECT is not used: DUBBO_MESH_MODE is sidecar"),
+    problem("DM306", "other:80/Watch: cut after 15 s", remedy="set it to 0s", subject="other:80/Watch"),
+    problem(
+        "DM103",
+        "DUBBO_MESH_DIRECT is not used: DUBBO_MESH_MODE is sidecar",
+        remedy="to dial its addresses, set DUBBO_MESH_MODE, or DUBBO_MESH_FALLBACK, to direct",
+    ),
 ]
 
 
@@ -36,12 +40,12 @@ demo.Pets
   ok       dial         127.0.0.1:15001, :authority pets:80
   ok       rpc          Feed, Walk: 3 s (route), no retries
   ok       rpc          Watch: 15 s (route), no retries
-  failed   timeout      DM306 Watch: cut after 15 s by the route r
-                        -> set the route's timeout to 0s
+  failed   timeout      DM306 Watch: cut after 15 s
+                        -> set it to 0s
 
 other:80
   ok       dial         127.0.0.1:15001
-  failed   timeout      DM306 Watch: cut after 15 s by the route r
+  failed   timeout      DM306 Watch: cut after 15 s
                         -> as above
 
 2 errors, 1 warning, 6 ok, 1 skipped. For more: dubbo-mesh explain DM103 DM306"""
@@ -111,8 +115,9 @@ def test_what_is_quoted_steers_no_terminal(width: int | None) -> None:
 def test_the_summary_counts() -> None:
     assert summary(PETS[:3]) == "nothing is wrong: 2 ok, 1 skipped"
     assert summary(PETS[5:6]) == "1 error, 0 ok. For more: dubbo-mesh explain DM306"
-    info = problem("DM410", "s does not answer to x", subject="s")
-    assert summary([info]) == "nothing is wrong: 1 ok"
+    info = problem("DM410", "s: does not answer to x", subject="s")
+    assert summary([info]) == "nothing is wrong: 0 ok, 1 info"
+    assert as_text([info]).startswith("s\n  info     aliases      DM410 does not answer to x\n")
 
 
 class Stream:

@@ -7,7 +7,7 @@ import textwrap
 from types import TracebackType
 from typing import Self, TextIO
 
-_COLOURS = {"red": 31, "green": 32, "yellow": 33, "bold": 1, "dim": 2}
+_COLOURS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "bold": 1, "dim": 2}
 
 _WIDTH = 80  # columns of a terminal that does not say how many it has
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from ..._command.console import printable
 from ..._command.terminal import coloured, wrapped
-from ..finding import Finding, Status
+from ..finding import Finding
 
-_COLOURS: dict[Status, str] = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
+_COLOURS = {"ok": "green", "info": "cyan", "warning": "yellow", "failed": "red", "skipped": "dim"}
 
 _INDENT = 2
 _STATUS, _CHECK = 9, 13  # the widths of the columns
@@ -46,12 +46,13 @@ def as_text(findings: Sequence[Finding], *, width: int | None = None, colours: b
 
 def summary(findings: Sequence[Finding]) -> str:
     """How many findings there are of each kind, and where to read more about what is wrong."""
-    found = Counter(each.status for each in findings)
+    found = Counter(map(_label, findings))
     errors, warnings = found["failed"], found["warning"]
     parts = [
         f"{errors} error{'s' * (errors > 1)}" * bool(errors),
         f"{warnings} warning{'s' * (warnings > 1)}" * bool(warnings),
         f"{found['ok']} ok",
+        f"{found['info']} info" * bool(found["info"]),
         f"{found['skipped']} skipped" * bool(found["skipped"]),
     ]
     counts = ", ".join(filter(None, parts))
@@ -59,6 +60,11 @@ def summary(findings: Sequence[Finding]) -> str:
     if not wrong:
         return f"nothing is wrong: {counts}"
     return f"{counts}. For more: dubbo-mesh explain {' '.join(wrong)}"
+
+
+def _label(finding: Finding) -> str:
+    """The status; or `info` where nothing is wrong, and somebody may want to know something."""
+    return "info" if finding.status == "ok" and finding.id is not None else finding.status
 
 
 @dataclass(slots=True)
@@ -104,8 +110,8 @@ class _Page:
 
     def lines_of(self, row: _Row) -> Iterator[str]:
         finding = row.finding
-        status = self._in(_COLOURS[finding.status], finding.status) + " " * (_STATUS - len(finding.status))
-        start = f"{' ' * _INDENT}{status}"
+        label = _label(finding)
+        start = f"{' ' * _INDENT}{self._in(_COLOURS[label], label)}{' ' * (_STATUS - len(label))}"
         hanging = " " * (_INDENT + 2 if self._narrow else _TEXT)
         said = wrapped(f"{finding.id or ''} {printable(row.said)}".lstrip(), hanging, self._width)
         if self._narrow:
