@@ -25,6 +25,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 import dubbo_mesh
 import localmesh
 from dubbo_mesh._doctor.finding import Finding
+from dubbo_mesh._doctor.policy.followed import Followed, follow
 from tests import sidecars
 from tests.doctor.running import environment, examined
 from tests.sidecars.config import Json, cluster, http_listener, merged
@@ -132,6 +133,7 @@ class Mesh:
         self._last = ""
         self._runs: Counter[str] = Counter()
         self._found: dict[str, list[Finding]] = {}
+        self._followed: dict[str, list[Followed]] = {}
         self._stubs: dict[str, dubbo_mesh.Stub[Any]] = {}
         self._workers = futures.ThreadPoolExecutor(max_workers=256)
         self._server = grpc.server(self._workers, handlers=[_Handlers(self._run)])
@@ -196,8 +198,20 @@ class Mesh:
         module = ModuleType(_MODULE)
         for case in cases:
             setattr(module, case.name, stub_class(case))
-        with patch.dict(sys.modules, {_MODULE: module}):
+        following = patch("dubbo_mesh._doctor.policy.rpcs.follow", self._following)
+        with patch.dict(sys.modules, {_MODULE: module}), following:
             return examined(_MODULE, variables=self.variables(cases[0]), **options)
+
+    def followed(self, name: str) -> Followed:
+        """What the doctor knows of a case when it says something about it."""
+        self.findings(name)
+        (found,) = self._followed[self.cases[name].subject]
+        return found
+
+    def _following(self, *args: Any) -> Iterator[Followed]:
+        for found in follow(*args):
+            self._followed.setdefault(found.asked.name, []).append(found)
+            yield found
 
     def ids(self, name: str) -> set[str]:
         """The ids of what the doctor finds about a case."""
@@ -218,9 +232,9 @@ class Mesh:
 
         Args:
             name: Of the case.
-            behaviour: What handlers do: `ok`; `slow`: wait for the end of the call; `fail:UNAVAILABLE` and
-                other codes. With `begin-`, after one response; with `once-`, the first time only. With
-                `hold-`, the caller does not end its requests.
+            behaviour: What handlers do: `ok`; `slow`: wait for the end of the call, `slow:2` for 2 seconds at
+                most; `fail:UNAVAILABLE` and other codes. With `begin-`, after one response; with `once-`, the
+                first time only. With `hold-`, the caller does not end its requests.
             options: Of the call.
         """
         case = self.cases[name]
@@ -282,8 +296,8 @@ class Mesh:
             behaviour = behaviour.removeprefix("begin-")
         if behaviour.startswith("once-"):
             behaviour = behaviour.removeprefix("once-") if self._runs[id] == 1 else "ok"
-        if behaviour == "slow":
-            ended.wait(_LONGEST)
+        if behaviour.startswith("slow"):
+            ended.wait(float(behaviour.partition(":")[2] or _LONGEST))
         elif behaviour.startswith("fail:"):
             context.abort(grpc.StatusCode[behaviour.removeprefix("fail:")], "as asked")
         yield StringValue(value=rpc)

@@ -57,7 +57,7 @@ def described(package: str, level: int) -> Any:
     return pool.FindFileByName(file.name)
 
 
-SLOW: dict[str, Any] = {"per_try_timeout": "0.1s"}
+SLOW: dict[str, Any] = {"per_try_timeout": "0.3s"}
 
 CASES = [
     Case(name="none", envoy=NONE),
@@ -76,6 +76,12 @@ CASES = [
     Case(name="host-replaced", envoy=NONE, virtual_host=retries("unavailable"), action={"retry_policy": {}}),
     Case(
         name="cluster",
+        envoy=NONE,
+        action=action("unavailable", 3),
+        cluster={"typed_extension_protocol_options": {OPTIONS: retries("internal,reset")}},
+    ),
+    Case(
+        name="cluster-slow",
         envoy=NONE,
         action=action("unavailable", 3, **SLOW),
         cluster={"typed_extension_protocol_options": {OPTIONS: retries("internal,reset")}},
@@ -108,7 +114,7 @@ CASES = [
     Case(name="some-requests", envoy=TWO, action={"timeout": "0s", "retry_policy": {
         "retriable_request_headers": [{"name": "x-again", "present_match": True}]}}),
     Case(name="buffer", envoy=TWO, virtual_host={"request_body_buffer_limit": 3}),
-    Case(name="slow", envoy=asks(max_retries=2, retry_on="reset", per_try_timeout=0.1)),
+    Case(name="slow", envoy=asks(max_retries=2, retry_on="reset", per_try_timeout=0.3)),
     Case(name="slow-route", envoy=NONE, action=action("unavailable,reset", **SLOW)),
     Case(name="slow-not", envoy=NONE, action=action("unavailable", **SLOW)),
     Case(name="slow-alone", envoy=NONE, action={"retry_policy": SLOW}),
@@ -116,8 +122,11 @@ CASES = [
     Case(name="slow-late", envoy=EnvoyHeaders(timeout=0.2, inherit_timeout=True),
         action=action("reset", per_try_timeout="1s")),
     Case(name="slow-hedged", envoy=asks(
-        max_retries=2, retry_grpc_on="unavailable", per_try_timeout=0.1, hedge_on_per_try_timeout=True)),
-    Case(name="slow-idle", envoy=NONE, action=action("reset", per_try_idle_timeout="0.1s")),
+        max_retries=2, retry_grpc_on="unavailable", per_try_timeout=0.3, hedge_on_per_try_timeout=True)),
+    Case(name="slow-told", envoy=NONE, action={"max_grpc_timeout": "0s", **action("reset", **SLOW)}),
+    Case(name="slow-told-too", envoy=NONE, action={
+        "max_grpc_timeout": "0s", **action("reset,deadline-exceeded", **SLOW)}),
+    Case(name="slow-idle", envoy=NONE, action=action("reset", per_try_idle_timeout="0.3s")),
     Case(name="slow-stream", rpc="watch", action=action("reset", **SLOW)),
     Case(name="stream", rpc="watch", envoy=TWO),
     Case(name="sending", rpc="collect", envoy=TWO),
@@ -151,8 +160,8 @@ ROWS: list[Row] = [
     ("host-replaced", "fail:UNAVAILABLE", 1, set(), "no retries"),
     ("cluster", "fail:UNAVAILABLE", 1, set(), "up to 2 retries on internal, reset (cluster)"),
     ("cluster", "fail:INTERNAL", 3, set(), "up to 2 retries on internal, reset (cluster)"),
-    ("cluster", "slow", 3, set(),
-     "100 ms for each attempt (route), up to 2 retries on internal, reset (cluster)"),
+    ("cluster-slow", "slow", 3, set(),
+     "300 ms for each attempt (route), up to 2 retries on internal, reset (cluster)"),
     ("number-only", "fail:UNAVAILABLE", 1, {"DM318"}, "no retries (2 asked for, but on no condition)"),
     ("number-and-route", "fail:UNAVAILABLE", 4, set(), "up to 3 retries on unavailable (asked, and route)"),
     ("http", "fail:UNAVAILABLE", 1, {"DM322"},
@@ -182,19 +191,20 @@ ROWS: list[Row] = [
     ("buffer", "fail:UNAVAILABLE", 1, {"DM326"},
      "up to 2 retries on unavailable (asked, counts; of requests up to 3"),
     ("slow", "slow", 3, set(),
-     "100 ms for each attempt (asked, counts), up to 2 retries on reset (asked, counts)"),
+     "300 ms for each attempt (asked, counts), up to 2 retries on reset (asked, counts)"),
     ("slow-route", "slow", 3, set(),
-     "100 ms for each attempt (route), up to 2 retries on unavailable, reset (route)"),
+     "300 ms for each attempt (route), up to 2 retries on unavailable, reset (route)"),
     ("slow-not", "slow", 1, {"DM320"},
-     "100 ms for each attempt (route), up to 2 retries on unavailable (route)"),
-    ("slow-alone", "slow", 1, {"DM320"}, "100 ms for each attempt (route), no retries"),
+     "300 ms for each attempt (route), up to 2 retries on unavailable (route)"),
+    ("slow-alone", "slow", 1, {"DM320"}, "300 ms for each attempt (route), no retries"),
     ("slow-ignored", "slow", 1, {"DM319"}, "200 ms (asked, counts), up to 2 retries on reset (route)"),
     ("slow-late", "slow", 1, {"DM321"}, "1 s for each attempt (route), up to 2 retries on reset (route)"),
     ("slow-hedged", "slow", 3, set(),
-     "100 ms for each attempt (asked, counts), up to 2 retries on unavailable"),
+     "another attempt beside it after 300 ms (asked, counts), up to 2 retries on unavailable"),
+    ("slow-told-too", "slow", 3, set(), "up to 2 retries on reset, deadline-exceeded (route)"),
     ("slow-idle", "slow", 3, set(), "up to 2 retries on reset (route)"),
-    ("slow-stream", "slow", 3, set(), "100 ms for each attempt (route)"),
-    ("slow-stream", "begin-slow", 1, set(), "100 ms for each attempt (route)"),
+    ("slow-stream", "slow", 3, set(), "300 ms for each attempt (route)"),
+    ("slow-stream", "begin-slow", 1, set(), "300 ms for each attempt (route)"),
     ("stream", "fail:UNAVAILABLE", 3, set(), "up to 2 retries on unavailable (asked, counts)"),
     ("stream", "begin-fail:UNAVAILABLE", 1, set(), "up to 2 retries on unavailable (asked, counts)"),
     ("sending", "fail:UNAVAILABLE", 3, set(), "up to 2 retries on unavailable (asked, counts)"),
@@ -216,8 +226,8 @@ def mesh() -> Iterator[Mesh]:
 
 @pytest.fixture(scope="module")
 def outcomes(mesh: Mesh) -> Mapping[tuple[str, str], Outcome]:
-    """How the calls ended, all of them made at the same time. The longest three attempts take 0.3 s."""
-    limit = {"timeout": 1.5}
+    """How the calls ended, all of them made at the same time. The longest three attempts take 0.9 s."""
+    limit = {"timeout": 3}
     bounded = {"slow-ignored", "slow-late"}
     return mesh.calls({(name, does): {} if name in bounded else limit for name, does, *_ in ROWS})
 
@@ -262,3 +272,13 @@ def test_a_call_with_the_header_that_the_route_asks_for_is_retried(mesh: Mesh) -
 
 def test_a_retry_that_succeeds(mesh: Mesh) -> None:
     assert mesh.call("asked", "once-fail:UNAVAILABLE", timeout=5)[:2] == (2, grpc.StatusCode.OK)
+
+
+@pytest.mark.finds("DM339")
+def test_providers_that_end_attempts_themselves(mesh: Mesh) -> None:
+    """Whether the provider or the sidecar is first is chance: this provider is."""
+    assert mesh.ids("slow-told") - OTHERS == {"DM339"}
+    assert mesh.call("slow-told", "fail:DEADLINE_EXCEEDED", timeout=5).runs == 1
+    assert mesh.ids("slow-told-too") - OTHERS == set()
+    assert mesh.call("slow-told-too", "fail:DEADLINE_EXCEEDED", timeout=5).runs == 3
+    assert "DM339" not in mesh.ids("slow-route")

@@ -278,4 +278,11 @@ POLICY: Mapping[str, Problem] = {
         "They get the retries of the control plane's routes, or none.",
         "generate with policy=routes, and apply the routes",
     ),
+    "DM339": Problem(
+        "retries",
+        "warning",
+        "providers may end slow attempts themselves, which is not retried",
+        "A provider that is faster than Envoy answers DEADLINE_EXCEEDED, and the first slow attempt is the last.",
+        "add deadline-exceeded to the conditions (retry.grpc_on; Istio: retryOn)",
+    ),
 }

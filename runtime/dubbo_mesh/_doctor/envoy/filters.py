@@ -20,7 +20,8 @@ class Filter:
         name: its name in the connection manager.
         kind: the name of its message, such as `HTTPFault`.
         message: its configuration: that of the route, virtual host or route configuration if there is one.
-        where: what has that configuration: `route`, `virtual host`, `route configuration` or `listener`.
+        where: what has that configuration: `route`, `virtual host`, `route configuration`, `listener` or a
+            weighted cluster of the route's, to which a part of the requests goes.
     """
 
     name: str
@@ -50,6 +51,10 @@ def filters_of(manager: Manager, route: Route) -> Iterator[Filter]:
             break
         if not disabled:
             yield Filter(name, kind, message, where)
+        for cluster in objects(route.message, "route", "weighted_clusters", "clusters"):
+            own = mapping(cluster, "typed_per_filter_config", name)
+            if own and not text(own, "@type").endswith(_WRAPPER):
+                yield Filter(name, kind, own, f"weighted cluster {text(cluster, 'name')}")
 
 
 def _kind(message: Json) -> str:

@@ -41,6 +41,7 @@ class Effect:
         idle: how long a stream may be silent.
         request_timeout: until the last byte of the request has arrived.
         retries: what would be retried; None if nothing is.
+        hedges: whether an attempt that exceeds `per_try_timeout` goes on, beside the next one if any.
     """
 
     timeout: Timeout
@@ -53,6 +54,7 @@ class Effect:
     idle: Timeout
     request_timeout: Timeout
     retries: Retries | None
+    hedges: bool
 
 
 def effect(manager: Manager, route: Route, request: Request, cluster: Json | None = None) -> Effect:
@@ -74,6 +76,7 @@ def effect(manager: Manager, route: Route, request: Request, cluster: Json | Non
     ignored = Timeout(0.0, "default")
     if limit.seconds and per_try.seconds >= limit.seconds:
         per_try, ignored = ignored, per_try
+    hedges = _hedges(route, request)
     return Effect(
         timeout=limit,
         route_timeout=timeout_of_route(route, request.headers),
@@ -84,7 +87,8 @@ def effect(manager: Manager, route: Route, request: Request, cluster: Json | Non
         duration=duration(manager, route, request.headers),
         idle=idle(manager, route),
         request_timeout=request_timeout(manager),
-        retries=retries(policy, owner, request, _changed(route, request), hedges=_hedges(route, request)),
+        retries=retries(policy, owner, request, _changed(route, request), hedges=hedges),
+        hedges=hedges,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..envoy.matching import unknown_routes
 from ..envoy.retries import RetryLimit, retry_limit
@@ -52,6 +53,10 @@ def _check(snapshot: Snapshot, followed: Followed) -> Iterator[Finding]:
     forbidden = forbids[0] if forbids and len(forbids) == len(followed.clusters) else ""
     name = followed.asked.name
     yield Finding("rpc", "ok", f"{followed.subject}{sentence(followed, forbidden)}", subject=name)
-    yield from check_timeouts(followed)
-    yield from check_retries(followed, limits)
+    found = [*check_timeouts(followed), *check_retries(followed, limits)]
+    if followed.unknown:  # reported is what is wrong in either case
+        obeyed = replace(followed, effect=followed.obeyed)
+        always = {each.id for each in (*check_timeouts(obeyed), *check_retries(obeyed, limits))}
+        found = [each for each in found if each.id in always]
+    yield from found
     yield from check_surprises(followed)

@@ -50,7 +50,11 @@ def _both(followed: Followed, effect: Effect, forbidden: str, *, dropped: bool =
         parts.append(f"ended when silent for {duration(effect.idle.seconds)}")
     if effect.per_try_timeout.seconds:
         origin = _ORIGINS[effect.per_try_timeout.origin]
-        parts.append(f"{duration(effect.per_try_timeout.seconds)} for each attempt ({origin})")
+        seconds = duration(effect.per_try_timeout.seconds)
+        if not effect.hedges:
+            parts.append(f"{seconds} for each attempt ({origin})")
+        elif effect.retries is not None and effect.retries.happen:
+            parts.append(f"another attempt beside it after {seconds} ({origin})")
     if effect.attempt_duration.seconds:
         origin = _ORIGINS[effect.attempt_duration.origin]
         limit = duration(effect.attempt_duration.seconds)

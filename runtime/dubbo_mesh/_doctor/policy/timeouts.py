@@ -126,11 +126,22 @@ def _check_attempts(followed: Followed) -> Iterator[Finding]:
     if deadline is not None and deadline <= per_try.seconds:
         seen = f"{_per_try(per_try)} is not below the deadline of {duration(deadline)}"
         yield _found(followed, "DM321", seen)
-    elif effect.retries is None or not effect.retries.of_slow_attempts:
+    elif effect.retries is not None and effect.retries.of_slow_attempts:
+        if _told(followed) and not effect.hedges and "deadline-exceeded" not in effect.retries.on:
+            seen = (
+                f"providers are told of {_per_try(per_try)}, as grpc-timeout, and may end attempts themselves"
+            )
+            yield _found(followed, "DM339", f"{seen}: not retried on deadline-exceeded")
+    elif not effect.hedges:
         why = "nothing is retried"
         if effect.retries is not None and effect.retries.happen:
             why = f"slow attempts are not retried on {', '.join(effect.retries.on)}"
         yield _found(followed, "DM320", f"{_per_try(per_try)} ends the call: {why}")
+
+
+def _told(followed: Followed) -> bool:
+    """Whether attempts have their timeout in `grpc-timeout` (`FilterUtility::setTimeoutHeaders`)."""
+    return followed.route.max_grpc_timeout is not None and not followed.route.has_max_stream_duration
 
 
 def _per_try(timeout: Timeout) -> str:
