@@ -34,8 +34,12 @@ _CODE = re.compile(
     r"""
       (?<![\w./`]) (?:
           \[\w+\]                                        # [istio], a table of a config
+        | /\w+(?:/\w+)*(?:\?[\w=&]+)? (?![\w./?])         # paths of the admin endpoint
+        | \(dubbo_mesh\.v1\.\w+\)\.\w+                   # options of protos
+        | \w+=dubbo_mesh\.\w+\(\.\.\.\)
         | --[a-z-]+
-        | [A-Z]+(?:_[A-Z]+)+(?:=\w+)?                    # environment variables
+        | (?!DEADLINE_|NOT_|PERMISSION_|RESOURCE_|RST_)  # but statuses
+          [A-Z]+(?:_[A-Z]+)+(?:=\w+)?                    # environment variables
         | [a-z]\w*_\w+ (?:\.\w+)* (?:\(\))?              # settings of Envoy
         | x-[a-z-]+
         | :authority
@@ -58,7 +62,7 @@ def markdown(text: str) -> str:
 
 def sentence(text: str) -> str:
     text = markdown(text)
-    return text[0].upper() + text[1:]
+    return text if text.startswith("gRPC") else text[0].upper() + text[1:]
 
 
 def page() -> str:
@@ -97,6 +101,12 @@ def test_each_id_has_its_anchor() -> None:
         ("give it an internal_address_config, or", "give it an `internal_address_config`, or"),
         ("in kubernetes/<app>/deployment.yaml", "in `kubernetes/<app>/deployment.yaml`"),
         ("with policy=routes, in [istio]", "with `policy=routes`, in `[istio]`"),
+        (
+            "save /config_dump and /clusters?format=json, if",
+            "save `/config_dump` and `/clusters?format=json`, if",
+        ),
+        ("look at /etc/resolv.conf; and/or not", "look at /etc/resolv.conf; and/or not"),
+        ("set (dubbo_mesh.v1.service).app, or", "set `(dubbo_mesh.v1.service).app`, or"),
         ("more than <app> | a*b", "more than \\<app> \\| a\\*b"),
         ("serve with dubbo_mesh.serve; see --timeout", "serve with `dubbo_mesh.serve`; see `--timeout`"),
     ],

@@ -200,6 +200,11 @@ class TestTheTable:
         beside_them = {name for name in runtime if name.count(".") < 2 and name not in packages}
         assert beside_them == {COMMAND}
 
+    def test_has_what_contributors_are_told_of(self) -> None:
+        told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        rooms = [*MAY_IMPORT, *MAY_IMPORT_IN_THE_DOCTOR]
+        assert [name for name in rooms if f"`{name}/`" not in told] == []
+
     def test_has_no_cycle(self) -> None:
         for name, below in MAY_IMPORT.items():
             for other in below:
