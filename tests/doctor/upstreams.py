@@ -91,7 +91,7 @@ def bad(findings: list[Finding]) -> set[str | None]:
 
 def service(app: str, *endpoints: str, **cluster: Any) -> sidecars.MeshService:
     """A service without health checks, with these fields of its cluster; None removes one."""
-    return sidecars.MeshService(app, PORT, endpoints, health_check=None, cluster=cluster)
+    return sidecars.MeshService(app, PORT, endpoints, timeout=0, health_check=None, cluster=cluster)
 
 
 def hosts(*endpoints: str, **fields: Any) -> Json:
