@@ -17,13 +17,9 @@ from dubbo_mesh._doctor.finding import Finding
 from localmesh import ReservedPort
 from tests import sidecars
 from tests.doctor.running import examined, ids
-from tests.doctor.upstreams import PORT, bad, call, service, serving
+from tests.doctor.upstreams import INTERNAL, PORT, bad, call, service, serving
 from tests.sidecars.config import Json, cluster, http_listener, merged, typed
 
-INTERNAL: Json = {
-    "use_remote_address": True,
-    "internal_address_config": {"cidr_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}]},
-}
 ONLY = {"drain_type": "MODIFY_ONLY"}
 """What a listener for outbound calls should have, so that the doctor finds nothing to say about it."""
 

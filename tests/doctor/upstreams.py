@@ -24,6 +24,12 @@ NOBODY = "127.0.0.1:1"
 LEAVING = "leaving"
 """What a server is asked for, to answer as one whose sidecar was told to be failing does."""
 
+INTERNAL: Json = {
+    "use_remote_address": True,
+    "internal_address_config": {"cidr_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}]},
+}
+"""Of a connection manager: headers of calls from this machine count."""
+
 
 class Answering(EchoServicer):
     """Sends back what it gets."""
