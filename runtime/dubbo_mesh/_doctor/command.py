@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from .._addressing.environment import Environment
 from .addressing.addresses import host_and_port
-from .addressing.dialling import Dialled, source_of
+from .addressing.dialling import Dialled, presumed_source, source_of
 from .addressing.environment import check_environment, read_environment
 from .addressing.targets import check_targets
 from .budget import Budget
@@ -50,7 +50,7 @@ def _examine(examination: Examination) -> Iterator[Finding]:
     for read in safely("admin", check_sidecar, environment, budget, examination.config_dumps):
         if isinstance(read, Snapshot):
             snapshot = read
-            yield from safely("headers", _check_calls, read, called, environment, examination.headers)
+            yield from safely("headers", _check_calls, read, called, environment, examination)
         else:
             yield read
     for each in called:
@@ -62,7 +62,7 @@ def _check_calls(
     snapshot: Snapshot,
     called: Sequence[Dialled],
     environment: Environment,
-    headers: Sequence[tuple[str, str]],
+    examination: Examination,
 ) -> Iterator[Finding]:
     """Follows calls through the sidecar; without any, looks at where they would enter it."""
     if environment.mode != "sidecar":
@@ -70,7 +70,7 @@ def _check_calls(
         return
     entered: list[Listener] = []
     for each in called:
-        for found in safely("route", _check_call, snapshot, each, environment, headers):
+        for found in safely("route", _check_call, snapshot, each, environment, examination.headers):
             if isinstance(found, Listener):
                 entered.append(found)
             else:
@@ -79,7 +79,10 @@ def _check_calls(
         port = source = None
         if environment.egress is not None:
             host, port = host_and_port(environment.egress)
-            source = source_of(host, port)
+            if not examination.config_dumps:
+                source = source_of(host, port)
+        if examination.config_dumps:
+            source = presumed_source(environment)
         for entrance in all_entrances(snapshot, port, source, environment.forwarded_for):
             entered.append(entrance.listener)
             yield check_headers(entrance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from ..envoy.listeners import Connection
 from ..finding import Finding, problem
 from ..proxyless.bootstrap import Bootstrap, read_bootstrap
 from ..proxyless.client import check_control_plane
-from .addresses import host_and_port
+from .addresses import host_and_port, is_ip
 from .reaching import Reached, Reaching
 from .resolv_conf import ResolvConf
 from .subjects import Subject
@@ -66,6 +67,18 @@ def source_of(host: str, port: int) -> str | None:
         return None
 
 
+def presumed_source(environment: Environment) -> str | None:
+    """The address that calls come from, where nothing can be tried: by what the environment says alone.
+
+    A sidecar's own address is one of the pod's, and so is the source of a connection to it. Connections that
+    are intercepted come from the pod's address.
+    """
+    if environment.egress is None:
+        return os.environ.get("POD_IP") or None
+    host, _ = host_and_port(environment.egress)
+    return host if is_ip(host) else None
+
+
 class Dialling:
     """Dials what the command line names. An address that several subjects share is tried once.
 
@@ -97,7 +110,7 @@ class Dialling:
         if self._offline:
             why = f"{subject.name}: nothing is dialled, as the sidecar's configuration is from a file"
             yield Finding("reachable", "skipped", why, subject=subject.name)
-            yield found
+            yield self._presumed(found)
             return
         yield from check_names(subject, self._environment, self._resolver)
         if found.dial.way == "proxyless":
@@ -109,6 +122,18 @@ class Dialling:
         if backup is not None and backup.dial.way == "proxyless":
             yield from self._ask_control_plane(backup.dial, subject)
         yield replace(found, connection=replace(found.connection, host=reached.host, source=reached.source))
+
+    def _presumed(self, found: Dialled) -> Dialled:
+        """The way without having tried it."""
+        host = None
+        if self._environment.egress is not None:
+            host, _ = host_and_port(self._environment.egress)
+        connection = replace(
+            found.connection,
+            host=host if host is not None and is_ip(host) else None,
+            source=presumed_source(self._environment),
+        )
+        return replace(found, connection=connection)
 
     def _why(self, found: Dialled, backup: Backup | None) -> str:
         """The address, and what decided it."""

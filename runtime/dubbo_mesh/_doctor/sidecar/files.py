@@ -60,7 +60,11 @@ def check_files(files: Sequence[Path], budget: Budget) -> Iterator[Finding | Sna
             yield problem("DM240", f"{', '.join(map(str, files))}: no file in there is an answer of Envoy's")
         yield Finding("headers", "skipped", "the sidecar's configuration cannot be read")
         return
-    yield Finding("admin", "skipped", f"{', '.join(read)} stand for the sidecar: nobody was asked")
+    stand = "stands" if len(read) == 1 else "stand"
+    seen = (
+        f"{', '.join(read)} {stand} for the sidecar, which is not asked; variables are those of this process"
+    )
+    yield Finding("admin", "skipped", seen)
     yield from check_condition(snapshot, "the sidecar")
     yield snapshot
 
