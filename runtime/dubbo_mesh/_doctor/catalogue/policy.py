@@ -282,7 +282,7 @@ POLICY: Mapping[str, Problem] = {
         "retries",
         "warning",
         "providers may end slow attempts themselves, which is not retried",
-        "A provider that is faster than Envoy answers DEADLINE_EXCEEDED, and the first slow attempt is the last.",
+        "A provider that is faster than Envoy answers DEADLINE_EXCEEDED: the first slow attempt is the last.",
         "add deadline-exceeded to the conditions (retry.grpc_on; Istio: retryOn)",
     ),
 }
