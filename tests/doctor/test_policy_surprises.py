@@ -9,7 +9,8 @@ import grpc
 import pytest
 
 from dubbo_mesh import EnvoyHeaders
-from tests.doctor.cases import Case, Mesh
+from tests.doctor.cases import PORT, Case, Mesh
+from tests.doctor.running import examined
 from tests.sidecars.config import typed
 
 HTTP = "envoy.extensions.filters.http"
@@ -200,3 +201,20 @@ def test_a_route_for_calls_with_a_header(mesh: Mesh) -> None:
     assert mesh.sentence("by-header") == "3 s (route), no retries"
     (found,) = [each for each in mesh.examined([case], headers=[("x-urgent", "1")]) if each.check == "rpc"]
     assert found.finding == f"{case.subject}: 1 s (route), no retries"
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("plain", "rpcs that ask for nothing: 15 s (Envoy's default), no retries"),
+        (
+            "by-header",
+            "rpcs that ask for nothing: 3 s (route), no retries; 1 other route is for certain calls",
+        ),
+    ],
+)
+def test_a_target_of_which_no_rpc_is_known(mesh: Mesh, target: str, said: str) -> None:
+    findings = examined(f"{target}:{PORT}", variables=mesh.variables(mesh.cases[target]))
+    (found,) = [each for each in findings if each.check == "rpc"]
+    assert found.finding == f"{target}:{PORT}: {said}"
+    assert (found.status, found.id) == ("ok", None)

@@ -14,10 +14,10 @@ from .envoy.listeners import Listener
 from .envoy.snapshot import Snapshot
 from .examination import Examination
 from .finding import Finding
-from .policy.asked import Asked, asked
+from .policy.asked import Asked, any_rpc, asked
 from .policy.headers import check_headers
 from .policy.past_sidecar import check_past_sidecar
-from .policy.rpcs import check_rpc
+from .policy.rpcs import check_any_rpc, check_rpc
 from .safety import bounded, safely
 from .serving.aliases import check_aliases
 from .serving.server import check_server
@@ -112,6 +112,9 @@ def _check_call(
     if isinstance(virtual_host, Finding):
         yield virtual_host
         return
+    if service is None:
+        unknown = any_rpc(dialled, environment, headers)
+        yield from safely("rpc", check_any_rpc, snapshot, entrance, virtual_host, unknown)
     destinations: dict[Destination, None] = {}  # in order
     for each in rpcs:
         for found in safely("rpc", check_rpc, snapshot, entrance, virtual_host, each):

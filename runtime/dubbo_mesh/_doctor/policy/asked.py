@@ -101,6 +101,24 @@ def asked(
     )
 
 
+def any_rpc(dialled: Dialled, environment: Environment, others: Iterable[tuple[str, str]] = ()) -> Asked:
+    """An rpc that nothing is known of, for a target without a service: unary, and without a policy.
+
+    Args:
+        dialled: the target, and how it is dialled.
+        environment: of this process.
+        others: headers that calls have.
+    """
+    from google.protobuf.empty_pb2 import Empty
+
+    method = Method("/any.Service/Rpc", Empty, Empty)
+    identity = Headers.of(Service("any.Service", method), environment, dialled.dial.way).identity
+    given = [(name, value) for name, value in identity if isinstance(value, str)]
+    headers = _sent(dialled.authority, method.path, None, (*given, *others))
+    request = Request(dialled.authority, method.path, headers)
+    return Asked(dialled.subject.name, method, None, request)
+
+
 def _sent(
     authority: str, path: str, deadline: float | None, metadata: Iterable[tuple[str, str]]
 ) -> Mapping[str, str]:

@@ -102,7 +102,7 @@ def _share(taken: Taken, left: float | None) -> tuple[str, float | None]:
         return ("all other calls" if left is None else f"{percent(left)} of calls"), None
     fraction = mapping(taken.message, "match", "runtime_fraction", "default_value")
     if left is None or not fraction:
-        return "some calls", None
+        return f"some calls ({taken.doubt})" if taken.doubt else "some calls", None
     whole = _DENOMINATORS.get(text(fraction, "denominator"), 100)
     part = min((number(fraction, "numerator") or 0) / whole, 1.0) * left
     return f"{percent(part)} of calls", left - part

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..envoy.matching import unknown_routes
 from ..envoy.retries import RetryLimit, retry_limit
 from ..envoy.snapshot import Snapshot
-from ..envoy.values import Json
+from ..envoy.values import Json, objects
 from ..finding import Finding
 from ..sidecar.passage import Entrance
 from ..sidecar.routing import answers_itself, no_route
@@ -41,6 +41,31 @@ def check_rpc(
             continue
         yield from Destination.of(followed.route)
         yield from _check(snapshot, followed)
+
+
+def check_any_rpc(
+    snapshot: Snapshot, entrance: Entrance, virtual_host: Json, unknown: Asked
+) -> Iterator[Finding]:
+    """Says what would happen to calls of a target of which no rpc is known; judges nothing.
+
+    Args:
+        snapshot: the sidecar's configuration.
+        entrance: where calls enter it.
+        virtual_host: that they match.
+        unknown: an rpc that stands for those that no route is made for.
+    """
+    if unknown_routes(virtual_host) is not None:
+        return
+    count = sum(1 for _ in objects(virtual_host, "routes"))
+    taken = list(follow(snapshot, entrance, virtual_host, unknown))
+    others = count - len({id(each.route.message) for each in taken})
+    for followed in taken:
+        if followed.route.kind == "forward":
+            share = f"{followed.share}, " if followed.share else ""
+            seen = f"{unknown.name}: {share}rpcs that ask for nothing: {sentence(followed)}"
+            if others:
+                seen += f"; {others} other route{'s are' if others > 1 else ' is'} for certain calls"
+            yield Finding("rpc", "ok", seen, subject=unknown.name)
 
 
 def _check(snapshot: Snapshot, followed: Followed) -> Iterator[Finding]:
