@@ -16,6 +16,11 @@ import trustme
 from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
+from dubbo_mesh._doctor.addressing.dialling import Dialled
+from dubbo_mesh._doctor.addressing.environment import read_environment
+from dubbo_mesh._doctor.addressing.targets import check_targets
+from dubbo_mesh._doctor.budget import Budget
+from dubbo_mesh._doctor.envoy.listeners import Connection
 from dubbo_mesh._doctor.finding import Finding
 from localmesh import ReservedPort
 from tests import sidecars
@@ -250,3 +255,25 @@ def test_a_mode_without_an_address() -> None:
         fallback = egress(nobody.address) | {"DUBBO_MESH_FALLBACK": "direct"}
         assert "DM105" in ids(examined("echo:1", variables=fallback))
         assert "DM105" not in ids(examined("echo:1", variables=direct(nobody.address)))
+
+
+@pytest.mark.parametrize(
+    ("variables", "connection"),
+    [
+        ({"POD_IP": "10.1.2.3"}, Connection(None, 50051, "10.1.2.3", intercepted=True)),
+        ({}, Connection(None, 50051, None, intercepted=True)),
+        ({"DUBBO_MESH_EGRESS": "127.0.0.1:15001"}, Connection("127.0.0.1", 15001, "127.0.0.1")),
+        ({"DUBBO_MESH_EGRESS": "[::1]:15001"}, Connection("::1", 15001, "::1")),
+        ({"DUBBO_MESH_EGRESS": "sidecar:15001"}, Connection(None, 15001)),
+    ],
+)
+def test_nobody_is_dialled_if_the_configuration_is_from_a_file(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], connection: Connection
+) -> None:
+    for name in ("DUBBO_MESH_EGRESS", "POD_IP"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    found = list(check_targets(["echo.default:50051"], read_environment(), Budget(5), offline=True))
+    assert [each.connection for each in found if isinstance(each, Dialled)] == [connection]
+    assert [each.status for each in found if isinstance(each, Finding)] == ["ok", "skipped"]

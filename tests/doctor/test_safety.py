@@ -33,7 +33,7 @@ OFF = {"DUBBO_MESH_ADMIN": "off"}
 def test_a_check_that_fails_is_reported_and_the_others_are_made(
     monkeypatch: pytest.MonkeyPatch, error: BaseException, said: str
 ) -> None:
-    def failing(*_: object) -> Iterator[Finding]:
+    def failing(*_: object, **__: object) -> Iterator[Finding]:
         yield Finding("environment", "ok", "so far")
         raise error
 

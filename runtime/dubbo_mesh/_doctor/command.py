@@ -36,9 +36,9 @@ def _examine(examination: Examination) -> Iterator[Finding]:
     budget = Budget(examination.timeout)
     reading = read_environment()
     environment = reading.environment
-    yield from safely("environment", check_environment, reading)
-    called: list[Dialled] = []
     offline = bool(examination.config_dumps)
+    yield from safely("environment", check_environment, reading, offline=offline)
+    called: list[Dialled] = []
     for found in safely("dial", check_targets, examination.targets, reading, budget, offline=offline):
         if isinstance(found, Finding):
             yield found

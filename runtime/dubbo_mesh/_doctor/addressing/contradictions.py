@@ -10,8 +10,13 @@ from ..._addressing.environment import Environment
 from ..finding import Finding, problem
 
 
-def check_contradictions(environment: Environment) -> Iterator[Finding]:
-    """Reports well-formed variables that do not do what they were set for."""
+def check_contradictions(environment: Environment, *, offline: bool) -> Iterator[Finding]:
+    """Reports well-formed variables that do not do what they were set for.
+
+    Args:
+        environment: the variables.
+        offline: whether they are those of another host.
+    """
     mode = environment.mode
     if environment.direct and not environment.uses_direct:
         yield problem("DM103", f"DUBBO_MESH_DIRECT is not used: DUBBO_MESH_MODE is {mode}")
@@ -36,12 +41,12 @@ def check_contradictions(environment: Environment) -> Iterator[Finding]:
     if environment.fallback is None and os.environ.get("DUBBO_MESH_FALLBACK_AFTER"):
         yield problem("DM110", "DUBBO_MESH_FALLBACK_AFTER: not used without DUBBO_MESH_FALLBACK")
     if mode == "sidecar" and environment.forwarded_for is not None:
-        yield from _check_forwarded_for(environment.forwarded_for)
+        yield from _check_forwarded_for(environment.forwarded_for, offline=offline)
 
 
-def _check_forwarded_for(address: str) -> Iterator[Finding]:
+def _check_forwarded_for(address: str, *, offline: bool) -> Iterator[Finding]:
     own = os.environ.get("POD_IP")
-    if address == own or _is_local(address):
+    if address == own or (offline and own is None) or _is_local(address):
         return
     seen = f"DUBBO_MESH_FORWARDED_FOR is {address}, which is no address of this host"
     yield problem("DM112", f"{seen}; POD_IP is {own}" if own else seen)

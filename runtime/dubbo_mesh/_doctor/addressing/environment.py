@@ -62,8 +62,13 @@ def read_environment() -> Reading:
     return Reading(Environment.read(well_formed), malformed)
 
 
-def check_environment(reading: Reading) -> Iterator[Finding]:
-    """Reports the mode and the variables that are set, and what is wrong with them."""
+def check_environment(reading: Reading, *, offline: bool = False) -> Iterator[Finding]:
+    """Reports the mode and the variables that are set, and what is wrong with them.
+
+    Args:
+        reading: the environment.
+        offline: whether it is that of another host.
+    """
     environment, malformed = reading
     unknown = unknown_variables()
     read = [
@@ -79,7 +84,7 @@ def check_environment(reading: Reading) -> Iterator[Finding]:
     for name, similar in unknown.items():
         remedy = f"did you mean {similar}?" if similar else None
         yield problem("DM102", f"{name} is set, but there is no such variable", remedy=remedy)
-    yield from check_contradictions(environment)
+    yield from check_contradictions(environment, offline=offline)
 
 
 def _remedy(name: str) -> str | None:
