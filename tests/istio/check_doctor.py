@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -14,11 +15,16 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from dubbo_mesh._doctor.finding import Finding
 from dubbo_mesh._doctor.policy.sentence import SLACK
+from localmesh import wait_until
 from tests.doctor import running
+from tests.doctor.running import ids
+from tests.istio import cluster, wrong_manifests
 from tests.istio.conftest import Emit, Start
+from tests.istio.control_plane import ControlPlane
 from tests.istio.emitting import Emitted
 from tests.istio.faults import bad
 from tests.istio.mesh import Mesh
+from tests.istio.sidecar import IstioSidecar
 
 CALLS = '[apps.consumer]\nnamespace = "default"\ncalls = ["greeter"]\n'
 EXPECTED = "x-envoy-expected-rq-timeout-ms"
@@ -49,7 +55,7 @@ class Said(NamedTuple):
 def test_calls_do_what_it_says(mesh: Start, emit: Emit, emitter: str, policy: str, config: str) -> None:
     emitted = emit(f"emit=python+kubernetes+{emitter}", f"policy={policy}", config=config)
     started = mesh(emitted)
-    findings = _examined(started, emitted)
+    findings = _examined(started.consumer, emitted)
     # The Gateway API cannot say that an rpc must not be retried, and Istio retries all.
     assert bad(findings) == ({"DM325"} if emitter == "gateway" else set())
     said = _said(findings)
@@ -61,9 +67,9 @@ def test_calls_do_what_it_says(mesh: Start, emit: Emit, emitter: str, policy: st
         assert (0 < called.timeout <= timeout + SLACK) if timeout else not called.timeout, rpc
 
 
-def _examined(mesh: Mesh, emitted: Emitted, **variables: str) -> list[Finding]:
+def _examined(sidecar: IstioSidecar, emitted: Emitted, **variables: str) -> list[Finding]:
     own = {name: value for name, value in os.environ.items() if name.startswith(("DUBBO_MESH_", "POD_"))}
-    own |= {"DUBBO_MESH_ADMIN": mesh.consumer.admin_address} | variables
+    own |= {"DUBBO_MESH_ADMIN": sidecar.admin_address} | variables
     with patch.dict("sys.modules", {"greeter_mesh": emitted.module}):
         return running.examined("greeter_mesh", variables=own)
 
@@ -93,3 +99,19 @@ def _call(mesh: Mesh, rpc: str) -> Said:
         list(getattr(stub, name)(StringValue()))
     told: Any = mesh.record.calls[0].metadata.get(EXPECTED, 0)
     return Said(int(told) / 1000, len(mesh.record.calls))
+
+
+@pytest.mark.finds("DM204")
+@pytest.mark.finds("DM232")
+def test_what_the_sidecar_refuses(consumer: None, routes: Emitted, tmp_path: Path) -> None:
+    """A value of an EnvoyFilter that only Envoy knows to be wrong, so that the listener is not made."""
+    wrong = next(each for each in wrong_manifests.for_check("envoy"))
+    manifests = [*routes.manifests, wrong.file, tmp_path / "filled-in.yaml"]
+    cluster.write(manifests[-1], cluster.filled_in(cluster.read(routes.kubernetes), [cluster.CONSUMER]))
+    with (
+        ControlPlane(manifests, tmp_path) as control_plane,
+        IstioSidecar(cluster.CONSUMER, control_plane, tmp_path) as sidecar,
+    ):
+        wait_until(lambda: sidecar.rejections, what="the sidecar says so")
+        found = _examined(sidecar, routes)
+    assert {"DM107", "DM204", "DM232"} <= ids(found)

@@ -1,6 +1,6 @@
 """Applications with one fault each that Istio's configuration can have, and the same ones without it.
 
-Each is built twice: `{name}` is faulty, `{name}-mended` is not. All else about them is equal.
+`routing_faults` and `upstream_faults` have them.
 """
 
 from __future__ import annotations
@@ -56,9 +56,16 @@ def unimplemented(called: Called) -> bool:
     return called.code is grpc.StatusCode.UNIMPLEMENTED and not called.runs
 
 
+def unserved(called: Called) -> bool:
+    """Whether no handler ran."""
+    return not called.runs
+
+
 @dataclass(frozen=True)
 class Fault:
     """A fault of an application's configuration.
+
+    The application is built twice, with the fault and without. All else is equal.
 
     Attributes:
         id: What the doctor calls it.
@@ -69,6 +76,7 @@ class Fault:
         seen: What the finding says, among other things; `{app}` stands for the application.
         rpc: Which rpc has the fault.
         call: Arguments for `ManyApps.call`.
+        unasked: Whether stubs ask for nothing (policy=routes).
     """
 
     id: str
@@ -79,6 +87,7 @@ class Fault:
     seen: str = ""
     rpc: str = "hello"
     call: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    unasked: bool = False
 
     @property
     def mended(self) -> str:
@@ -88,96 +97,3 @@ class Fault:
     def manifests(self, port: int) -> list[Manifest]:
         """The resources of both applications."""
         return [*self.wrong(self.app, port), *self.right(self.mended, port)]
-
-
-def _subset(app: str, labels: Mapping[str, str] | None) -> list[Manifest]:
-    destination = {"destination": {"host": app, "subset": "some"}}
-    found = [resources.virtual_service(app, {**OFF, "route": [destination]})]
-    if labels is not None:
-        subset = {"name": "some", "labels": labels}
-        found.append(resources.destination_rule(app, subsets=[subset]))
-    return found
-
-
-def _pool(app: str, port: int, **http: Any) -> list[Manifest]:
-    service = resources.service(app, port, port_name="http")
-    rule = resources.destination_rule(app, {"connectionPool": {"http": http}})
-    return [service, resources.virtual_service(app, OFF), rule]
-
-
-FAULTS = [
-    Fault(
-        "DM207",
-        "no-catch-all",
-        lambda app, port: [
-            resources.service(app, port),
-            resources.virtual_service(app, {**exact("look"), **OFF}),
-        ],
-        unimplemented,
-        seen="no route of virtual host {app}.default.svc.cluster.local",
-    ),
-    Fault(
-        "DM208",
-        "answers-itself",
-        lambda app, port: [
-            resources.service(app, port),
-            resources.virtual_service(app, {**exact("hello"), "directResponse": {"status": 503}}, OFF),
-        ],
-        unavailable(),
-    ),
-    Fault(
-        "DM209",
-        "no-such-subset",
-        lambda app, port: [resources.service(app, port), *_subset(app, None)],
-        unavailable(),
-        lambda app, port: [resources.service(app, port), *_subset(app, {"version": "v1"})],
-        seen="|some|{app}.default.svc.cluster.local",
-    ),
-    Fault(
-        "DM210",
-        "empty-subset",
-        lambda app, port: [resources.service(app, port), *_subset(app, {"version": "v9"})],
-        unavailable("no healthy upstream"),
-        lambda app, port: [resources.service(app, port), *_subset(app, {"version": "v1"})],
-        seen="|some|{app}.default.svc.cluster.local",
-    ),
-    Fault(
-        "DM210",
-        "no-pods",
-        lambda app, port: [
-            resources.service(app, port, selector={"app": "nobody"}),
-            resources.virtual_service(app, OFF),
-        ],
-        unavailable("no healthy upstream"),
-        seen="||{app}.default.svc.cluster.local",
-    ),
-    Fault(
-        "DM211",
-        "named-http",
-        lambda app, port: [
-            resources.service(app, port, port_name="http"),
-            resources.virtual_service(app, OFF),
-        ],
-        unavailable("protocol error"),
-        seen="||{app}.default.svc.cluster.local",
-    ),
-    Fault(
-        "DM211",
-        "not-upgraded",
-        lambda app, port: _pool(app, port, h2UpgradePolicy="DO_NOT_UPGRADE"),
-        unavailable("protocol error"),
-        lambda app, port: _pool(app, port, h2UpgradePolicy="UPGRADE"),
-        seen="||{app}.default.svc.cluster.local",
-    ),
-    # What is opened to the sidecar itself has no address to go to.
-    Fault(
-        "DM247",
-        "headless",
-        lambda app, port: [
-            resources.service(app, port, cluster_ip="None"),
-            resources.virtual_service(app, OFF),
-        ],
-        unavailable("no healthy upstream"),
-        seen="||{app}.default.svc.cluster.local",
-    ),
-]

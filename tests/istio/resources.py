@@ -61,7 +61,7 @@ def destination_rule(
 
 
 def sidecar(
-    name: str, labels: Mapping[str, str], hosts: Sequence[str], address: str = "", *ports: int
+    name: str, labels: Mapping[str, str], hosts: Sequence[str], address: str = "", *ports: int, **more: Any
 ) -> Manifest:
     """A Sidecar for pods with these labels.
 
@@ -71,13 +71,14 @@ def sidecar(
         hosts: What it knows, such as `./*`.
         address: Where it listens, if not on 127.0.0.1.
         ports: The Services' ports that it listens on there.
+        more: More fields of its spec.
     """
     listeners: list[dict[str, Any]] = [
         {"port": {"number": port, "protocol": "GRPC", "name": f"grpc-{port}"}, "bind": address}
         for port in ports
     ]
     egress = [{**each, "hosts": list(hosts)} for each in listeners or [{}]]
-    spec = {"workloadSelector": {"labels": labels}, "egress": egress}
+    spec = {"workloadSelector": {"labels": labels}, "egress": egress, **more}
     return _resource(NETWORKING, "Sidecar", name, NAMESPACE, spec)
 
 
