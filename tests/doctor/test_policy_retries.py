@@ -7,12 +7,15 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2
 
 from dubbo_mesh import EnvoyHeaders
+from dubbo_mesh.v1 import options_pb2
 from tests.doctor.cases import Case, Mesh, Outcome
 
 OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_SERVICE: Any = options_pb2.service
+_METHOD: Any = options_pb2.method
 QUICKLY = {"base_interval": "0.001s", "max_interval": "0.002s"}
 
 NONE = EnvoyHeaders(timeout=0)
@@ -45,18 +48,37 @@ def thresholds(**fields: Any) -> dict[str, Any]:
     return {"circuit_breakers": {"thresholds": [fields]}}
 
 
-def described(package: str, level: int) -> Any:
-    """The descriptor of a file with the service of a case, whose rpc has that `idempotency_level`."""
+def described(
+    package: str, level: int = 0, retry: options_pb2.Retry | None = None, *, as_default: bool = False
+) -> Any:
+    """The descriptor of a file with the service of a case.
+
+    Args:
+        package: Of the file.
+        level: The `idempotency_level` of its rpc.
+        retry: What the options of the rpc ask for.
+        as_default: Whether that is a default of the service's instead.
+    """
     file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
+    file.dependency.append("dubbo_mesh/v1/options.proto")
     file.message_type.add(name="Nothing")
-    method = file.service.add(name="Test").method.add(name="unary")
+    service = file.service.add(name="Test")
+    method = service.method.add(name="unary")
     method.input_type = method.output_type = f".{package}.Nothing"
     method.options.idempotency_level = descriptor_pb2.MethodOptions.IdempotencyLevel.ValueType(level)
+    if retry is not None and as_default:
+        service.options.Extensions[_SERVICE].defaults.retry.CopyFrom(retry)
+    elif retry is not None:
+        method.options.Extensions[_METHOD].retry.CopyFrom(retry)
     pool = descriptor_pool.DescriptorPool()
+    for each in (descriptor_pb2, duration_pb2, options_pb2):
+        pool.AddSerializedFile(each.DESCRIPTOR.serialized_pb)
     pool.Add(file)
     return pool.FindFileByName(file.name)
 
 
+BY_ROUTES = EnvoyHeaders(inherit_timeout=True)
+RETRY = options_pb2.Retry(attempts=3, grpc_on=["UNAVAILABLE"], on=["RESET"])
 SLOW: dict[str, Any] = {"per_try_timeout": "0.3s"}
 
 CASES = [
@@ -134,6 +156,14 @@ CASES = [
     Case(name="safe", envoy=NONE, action=action("unavailable"), descriptor=described("safe", 2)),
     Case(name="harmless", envoy=NONE, action=action("connect-failure,refused-stream"),
         descriptor=described("harmless", 0)),
+    Case(name="lost", envoy=BY_ROUTES, action={"timeout": "0s"}, descriptor=described("lost", retry=RETRY)),
+    Case(name="lostdefault", envoy=BY_ROUTES, action=action("internal"),
+        descriptor=described("lostdefault", retry=RETRY, as_default=True)),
+    Case(name="kept", envoy=BY_ROUTES, action=action("connect-failure,reset,unavailable"),
+        descriptor=described("kept", retry=RETRY)),
+    Case(name="keptonce", envoy=BY_ROUTES, action={"timeout": "0s"},
+        descriptor=described("keptonce", retry=options_pb2.Retry(attempts=1, grpc_on=["UNAVAILABLE"]))),
+    Case(name="sent", envoy=TWO, action={"timeout": "0s"}, descriptor=described("sent", retry=RETRY)),
     Case(name="byroutes", envoy=EnvoyHeaders(inherit_timeout=True), action=action("unavailable"),
         descriptor=described("byroutes", 0)),
 ]  # fmt: skip
@@ -211,6 +241,11 @@ ROWS: list[Row] = [
     ("risky", "fail:UNAVAILABLE", 3, {"DM325"}, "up to 2 retries on unavailable (route)"),
     ("safe", "fail:UNAVAILABLE", 3, set(), "up to 2 retries on unavailable (route)"),
     ("harmless", "fail:UNAVAILABLE", 1, set(), "up to 2 retries on connect-failure, refused-stream (route)"),
+    ("lost", "fail:UNAVAILABLE", 1, {"DM338"}, "no retries"),
+    ("lostdefault", "fail:UNAVAILABLE", 1, {"DM338"}, "up to 2 retries on internal (route)"),
+    ("kept", "fail:UNAVAILABLE", 3, set(), "up to 2 retries on connect-failure, reset, unavailable (route)"),
+    ("keptonce", "fail:UNAVAILABLE", 1, set(), "no retries"),
+    ("sent", "fail:UNAVAILABLE", 3, set(), "up to 2 retries on unavailable (asked, counts)"),
     ("byroutes", "fail:UNAVAILABLE", 3, set(), "up to 2 retries on unavailable (route)"),
 ]  # fmt: skip
 """Cases, what their handlers do, how often they run, and what the doctor says and finds."""
@@ -246,6 +281,7 @@ def outcomes(mesh: Mesh) -> Mapping[tuple[str, str], Outcome]:
 @pytest.mark.finds("DM326")
 @pytest.mark.finds("DM328")
 @pytest.mark.finds("DM329")
+@pytest.mark.finds("DM338")
 @pytest.mark.parametrize(("name", "behaviour", "runs", "ids", "said"), ROWS)
 def test_handlers_run_as_often_as_the_doctor_says(
     mesh: Mesh,

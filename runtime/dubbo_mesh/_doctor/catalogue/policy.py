@@ -278,6 +278,14 @@ POLICY: Mapping[str, Problem] = {
         "They get the retries of the control plane's routes, or none.",
         "generate with policy=routes, and apply the routes",
     ),
+    "DM338": Problem(
+        "retries",
+        "warning",
+        "the route lacks the retries of the proto, which its stub leaves to it",
+        "Modules generated with policy=routes ask for none: without the route that was generated with them, "
+        "calls are not retried.",
+        "apply istio/<app>.yaml; a GRPCRoute, or another VirtualService, of the same host takes precedence",
+    ),
     "DM339": Problem(
         "retries",
         "warning",

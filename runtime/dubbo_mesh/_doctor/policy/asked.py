@@ -14,6 +14,7 @@ from ..._contract.service import Method, Service
 from ..addressing.dialling import Dialled
 from ..envoy.request import Request
 from ..envoy.timeouts import grpc_timeout
+from .configured import ConfiguredRetry, is_idempotent, retry_of, rpc_of
 
 ROUTER_HEADERS = frozenset(
     {
@@ -48,6 +49,7 @@ class Asked:
         request: what is sent.
         idempotent: whether the proto says that it may run twice (`idempotency_level`); None if it is not
             known what the proto says.
+        configured: the `retry` of the proto; None if it has none, or is not known.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Asked:
     deadline: float | None
     request: Request
     idempotent: bool | None = None
+    configured: ConfiguredRetry | None = None
 
     @property
     def streaming(self) -> bool:
@@ -92,12 +95,14 @@ def asked(
     deadline, metadata = plan.resolve(None, tuple(others) or None, None)
     given = [(name, value) for name, value in metadata if isinstance(value, str)]
     headers = _sent(dialled.authority, method.path, deadline, given)
+    rpc = rpc_of(service, method)
     return Asked(
         f"{service.name}/{method.name}",
         method,
         grpc_timeout(headers),
         Request(dialled.authority, method.path, headers),
-        _idempotent(service, method),
+        None if rpc is None else is_idempotent(rpc),
+        None if rpc is None else retry_of(rpc),
     )
 
 
@@ -140,12 +145,3 @@ def _sent(
     for name, value in metadata:
         joined[name] = f"{joined[name]},{value}" if name in joined else value
     return headers | joined
-
-
-def _idempotent(service: Service, method: Method) -> bool | None:
-    if service.descriptor is None:
-        return None
-    described = service.descriptor.services_by_name.get(service.name.rpartition(".")[2])
-    rpc = None if described is None else described.methods_by_name.get(method.name)
-    # 0 is IDEMPOTENCY_UNKNOWN; the others are NO_SIDE_EFFECTS and IDEMPOTENT.
-    return None if rpc is None else bool(rpc.GetOptions().idempotency_level)

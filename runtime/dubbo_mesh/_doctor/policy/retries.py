@@ -21,6 +21,7 @@ def check_retries(followed: Followed, limits: Mapping[str, RetryLimit]) -> Itera
         limits: what the circuit breakers of their clusters allow.
     """
     yield from _check_asked(followed)
+    yield from _check_configured(followed)
     yield from _check_conditions(followed)
     got = followed.effect.retries
     if got is None or not got.happen:
@@ -54,6 +55,20 @@ def _check_asked(followed: Followed) -> Iterator[Finding]:
     elif got is not None and got.happen:
         seen = f"asked for no retries, but the headers are dropped: {happens}, by {followed.where}"
         yield _found(followed, "DM317", seen)
+
+
+def _check_configured(followed: Followed) -> Iterator[Finding]:
+    """With policy=routes, what the proto asks for has to be in the route."""
+    asked, got = followed.asked, followed.effect.retries
+    wanted = asked.configured
+    if wanted is None or not asked.method.envoy.inherit_timeout or not wanted.on or wanted.attempts in (0, 1):
+        return
+    lost = wanted.on if got is None or not got.happen else [on for on in wanted.on if on not in got.on]
+    if lost:
+        seen = (
+            f"its proto asks for retries on {listed(lost)}, its stub does not, and {followed.where} has none"
+        )
+        yield _found(followed, "DM338", seen)
 
 
 def _unasked(followed: Followed, got: Retries) -> bool:
