@@ -45,8 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--server",
-        metavar="HOST:PORT",
-        help="the address of this application's server: its health service and probes are checked",
+        metavar="ADDRESS",
+        help="where this application's server listens, to check it: HOST:PORT, unix:PATH, several with "
+        "commas, or auto for DUBBO_MESH_LISTEN or the ports of its services",
     )
     parser.add_argument(
         "--config-dump",
@@ -70,7 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SERVICE/RPC",
-        help="call an rpc with an empty request, and report how long it takes; can be repeated",
+        help="call an rpc of a target with an empty request, if it is marked as idempotent, and report how "
+        "long it takes, through the sidecar and past it; can be repeated",
+    )
+    parser.add_argument(
+        "--call-anyway",
+        action="store_true",
+        help="make the calls of --call even if the rpcs are not marked as idempotent; these are called once",
     )
     parser.add_argument(
         "--grace",
@@ -139,6 +146,7 @@ def examination_of(given: argparse.Namespace) -> Examination:
         config_dumps=given.config_dump,
         headers=given.header,
         calls=given.call,
+        call_anyway=given.call_anyway,
         termination_grace_period=given.grace,
     )
 

@@ -20,6 +20,7 @@ from .policy.past_sidecar import check_past_sidecar
 from .policy.rpcs import check_any_rpc, check_rpc
 from .safety import bounded, safely
 from .serving.aliases import check_aliases
+from .serving.calls import check_calls
 from .serving.server import check_server
 from .sidecar.leaving import check_leaving
 from .sidecar.passage import all_entrances, connection_of, entrance_of, virtual_host_at
@@ -56,6 +57,7 @@ def _examine(examination: Examination) -> Iterator[Finding]:
     for each in called:
         yield from safely("rpc", check_past_sidecar, each, environment, examination.headers)
     yield from safely("health", check_server, examination, environment, called, snapshot, budget)
+    yield from safely("call", check_calls, examination, environment, called, snapshot, budget)
 
 
 def _check_calls(

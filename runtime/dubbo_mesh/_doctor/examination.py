@@ -13,11 +13,13 @@ class Examination:
 
     Attributes:
         targets: what is to be called: applications, generated modules, packages.
-        server: `host:port` of this application's own server; None if it has none.
+        server: where this application's own server listens: addresses as in `DUBBO_MESH_LISTEN`, or `auto`.
+            None if it has none.
         timeout: seconds that all checks may take together.
         config_dumps: files that stand for the answers of the sidecar's admin endpoint.
         headers: headers that calls have beside those of stubs, by their names in lower case.
         calls: rpcs to call on trial, `package.Service/rpc`.
+        call_anyway: whether these are called, once, even if they are not marked as idempotent.
         termination_grace_period: seconds, the pod's `terminationGracePeriodSeconds`; None if not known.
     """
 
@@ -27,4 +29,5 @@ class Examination:
     config_dumps: Sequence[Path] = ()
     headers: Sequence[tuple[str, str]] = ()
     calls: Sequence[str] = ()
+    call_anyway: bool = False
     termination_grace_period: float | None = None

@@ -1,0 +1,109 @@
+"""Calls rpcs on trial: through the sidecar as a stub would, and past it, to compare."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import grpc
+
+from ..._addressing.environment import Environment
+from ..._contract.validation import is_sendable
+from ..addressing.dialling import Dialled
+from ..budget import Budget
+from ..envoy.snapshot import Snapshot
+from ..examination import Examination
+from ..finding import Finding, problem
+from ..safety import safely
+from .asking import open_channel
+from .attempts import attempts
+from .judging import Outcome, compared, judged
+from .places import Place, past_the_sidecar
+from .trial import Trial, trials
+
+
+def check_calls(
+    examination: Examination,
+    environment: Environment,
+    called: Sequence[Dialled],
+    snapshot: Snapshot | None,
+    budget: Budget,
+) -> Iterator[Finding]:
+    """Calls the rpcs that the command line names with `--call`.
+
+    Args:
+        examination: what the command line asks for.
+        environment: of this process.
+        called: the targets that it names.
+        snapshot: the sidecar's configuration; None if it is not known.
+        budget: the time that is left.
+    """
+    unsendable = [name for name, value in examination.headers if not _is_sendable(name, value)]
+    if unsendable and examination.calls:
+        yield problem("DM456", f"gRPC does not send the header {unsendable[0]} as it is given")
+        return
+    for trial in trials(examination.calls, called, anyway=examination.call_anyway):
+        if isinstance(trial, Finding):
+            yield trial
+            continue
+        yield from safely("call", _check_call, trial, examination, environment, called, snapshot, budget)
+
+
+def _check_call(
+    trial: Trial,
+    examination: Examination,
+    environment: Environment,
+    called: Sequence[Dialled],
+    snapshot: Snapshot | None,
+    budget: Budget,
+) -> Iterator[Finding]:
+    headers = examination.headers
+    place = None
+    if trial.dialled.dial.way == "sidecar" and trial.repeatable:  # else its handler would run twice
+        place = past_the_sidecar(trial, examination.server, environment, called, snapshot, budget)
+    outcome = _call(trial, environment, headers, budget)
+    direct = None if place is None else _call_at(place, trial, environment, headers, budget)
+    yield judged(trial, outcome, direct)
+    if direct is not None:
+        yield compared(trial, direct)
+    elif trial.dialled.dial.way == "sidecar" and trial.repeatable:
+        why = f"{trial.name}: not called past the sidecar: {_why_not(environment)}"
+        yield Finding("call", "skipped", why, subject=trial.name)
+
+
+def _is_sendable(name: str, value: str) -> bool:
+    return re.fullmatch(r"[0-9a-z_.-]+", name) is not None and (name.endswith("-bin") or is_sendable(value))
+
+
+def _call(
+    trial: Trial, environment: Environment, headers: Sequence[tuple[str, str]], budget: Budget
+) -> Outcome:
+    """Calls an rpc as a stub would."""
+    dial = trial.dialled.dial
+    where = "through the sidecar" if dial.way == "sidecar" else f"at {dial.address}"
+    secured_by, options = dial.credentials(None), dial.with_options(())
+    if secured_by is None:
+        channel = grpc.insecure_channel(dial.address, options)
+    else:
+        channel = grpc.secure_channel(dial.address, secured_by, options)
+    with channel:
+        return Outcome(where, attempts(channel, trial, dial.way, environment, headers, budget))
+
+
+def _call_at(
+    place: Place,
+    trial: Trial,
+    environment: Environment,
+    headers: Sequence[tuple[str, str]],
+    budget: Budget,
+) -> Outcome:
+    """Calls an rpc past the sidecar."""
+    with open_channel(place.endpoint) as channel:
+        calls = attempts(channel, trial, "direct", environment, headers, budget)
+    return Outcome(f"past the sidecar, at {place}", calls)
+
+
+def _why_not(environment: Environment) -> str:
+    if environment.egress is None:
+        return "it intercepts the connections of this process"
+    return "no address of a provider is known (from --server, or the hosts of the sidecar's cluster)"

@@ -1,0 +1,103 @@
+"""Which rpcs are called on trial, and whether they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
+
+from ..._contract.service import Method, Service
+from ..addressing.dialling import Dialled
+from ..finding import Finding, problem
+
+_REPEATABLE = (MethodOptions.IDEMPOTENT, MethodOptions.NO_SIDE_EFFECTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """An rpc to call.
+
+    Attributes:
+        name: `package.Service/rpc`.
+        dialled: how its service is dialled.
+        service: its service.
+        method: the rpc.
+        repeatable: whether it may be called several times: it is marked as idempotent.
+    """
+
+    name: str
+    dialled: Dialled
+    service: Service
+    method: Method
+    repeatable: bool
+
+    @property
+    def streaming(self) -> bool:
+        """Whether requests or responses are streams."""
+        return self.method.client_streaming or self.method.server_streaming
+
+
+def trials(calls: Iterable[str], called: Sequence[Dialled], *, anyway: bool) -> Iterator[Trial | Finding]:
+    """The rpcs that the command line names, or why they are not called.
+
+    Args:
+        calls: `package.Service/rpc` each.
+        called: the targets, with their services.
+        anyway: whether rpcs are called that are not marked as idempotent.
+    """
+    services = {each.subject.service.name: each for each in called if each.subject.service is not None}
+    for given in dict.fromkeys(calls):
+        name, slash, rpc = given.removeprefix("/").partition("/")
+        dialled = services.get(name)
+        if not slash or dialled is None:
+            yield _unknown_service(given, name, services)
+            continue
+        service = dialled.subject.service
+        assert service is not None
+        method = service.methods.get(rpc)
+        if method is None:
+            hint = _hint(rpc, service.methods)
+            yield problem("DM456", f"{given}: {name} has no rpc {rpc}{hint}", subject=name)
+            continue
+        level = _idempotency_level(service, method)
+        repeatable = level in _REPEATABLE
+        if repeatable or anyway:
+            yield Trial(f"{name}/{rpc}", dialled, service, method, repeatable)
+        else:
+            why = f"{name}/{rpc}: not called: it is not marked as idempotent"
+            remedy = (
+                "set option idempotency_level = IDEMPOTENT or NO_SIDE_EFFECTS in the proto if that is true, "
+                "or add --call-anyway: it is then called once"
+            )
+            yield Finding("call", "skipped", why, remedy, subject=f"{name}/{rpc}")
+
+
+def _unknown_service(given: str, name: str, services: Iterable[str]) -> Finding:
+    known = list(services)
+    if not known:
+        return problem("DM456", f"{given}: no target has a service")
+    return problem("DM456", f"{given}: no target has the service {name}{_hint(name, known)}")
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), 1, 0.6)
+    return f": did you mean {close[0]}?" if close else ""
+
+
+def _idempotency_level(service: Service, method: Method) -> int:
+    """The rpc's `idempotency_level`: 0 if it has none, or the service's file is not known."""
+    package, _, name = service.name.rpartition(".")
+    found: ServiceDescriptor | None = None
+    if service.descriptor is not None and service.descriptor.package == package:
+        found = service.descriptor.services_by_name.get(name)
+    else:  # modules for version 1 of the API do not name their file, but import it
+        try:
+            found = descriptor_pool.Default().FindServiceByName(service.name)
+        except KeyError:
+            return 0
+    rpc = None if found is None else found.methods_by_name.get(method.name)
+    return 0 if rpc is None else rpc.GetOptions().idempotency_level
