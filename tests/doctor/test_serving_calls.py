@@ -148,7 +148,9 @@ def module_of(app: str) -> str:
 
 
 HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-HTTP_1: dict[str, Any] = {HTTP: {"explicit_http_config": {"http2_protocol_options": None, "http_protocol_options": {}}}}
+HTTP_1: dict[str, Any] = {
+    HTTP: {"explicit_http_config": {"http2_protocol_options": None, "http_protocol_options": {}}}
+}
 FILTERS = "envoy.extensions.filters.http"
 ANYBODY = {"permissions": [{"any": True}], "principals": [{"any": True}]}
 ALWAYS = {"default_value": {"numerator": 100}}
@@ -186,7 +188,9 @@ def faults(provider: str, nobody: str, behind: str) -> Iterator[sidecars.MeshSer
     yield fault("slow", timeout=0.05)
     yield fault("lasting", route_action={"max_stream_duration": {"max_stream_duration": "0.05s"}})
     yield fault("silent", route_action={"idle_timeout": "0.05s"})
-    yield fault("ancient", cluster={"typed_extension_protocol_options": HTTP_1})
+    yield fault(
+        "ancient", cluster={"typed_extension_protocol_options": {HTTP: {"explicit_http_config": HTTP_1}}}
+    )
     yield fault("nowhere", route_action={"cluster": "missing"})
     yield fault("unrouted", route={"match": {"prefix": "/else"}})
     yield fault("answered", **answering(direct_response={"status": 503}))

@@ -27,6 +27,7 @@ Check: TypeAlias = Literal[
     "health",
     "probes",
     "reflection",
+    "inbound",
     "keepalive",
     "grace",
     "call",

@@ -215,6 +215,35 @@ SERVING: Mapping[str, Problem] = {
         "sidecar.istio.io/nativeSidecar), or raise terminationDrainDuration in the annotation "
         "proxy.istio.io/config, as kubernetes/<app>/deployment.yaml does for a classic one",
     ),
+    "DM434": Problem(
+        "inbound",
+        "error",
+        "the sidecar speaks HTTP/1.1 to the server",
+        "gRPC needs HTTP/2: calls to this application fail with UNAVAILABLE, “protocol error”.",
+        "name the Service's port grpc, or set its appProtocol to grpc, as kubernetes/<app>/service.yaml does",
+    ),
+    "DM435": Problem(
+        "inbound",
+        "error",
+        "the sidecar's health_check filter does not speak gRPC",
+        "gRPC health checks fail, whatever the server answers: callers' sidecars take it out of service.",
+        "set pass_through_mode to true, and no cache_time, for /grpc.health.v1.Health/Check",
+    ),
+    "DM436": Problem(
+        "inbound",
+        "warning",
+        "the sidecar in front of the server ends calls",
+        "Calls and streams that last longer end with UNAVAILABLE, whatever their callers' sidecars allow.",
+        "set the timeout of the route to the server to 0s: the caller's sidecar has the timeouts",
+    ),
+    "DM437": Problem(
+        "inbound",
+        "warning",
+        "no Service leads to the server's port",
+        "Calls by the Service's name go to other ports, or to none.",
+        "set the Service's port or targetPort to this port (kubernetes/<app>/service.yaml), and its selector "
+        "to this pod's labels",
+    ),
     "DM440": Problem(
         "keepalive",
         "warning",

@@ -15,6 +15,7 @@ from .address import Address, Endpoint, addresses_of
 from .asking import open_channel
 from .grace import check_grace
 from .health import ask_health, check_health, check_served
+from .inbound import check_inbound
 from .keepalive import check_keepalive
 from .own import Named, named
 from .pod import why_hidden
@@ -83,6 +84,8 @@ def _check_address(
         yield from check_served(server, health, services, channel, budget)
         yield from check_reflection(server, channel, services, budget)
     yield from check_keepalive(server, endpoint, snapshot, budget)
+    if snapshot is not None and endpoint.port and "clusters" in snapshot.kinds:
+        yield from check_inbound(server, endpoint.port, environment.egress, snapshot)
 
 
 def _speech(address: Address, budget: Budget) -> tuple[Endpoint, Speaks]:
