@@ -148,9 +148,7 @@ def module_of(app: str) -> str:
 
 
 HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-HTTP_1: dict[str, Any] = {
-    HTTP: {"explicit_http_config": {"http2_protocol_options": None, "http_protocol_options": {}}}
-}
+HTTP_1: dict[str, Any] = {"http2_protocol_options": None, "http_protocol_options": {}}
 FILTERS = "envoy.extensions.filters.http"
 ANYBODY = {"permissions": [{"any": True}], "principals": [{"any": True}]}
 ALWAYS = {"default_value": {"numerator": 100}}
