@@ -85,6 +85,28 @@ def test_a_malformed_variable_that_another_mode_reads_hides_nothing() -> None:
     assert [each.status for each in findings if each.check == "dial"] == ["skipped"]  # a Target reads it
 
 
+@pytest.mark.parametrize("name", ["DUBBO_MESH_ADMIN", "DUBBO_MESH_MODE"])
+def test_a_sidecar_of_which_it_is_not_known_where_it_is_is_not_asked(name: str) -> None:
+    findings = examined(variables={"DUBBO_MESH_ADMIN": "127.0.0.1:1", name: "x"})
+    assert ids(findings) == {"DM101"}
+    assert [each.status for each in findings if each.check == "admin"] == ["skipped"]
+
+
+@pytest.mark.parametrize(
+    ("target", "variables", "said"),
+    [
+        ("echo:1", {}, "the namespace default is assumed"),
+        ("echo:1", {"POD_NAMESPACE": "shop"}, "the namespace shop is from POD_NAMESPACE"),
+        ("echo.shop:1", {"POD_NAMESPACE": "other"}, "DUBBO_MESH_EGRESS is the sidecar's listener"),
+        ("echo.shop:1", {"CLUSTER_DOMAIN": "corp.example"}, "the domain corp.example is from CLUSTER_DOMAIN"),
+    ],
+)
+def test_what_decided_the_address(target: str, variables: dict[str, str], said: str) -> None:
+    findings = examined(target, variables={**OFF, "DUBBO_MESH_EGRESS": "127.0.0.1:1", **variables})
+    (dial,) = [each for each in findings if each.check == "dial"]
+    assert dial.finding.endswith(said)
+
+
 def test_the_exit_status_and_json_of_a_malformed_environment() -> None:
     status, findings = run(variables={"DUBBO_MESH_DIRECT": "nonsense", "DUBBO_MESH_MODE": "x", **OFF})
     assert status == 1

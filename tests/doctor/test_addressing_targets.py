@@ -150,7 +150,8 @@ class TestModules:
     def test_an_address_that_services_share_is_tried_once(self, write: Write) -> None:
         write("pond_mesh")
         tried = [each for each in found("pond_mesh") if each.check == "reachable"]
-        assert [each.subject for each in tried] == ["pond.Pets"]
+        assert [(each.subject, each.id) for each in tried] == [("pond.Pets", "DM107"), ("pond.Food", None)]
+        assert tried[1].finding == "pond.Food: its address was tried for pond.Pets already"
 
     @pytest.mark.finds("DM113")
     def test_a_service_without_an_app(self, write: Write) -> None:

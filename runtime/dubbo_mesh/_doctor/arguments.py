@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "targets",
         nargs="*",
         metavar="TARGET",
-        help="what to call: APP, APP:PORT, APP.NAMESPACE:PORT, or a generated module",
+        help="what to call: APP, APP:PORT, APP.NAMESPACE:PORT, a module or MODULE:STUB, or an installed "
+        "package, for all generated modules in it",
     )
     parser.add_argument(
         "--server",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from .._addressing.environment import Environment
 from .addressing.addresses import host_and_port
 from .addressing.dialling import Dialled, presumed_source, source_of
-from .addressing.environment import check_environment, read_environment
+from .addressing.environment import Reading, check_environment, read_environment
 from .addressing.targets import check_targets
 from .budget import Budget
 from .envoy.listeners import Listener
@@ -48,7 +48,7 @@ def _examine(examination: Examination) -> Iterator[Finding]:
         if found.subject.service is not None:
             yield from safely("aliases", check_aliases, found.subject.service)
     snapshot: Snapshot | None = None
-    for read in safely("admin", check_sidecar, environment, budget, examination.config_dumps):
+    for read in _sidecar(reading, examination, budget):
         if isinstance(read, Snapshot):
             snapshot = read
             yield from safely("headers", _check_calls, read, called, environment, examination)
@@ -58,6 +58,14 @@ def _examine(examination: Examination) -> Iterator[Finding]:
         yield from safely("rpc", check_past_sidecar, each, environment, examination.headers)
     yield from safely("health", check_server, examination, environment, called, snapshot, budget)
     yield from safely("call", check_calls, examination, environment, called, snapshot, budget)
+
+
+def _sidecar(reading: Reading, examination: Examination, budget: Budget) -> Iterator[Finding | Snapshot]:
+    hidden = reading.hides_sidecar
+    if hidden is not None and not examination.config_dumps:
+        yield Finding("admin", "skipped", f"not asked while {hidden} is malformed")
+        return
+    yield from safely("admin", check_sidecar, reading.environment, budget, examination.config_dumps)
 
 
 def _check_calls(

@@ -19,7 +19,7 @@ from .addresses import host_and_port, is_ip
 from .reaching import Reached, Reaching
 from .resolv_conf import ResolvConf
 from .subjects import Subject
-from .surroundings import check_names
+from .surroundings import check_names, who_decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Dialling:
         self._bootstrap: Bootstrap | Finding | None = None
         self._resolver = ResolvConf.read()
         self._reaching = Reaching(environment, budget, self._resolver)
-        self._reached: dict[str, Reached] = {}
+        self._reached: dict[str, tuple[str, Reached]] = {}
         self._asked: set[str] = set()
 
     def check(self, subject: Subject) -> Iterator[Finding | Dialled]:
@@ -138,8 +138,8 @@ class Dialling:
     def _why(self, found: Dialled, backup: Backup | None) -> str:
         """The address, and what decided it."""
         said = [f"{found.dial.address}, :authority {found.authority}; {found.dial.why}"]
-        if found.subject.assumed_namespace and self._environment.mode != "direct":
-            said.append(f"the namespace {found.subject.target.namespace} is assumed")
+        if self._environment.mode != "direct":
+            said.extend(who_decided(found.subject))
         if backup is not None:
             said.append(f"when the sidecar is away for {backup.after:g} s, {backup.dial.address}")
         return "; ".join(said)
@@ -160,9 +160,11 @@ class Dialling:
         """Tries an address, or knows what became of that; and what is new to report."""
         known = self._reached.get(way.address)
         if known is not None:
-            return known, ()
+            first, reached = known
+            seen = f"{name}: its address was tried for {first} already"
+            return reached, () if reached.ok else (Finding("reachable", "skipped", seen, subject=name),)
         reached = self._reaching.reach(way, name)
-        self._reached[way.address] = reached
+        self._reached[way.address] = name, reached
         if reached.ok or backup is None or not reached.findings:
             return reached, reached.findings
         *before, failure = reached.findings

@@ -14,7 +14,7 @@ from .contradictions import check_contradictions
 from .similar import set_instead_of
 
 _OF_KUBERNETES = ("POD_NAMESPACE", "CLUSTER_DOMAIN", "POD_IP")
-_OF_GRPC = ("GRPC_XDS_BOOTSTRAP", "GRPC_DNS_RESOLVER", "GRPC_PROXY_EXP", "grpc_proxy")
+_OF_GRPC = ("GRPC_XDS_BOOTSTRAP", "GRPC_DNS_RESOLVER")
 
 _DECIDE = {
     "sidecar": ("DUBBO_MESH_MODE", "DUBBO_MESH_EGRESS", "POD_NAMESPACE", "CLUSTER_DOMAIN"),
@@ -38,7 +38,15 @@ class Reading(NamedTuple):
     @property
     def hides_targets(self) -> str | None:
         """A malformed variable without which it cannot be told where calls go; None if there is none."""
-        return next((name for name in _DECIDE[self.environment.mode] if name in self.malformed), None)
+        return self._malformed_one_of(*_DECIDE[self.environment.mode])
+
+    @property
+    def hides_sidecar(self) -> str | None:
+        """A malformed variable without which it cannot be told where a sidecar is, or if one is meant."""
+        return self._malformed_one_of("DUBBO_MESH_MODE", "DUBBO_MESH_ADMIN")
+
+    def _malformed_one_of(self, *names: str) -> str | None:
+        return next((name for name in names if name in self.malformed), None)
 
 
 def read_environment() -> Reading:

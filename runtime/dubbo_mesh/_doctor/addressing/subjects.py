@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -28,13 +27,13 @@ class Subject(NamedTuple):
         name: the service's full name, or the target as it was given.
         target: its address in the mesh.
         service: the service; None if only an application was named.
-        assumed_namespace: whether nothing says in which namespace it is.
+        namespaced: whether itself says in which namespace it is.
     """
 
     name: str
     target: Target
     service: Service | None = None
-    assumed_namespace: bool = False
+    namespaced: bool = True
 
 
 class Subjects:
@@ -81,7 +80,7 @@ class Subjects:
             return
         if target not in self._targets:
             self._targets.add(target)
-            yield Subject(given, target, None, _is_assumed(match["namespace"]))
+            yield Subject(given, target, None, match["namespace"] is not None)
 
     def _of_module(self, name: str) -> Iterator[Subject | Finding]:
         try:
@@ -120,7 +119,7 @@ class Subjects:
             return
         self._services.add(id(service))
         try:
-            yield Subject(service.name, service.target(), service, _is_assumed(service.namespace))
+            yield Subject(service.name, service.target(), service, service.namespace is not None)
         except ConfigurationError as error:
             if service.app is None:
                 seen = f"{service.name}: no app is known that provides it"
@@ -135,10 +134,6 @@ class Subjects:
         if error.version:
             return problem("DM115", str(error), subject=name)
         return problem("DM114", f"{name} cannot be imported: {error}", subject=name)
-
-
-def _is_assumed(namespace: str | None) -> bool:
-    return namespace is None and not os.environ.get("POD_NAMESPACE")
 
 
 def _modules_of(given: str) -> list[str] | None:

@@ -17,6 +17,16 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 """Where Kubernetes writes a pod's namespace, beside its token, unless it is told not to."""
 
 
+def who_decided(subject: Subject) -> Iterator[str]:
+    """What decided the namespace and the domain of a subject's address, where the subject itself does not."""
+    target = subject.target
+    if not subject.namespaced:
+        by = "from POD_NAMESPACE" if os.environ.get("POD_NAMESPACE") else "assumed"
+        yield f"the namespace {target.namespace} is {by}"
+    if target.cluster_domain == os.environ.get("CLUSTER_DOMAIN", "").removesuffix("."):
+        yield f"the domain {target.cluster_domain} is from CLUSTER_DOMAIN"
+
+
 def check_names(subject: Subject, environment: Environment, resolver: ResolvConf) -> Iterator[Finding]:
     """Reports a namespace or a cluster domain that was assumed, where the pod's surroundings differ."""
     if environment.mode == "direct":  # where they are not part of the address
@@ -26,7 +36,7 @@ def check_names(subject: Subject, environment: Environment, resolver: ResolvConf
 
 
 def _check_namespace(subject: Subject, resolver: ResolvConf) -> Iterator[Finding]:
-    if not subject.assumed_namespace:
+    if subject.namespaced or os.environ.get("POD_NAMESPACE"):
         return
     assumed = f"{subject.name}: the namespace {DEFAULT_NAMESPACE} is assumed, as POD_NAMESPACE is not set"
     own = _own_namespace(resolver)

@@ -33,7 +33,7 @@ ADDRESSING: Mapping[str, Problem] = {
         "error",
         "a target cannot be understood, or imported",
         "The doctor cannot tell what would be called.",
-        "name it as APP, APP:PORT, APP.NAMESPACE:PORT or a generated module",
+        "name an APP, APP:PORT, APP.NAMESPACE:PORT, a module, MODULE:STUB, or a package of generated modules",
     ),
     "DM105": Problem(
         "dial",
