@@ -193,14 +193,22 @@ class Mesh:
             self._found[case.enters_by] = self.examined(alike)
         return [each for each in self._found[case.enters_by] if each.subject == case.subject]
 
-    def examined(self, cases: Sequence[Case], **options: Any) -> list[Finding]:
-        """What the doctor finds about cases of one listener, given options of `Examination`."""
+    def examined(
+        self, cases: Sequence[Case], variables: Mapping[str, str] | None = None, **options: Any
+    ) -> list[Finding]:
+        """What the doctor finds about cases of one listener.
+
+        Args:
+            cases: The cases.
+            variables: More variables of the environment.
+            options: Of `Examination`.
+        """
         module = ModuleType(_MODULE)
         for case in cases:
             setattr(module, case.name, stub_class(case))
         following = patch("dubbo_mesh._doctor.policy.rpcs.follow", self._following)
         with patch.dict(sys.modules, {_MODULE: module}), following:
-            return examined(_MODULE, variables=self.variables(cases[0]), **options)
+            return examined(_MODULE, variables=self.variables(cases[0]) | dict(variables or {}), **options)
 
     def followed(self, name: str) -> Followed:
         """What the doctor knows of a case when it says something about it."""

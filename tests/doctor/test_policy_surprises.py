@@ -94,6 +94,19 @@ CASES = [
     Case(name="lasting", envoy=NONE, cluster={"typed_extension_protocol_options": {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "common_http_protocol_options": {"max_stream_duration": "60s"}}}}),
+    Case(name="by-caller", envoy=NONE, virtual_host=host(
+        {"name": "shop", "match": {"prefix": "/", "headers": [
+            {"name": "tri-consumer-appname", "string_match": {"exact": "shop"}}]},
+         "route": {"cluster": "plain", "timeout": "1s"}},
+        {"name": "others", "match": {"prefix": "/"}, "route": {"cluster": "plain", "timeout": "3s"}}),
+        obeyed=False),
+    Case(name="by-path", envoy=NONE, virtual_host=host(
+        {"name": "other", "match": {"prefix": "/other.Test/"},
+         "route": {"cluster": "plain", "timeout": "1s"}},
+        {"name": "this", "match": {"path": "/by-path.Test/unary"},
+         "route": {"cluster": "plain", "timeout": "2s"}},
+        {"name": "rest", "match": {"prefix": "/"}, "route": {"cluster": "plain", "timeout": "3s"}}),
+        obeyed=False),
     Case(name="by-header", envoy=NONE, virtual_host=host(
         {"name": "urgent", "match": {"prefix": "/", "headers": [
             {"name": "x-urgent", "string_match": {"exact": "1"}}]},
@@ -218,3 +231,24 @@ def test_a_target_of_which_no_rpc_is_known(mesh: Mesh, target: str, said: str) -
     (found,) = [each for each in findings if each.check == "rpc"]
     assert found.finding == f"{target}:{PORT}: {said}"
     assert (found.status, found.id) == ("ok", None)
+
+
+def test_a_route_for_calls_of_one_application(mesh: Mesh) -> None:
+    case = mesh.cases["by-caller"]
+    assert mesh.sentence("by-caller") == "3 s (route), no retries"
+    (found,) = [each for each in mesh.examined([case], {"DUBBO_MESH_APP": "shop"}) if each.check == "rpc"]
+    assert found.finding == f"{case.subject}: 1 s (route), no retries"
+
+
+def test_a_policy_for_one_path_of_a_host_with_several_services(mesh: Mesh) -> None:
+    assert mesh.sentence("by-path") == "2 s (route), no retries"
+
+
+def test_headers_that_calls_have_beside_those_of_stubs(mesh: Mesh) -> None:
+    """As of an interceptor: a call's own metadata replaces what the stub would send."""
+    case = mesh.cases["plain"]
+    own = [("x-envoy-upstream-rq-timeout-ms", "200"), ("x-envoy-retry-on", "reset")]
+    (found,) = [each for each in mesh.examined([case], headers=own) if each.check == "rpc"]
+    assert found.finding == f"{case.subject}: 200 ms (asked, counts), 1 retry on reset (asked, counts)"
+    outcome = mesh.call("plain", "slow", metadata=own)
+    assert (outcome.code, outcome.details) == (grpc.StatusCode.UNAVAILABLE, "upstream request timeout")

@@ -1,4 +1,4 @@
-"""The doctor beside an Envoy on emitted files: nothing is wrong, and each rpc gets what its proto asks for."""
+"""The doctor beside an Envoy on emitted files: nothing is wrong, and rpcs get what their proto asks for."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SAID = {
         "1 retry on unavailable (asked, counts)",
         "Seat": "5 s (asked, counts), 1 retry on retriable-headers (asked, counts)",
         "Follow": "400 ms (asked, counts), no retries",
-        "Watch": "400 ms (asked, counts), at most 400 ms for each attempt (max_stream_duration: asked, counts), "
-        "no retries",
+        "Watch": "400 ms (asked, counts), "
+        "at most 400 ms for each attempt (max_stream_duration: asked, counts), no retries",
     },
     "routes": {
         "Cook": "400 ms (the deadline; 400 ms in the route), no retries",
