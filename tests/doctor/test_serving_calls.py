@@ -6,6 +6,7 @@ import sys
 import threading
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -17,6 +18,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
 import localmesh
+from dubbo_mesh.__main__ import parser
 from dubbo_mesh._doctor.catalogue import CATALOGUE
 from dubbo_mesh._doctor.finding import Finding
 from dubbo_mesh._doctor.serving.replies import MEANINGS
@@ -412,6 +414,21 @@ def test_policies(mesh: Mesh) -> None:
             (through, _) = mesh.call("get", variables=given)
     assert through.id == "DM458"
     assert "it cannot connect to the provider" in through.finding
+
+
+def test_nothing_is_called_where_files_stand_for_the_sidecar(mesh: Mesh, tmp_path: Path) -> None:
+    mesh.servicer.runs.clear()
+    dump = tmp_path / "dump.json"
+    dump.write_text(mesh.consumer.admin.get("/config_dump"))
+    (finding,) = mesh.call("get", config_dumps=[dump])
+    assert finding.status == "skipped"
+    assert mesh.servicer.runs == []
+
+
+def test_what_may_not_be_repeated_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["doctor", "--call=trial.Trial/add", "--call-anyway", "--wait=10"])
+    assert "not allowed with argument" in capsys.readouterr().err
 
 
 @pytest.mark.finds("DM450")

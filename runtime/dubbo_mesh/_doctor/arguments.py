@@ -76,11 +76,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "long it takes, through the sidecar and past it; can be repeated",
     )
     parser.add_argument(
-        "--call-anyway",
-        action="store_true",
-        help="make the calls of --call even if the rpcs are not marked as idempotent; these are called once",
-    )
-    parser.add_argument(
         "--grace",
         type=_seconds,
         metavar="SECONDS",
@@ -94,7 +89,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long all checks may take together; default 10",
     )
-    parser.add_argument(
+    once = parser.add_mutually_exclusive_group()  # what may not be repeated, and what repeats
+    once.add_argument(
+        "--call-anyway",
+        action="store_true",
+        help="make the calls of --call even if the rpcs are not marked as idempotent; these are called once",
+    )
+    once.add_argument(
         "--wait",
         type=_seconds,
         metavar="SECONDS",

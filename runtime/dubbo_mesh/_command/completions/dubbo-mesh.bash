@@ -7,7 +7,7 @@
 
 _shtab_dubbo_mesh_subparsers=(doctor explain completion)
 
-_shtab_dubbo_mesh_doctor_option_strings=(-h --help --server --config-dump --header --call --call-anyway --grace --json --timeout --wait --fail-on --ignore --explain)
+_shtab_dubbo_mesh_doctor_option_strings=(-h --help --server --config-dump --header --call --grace --json --timeout --call-anyway --wait --fail-on --ignore --explain)
 _shtab_dubbo_mesh_explain_option_strings=(-h --help)
 _shtab_dubbo_mesh_completion_option_strings=(-h --help)
 _shtab_dubbo_mesh_option_strings=(-h --help --version)
@@ -24,8 +24,8 @@ _shtab_dubbo_mesh_pos_0_choices=(doctor explain completion)
 _shtab_dubbo_mesh_doctor_pos_0_nargs='*'
 _shtab_dubbo_mesh_doctor__h_nargs=0
 _shtab_dubbo_mesh_doctor___help_nargs=0
-_shtab_dubbo_mesh_doctor___call_anyway_nargs=0
 _shtab_dubbo_mesh_doctor___json_nargs=0
+_shtab_dubbo_mesh_doctor___call_anyway_nargs=0
 _shtab_dubbo_mesh_explain_pos_0_nargs='*'
 _shtab_dubbo_mesh_explain__h_nargs=0
 _shtab_dubbo_mesh_explain___help_nargs=0
