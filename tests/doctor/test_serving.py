@@ -61,6 +61,15 @@ class TestOurs:
         assert name not in ids(findings)
         assert {each.status for each in findings if each.check != "probes"} <= {"ok"}, findings
 
+    def test_is_not_called(self, ours: dubbo_mesh.Server) -> None:
+        """The services of this application are looked at where it serves them: it need not reach itself."""
+        address = f"127.0.0.1:{ours.ports[0]}"
+        own = examined(MODULE, variables=OFF | {"DUBBO_MESH_APP": "echo"}, server=address)
+        assert not [each for each in own if each.check in ("dns", "reachable")]
+        assert "DM106" not in ids(own)
+        without = examined(MODULE, variables=OFF | {"DUBBO_MESH_APP": "echo"})
+        assert [each for each in without if each.check in ("dns", "reachable")]
+
     def test_on_asyncio_is_well(self) -> None:
         from tests.calling.echo import EchoAsyncServicer
 

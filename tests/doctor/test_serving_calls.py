@@ -277,7 +277,11 @@ class TestAnIdempotentRpc:
         others = mesh.call("get", server=mesh.address, variables=mesh.variables | {"DUBBO_MESH_APP": "shop"})
         assert "at a host of its cluster" in others[1].finding
         own = mesh.call("get", server=mesh.address, variables=mesh.variables | {"DUBBO_MESH_APP": "ok"})
-        assert "at the server itself" in own[1].finding
+        assert [each.status for each in own] == ["ok"]
+        assert own[0].finding.startswith(f"{NAME}/get: OK at the server itself, {mesh.address}, in ")
+        with localmesh.ReservedPort() as nobody:
+            own = mesh.call("get", server=nobody.address, variables={"DUBBO_MESH_APP": "ok"})
+        assert [each.status for each in own] == ["skipped"]
 
     def test_is_called_as_the_mode_says(self, mesh: Mesh) -> None:
         direct = {"DUBBO_MESH_MODE": "direct", "DUBBO_MESH_DIRECT": f"ok={mesh.address}"}

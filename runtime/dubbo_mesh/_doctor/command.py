@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .._addressing.environment import Environment
+from .._contract.service import Service
 from .addressing.addresses import host_and_port
 from .addressing.dialling import Dialled, presumed_source, source_of
 from .addressing.environment import Reading, check_environment, read_environment
@@ -21,6 +22,7 @@ from .policy.rpcs import check_any_rpc, check_rpc
 from .safety import bounded, safely
 from .serving.aliases import check_aliases
 from .serving.calls import check_calls
+from .serving.own import Targets
 from .serving.server import check_server
 from .sidecar.leaving import check_leaving
 from .sidecar.passage import all_entrances, connection_of, entrance_of, virtual_host_at
@@ -40,13 +42,22 @@ def _examine(examination: Examination) -> Iterator[Finding]:
     offline = bool(examination.config_dumps)
     yield from safely("environment", check_environment, reading, offline=offline)
     called: list[Dialled] = []
-    for found in safely("dial", check_targets, examination.targets, reading, budget, offline=offline):
+    own: list[Service] = []
+    served = examination.server is not None
+    for found in safely(
+        "dial", check_targets, examination.targets, reading, budget, served=served, offline=offline
+    ):
         if isinstance(found, Finding):
             yield found
             continue
-        called.append(found)
-        if found.subject.service is not None:
-            yield from safely("aliases", check_aliases, found.subject.service)
+        if isinstance(found, Dialled):
+            called.append(found)
+            service = found.subject.service
+        else:
+            service = found.service
+            own += [service] if service is not None else []
+        if service is not None:
+            yield from safely("aliases", check_aliases, service)
     snapshot: Snapshot | None = None
     for read in _sidecar(reading, examination, budget):
         if isinstance(read, Snapshot):
@@ -56,8 +67,9 @@ def _examine(examination: Examination) -> Iterator[Finding]:
             yield read
     for each in called:
         yield from safely("rpc", check_past_sidecar, each, environment, examination.headers)
-    yield from safely("health", check_server, examination, environment, called, snapshot, budget)
-    yield from safely("call", check_calls, examination, environment, called, snapshot, budget)
+    targets = Targets(own, called)
+    yield from safely("health", check_server, examination, environment, targets, snapshot, budget)
+    yield from safely("call", check_calls, examination, environment, targets, snapshot, budget)
 
 
 def _sidecar(reading: Reading, examination: Examination, budget: Budget) -> Iterator[Finding | Snapshot]:

@@ -12,14 +12,16 @@ from .subjects import Subject, Subjects
 
 
 def check_targets(
-    targets: Sequence[str], reading: Reading, budget: Budget, *, offline: bool = False
-) -> Iterator[Finding | Dialled]:
-    """Reports on all targets; yields the way to each as well.
+    targets: Sequence[str], reading: Reading, budget: Budget, *, served: bool = False, offline: bool = False
+) -> Iterator[Finding | Dialled | Subject]:
+    """Reports on all targets; yields the way to each as well, or the subject if it is not to be called.
 
     Args:
         targets: as on the command line.
         reading: the environment.
         budget: the time for all checks.
+        served: whether this process's own server is looked at. Then the services of this application
+            (`DUBBO_MESH_APP`) are what it serves, and not called.
         offline: whether nothing may be dialled, as the sidecar's configuration is that of another host.
     """
     if not targets:
@@ -31,8 +33,17 @@ def check_targets(
         for found in subjects.of(given):
             if not isinstance(found, Subject):
                 yield found
+            elif served and _is_own(found, reading):
+                why = f"{found.name}: this application's own (DUBBO_MESH_APP): looked at where --server says"
+                yield Finding("dial", "ok", why, subject=found.name)
+                yield found
             elif reading.hides_targets is not None:
                 why = f"{found.name}: not known while {reading.hides_targets} is malformed"
                 yield Finding("dial", "skipped", why, subject=found.name)
             else:
                 yield from dialling.check(found)
+
+
+def _is_own(subject: Subject, reading: Reading) -> bool:
+    app = reading.environment.app
+    return subject.service is not None and app is not None and subject.service.app == app

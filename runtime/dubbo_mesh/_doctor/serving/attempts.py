@@ -66,16 +66,17 @@ class Attempts:
     def times(self) -> str:
         """How long the calls took. The first one also waits for the connection."""
         if len(self.made) == 1:
-            return f"{_ms(self.made[0].seconds)} (one call, connecting included)"
+            return f"{shown(self.made[0].seconds)} (one call, connecting included)"
         rest = [attempt.seconds for attempt in self.made[1:]]
-        first = _ms(self.made[0].seconds)
+        first = shown(self.made[0].seconds)
         return (
-            f"{_ms(statistics.median(rest))} (median of {len(rest)}; {first} for the first, which connects)"
+            f"{shown(statistics.median(rest))} (median of {len(rest)}; {first} for the first, which connects)"
         )
 
 
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.3g} ms"
+def shown(seconds: float) -> str:
+    """A time, in the unit that suits it."""
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
 
 
 def attempts(

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import grpc
 
+from ..._addressing.dialing import Dial
 from ..._addressing.environment import Environment
 from ..._contract.validation import is_sendable
-from ..addressing.dialling import Dialled
 from ..budget import Budget
 from ..envoy.snapshot import Snapshot
 from ..examination import Examination
@@ -18,6 +18,7 @@ from ..safety import safely
 from .asking import open_channel
 from .attempts import attempts
 from .judging import Outcome, compared, judged
+from .own import Targets
 from .places import Place, past_the_sidecar
 from .trial import Trial, trials
 
@@ -25,7 +26,7 @@ from .trial import Trial, trials
 def check_calls(
     examination: Examination,
     environment: Environment,
-    called: Sequence[Dialled],
+    targets: Targets,
     snapshot: Snapshot | None,
     budget: Budget,
 ) -> Iterator[Finding]:
@@ -34,7 +35,7 @@ def check_calls(
     Args:
         examination: what the command line asks for.
         environment: of this process.
-        called: the targets that it names.
+        targets: what it names.
         snapshot: the sidecar's configuration; None if it is not known.
         budget: the time that is left.
     """
@@ -45,31 +46,41 @@ def check_calls(
     if unsendable and examination.calls:
         yield problem("DM456", f"gRPC does not send the header {unsendable[0]} as it is given")
         return
-    for trial in trials(examination.calls, called, anyway=examination.call_anyway):
+    for trial in trials(examination.calls, targets, anyway=examination.call_anyway):
         if isinstance(trial, Finding):
             yield trial
             continue
-        yield from safely("call", _check_call, trial, examination, environment, called, snapshot, budget)
+        yield from safely("call", _check_call, trial, examination, environment, targets, snapshot, budget)
 
 
 def _check_call(
     trial: Trial,
     examination: Examination,
     environment: Environment,
-    called: Sequence[Dialled],
+    targets: Targets,
     snapshot: Snapshot | None,
     budget: Budget,
 ) -> Iterator[Finding]:
     headers = examination.headers
-    place = None
-    if trial.dialled.dial.way == "sidecar" and trial.repeatable:  # else its handler would run twice
-        place = past_the_sidecar(trial, examination.server, environment, called, snapshot, budget)
-    outcome = _call(trial, environment, headers, budget)
-    direct = None if place is None else _call_at(place, trial, environment, headers, budget)
+    dial = None if trial.dialled is None else trial.dialled.dial
+    place = direct = None
+    # A handler that may not run twice is only called as a stub would.
+    if dial is None or (dial.way == "sidecar" and trial.repeatable):
+        place = past_the_sidecar(trial, examination.server, environment, targets, snapshot, budget)
+    if place is not None:
+        direct = _call_at(place, trial, environment, headers, budget)
+    if dial is None:
+        if direct is None:
+            why = f"{trial.name}: not called: the server cannot be reached"
+            yield Finding("call", "skipped", why, subject=trial.name)
+        else:
+            yield judged(trial, direct, None)
+        return
+    outcome = _call(trial, dial, environment, headers, budget)
     yield judged(trial, outcome, direct)
     if direct is not None:
         yield compared(trial, direct)
-    elif trial.dialled.dial.way == "sidecar" and trial.repeatable:
+    elif dial.way == "sidecar" and trial.repeatable:
         why = f"{trial.name}: not called past the sidecar: {_why_not(environment)}"
         yield Finding("call", "skipped", why, subject=trial.name)
 
@@ -79,10 +90,9 @@ def _is_sendable(name: str, value: str) -> bool:
 
 
 def _call(
-    trial: Trial, environment: Environment, headers: Sequence[tuple[str, str]], budget: Budget
+    trial: Trial, dial: Dial, environment: Environment, headers: Sequence[tuple[str, str]], budget: Budget
 ) -> Outcome:
     """Calls an rpc as a stub would."""
-    dial = trial.dialled.dial
     where = "through the sidecar" if dial.way == "sidecar" else f"at {dial.address}"
     secured_by, options = dial.credentials(None), dial.with_options(())
     if secured_by is None:
@@ -103,7 +113,8 @@ def _call_at(
     """Calls an rpc past the sidecar."""
     with open_channel(place.endpoint) as channel:
         calls = attempts(channel, trial, "direct", environment, headers, budget)
-    return Outcome(f"past the sidecar, at {place}", calls)
+    where = "at" if trial.dialled is None else "past the sidecar, at"
+    return Outcome(f"{where} {place}", calls)
 
 
 def _why_not(environment: Environment) -> str:

@@ -8,7 +8,7 @@ import grpc
 
 from ..finding import Finding, problem
 from .asking import NO_TEXT
-from .attempts import Attempt, Attempts
+from .attempts import Attempt, Attempts, shown
 from .replies import meaning_of, measured, whose
 from .trial import Trial
 
@@ -52,7 +52,7 @@ def judged(trial: Trial, outcome: Outcome, direct: Outcome | None) -> Finding:
     name, last = trial.name, outcome.calls.last
     if arrives(last):
         return Finding("call", "ok", f"{name}: {_answer(trial, outcome)}", subject=name)
-    seen = f"{name}: {_status(last)} {outcome.where}, after {last.seconds:.3g} s"
+    seen = f"{name}: {_status(last)} {outcome.where}, after {shown(last.seconds)}"
     beside = "" if direct is None else f"; {direct.where}: {_status(direct.calls.last)}"
     match whose(last):
         case "grpc" | "provider" if last.code is grpc.StatusCode.DEADLINE_EXCEEDED:

@@ -12,6 +12,19 @@ from .address import Address
 
 
 @dataclass(frozen=True, slots=True)
+class Targets:
+    """What the command line names.
+
+    Attributes:
+        own: the services of this application, which are not called.
+        called: what is called.
+    """
+
+    own: Sequence[Service]
+    called: Sequence[Dialled]
+
+
+@dataclass(frozen=True, slots=True)
 class Named:
     """The services that the command line names.
 
@@ -26,23 +39,22 @@ class Named:
     is_guess: bool
 
 
-def named(called: Iterable[Dialled], environment: Environment, addresses: Iterable[Address] = ()) -> Named:
+def named(targets: Targets, environment: Environment, addresses: Iterable[Address] = ()) -> Named:
     """Sorts the services.
 
     Args:
-        called: what the command line names.
+        targets: what the command line names.
         environment: of this process.
         addresses: of the server. A service whose calls go there is this application's.
     """
     endpoints = {str(endpoint) for address in addresses for endpoint in address.reachable}
-    own: dict[str, Service] = {}
+    own = {service.key: service for service in targets.own}
     others: dict[str, Service] = {}
-    for each in called:
+    for each in targets.called:
         service = each.subject.service
         if service is None:
             continue
-        is_own = environment.app is not None and service.app == environment.app
-        if is_own or (each.dial.way == "direct" and each.dial.address in endpoints):
+        if each.dial.way == "direct" and each.dial.address in endpoints:
             own[service.key] = service
         else:
             others[service.key] = service

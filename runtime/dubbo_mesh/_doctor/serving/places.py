@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..._addressing.environment import Environment
@@ -15,7 +15,7 @@ from ..finding import Finding
 from ..sidecar.passage import entrance_of, virtual_host_at
 from ..sidecar.upstream import destinations_of
 from .address import Endpoint, addresses_of
-from .own import named
+from .own import Targets, named
 from .trial import Trial
 
 
@@ -39,7 +39,7 @@ def past_the_sidecar(
     trial: Trial,
     server: str | None,
     environment: Environment,
-    called: Sequence[Dialled],
+    targets: Targets,
     snapshot: Snapshot | None,
     budget: Budget,
 ) -> Place | None:
@@ -52,25 +52,23 @@ def past_the_sidecar(
         trial: the rpc.
         server: what `--server` says.
         environment: of this process.
-        called: the targets that the command line names.
+        targets: what the command line names.
         snapshot: the sidecar's configuration; None if it is not known.
         budget: the time that is left.
     """
     if server is not None:
-        for endpoint in _of_server(trial, server, environment, called):
+        for endpoint in _of_server(trial, server, environment, targets):
             if _accepts(endpoint, budget):
                 return Place(endpoint, own=True)
-    if snapshot is not None and environment.egress is not None:
-        for endpoint in _of_cluster(trial, environment, snapshot):
+    if snapshot is not None and environment.egress is not None and trial.dialled is not None:
+        for endpoint in _of_cluster(trial, trial.dialled, environment, snapshot):
             if _accepts(endpoint, budget):
                 return Place(endpoint, own=False)
     return None
 
 
-def _of_server(
-    trial: Trial, server: str, environment: Environment, called: Sequence[Dialled]
-) -> Iterator[Endpoint]:
-    services = named(called, environment)
+def _of_server(trial: Trial, server: str, environment: Environment, targets: Targets) -> Iterator[Endpoint]:
+    services = named(targets, environment)
     if trial.service not in services.own and not services.is_guess:
         return
     try:
@@ -81,9 +79,11 @@ def _of_server(
         yield from address.reachable
 
 
-def _of_cluster(trial: Trial, environment: Environment, snapshot: Snapshot) -> Iterator[Endpoint]:
+def _of_cluster(
+    trial: Trial, dialled: Dialled, environment: Environment, snapshot: Snapshot
+) -> Iterator[Endpoint]:
     """The healthy hosts of the first cluster that calls of the service may go to."""
-    name, dialled = trial.service.name, trial.dialled
+    name = trial.service.name
     entrance = entrance_of(snapshot, dialled.connection, environment.forwarded_for, name)
     if isinstance(entrance, Finding):
         return

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ..._addressing.environment import Environment
-from ..addressing.dialling import Dialled
 from ..budget import Budget
 from ..envoy.snapshot import Snapshot
 from ..examination import Examination
@@ -17,7 +16,7 @@ from .grace import check_grace
 from .health import ask_health, check_health, check_served
 from .inbound import check_inbound
 from .keepalive import check_keepalive
-from .own import Named, named
+from .own import Named, Targets, named
 from .pod import why_hidden
 from .probes import check_probes
 from .reflection import check_reflection
@@ -27,7 +26,7 @@ from .wire import Speaks, speaks
 def check_server(
     examination: Examination,
     environment: Environment,
-    called: Sequence[Dialled],
+    targets: Targets,
     snapshot: Snapshot | None,
     budget: Budget,
 ) -> Iterator[Finding]:
@@ -36,7 +35,7 @@ def check_server(
     Args:
         examination: what the command line asks for.
         environment: of this process.
-        called: the targets that it names.
+        targets: what it names.
         snapshot: the sidecar's configuration; None if it is not known.
         budget: the time that is left.
     """
@@ -47,11 +46,11 @@ def check_server(
             yield from safely("grace", check_grace, period, environment, snapshot)
         return
     try:
-        addresses = addresses_of(examination.server, environment, named(called, environment).own)
+        addresses = addresses_of(examination.server, environment, named(targets, environment).own)
     except ValueError as error:
         yield problem("DM406", str(error))
         return
-    services = named(called, environment, addresses)
+    services = named(targets, environment, addresses)
     for address in addresses:
         yield from safely("health", _check_address, address, services, environment, snapshot, budget)
     yield from safely("probes", check_probes, environment, budget)

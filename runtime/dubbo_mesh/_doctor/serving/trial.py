@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -13,6 +13,7 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 from ..._contract.service import Method, Service
 from ..addressing.dialling import Dialled
 from ..finding import Finding, problem
+from .own import Targets
 
 _REPEATABLE = (MethodOptions.IDEMPOTENT, MethodOptions.NO_SIDE_EFFECTS)
 
@@ -23,14 +24,14 @@ class Trial:
 
     Attributes:
         name: `package.Service/rpc`.
-        dialled: how its service is dialled.
+        dialled: how its service is dialled; None if it is this application's own, which is not dialled.
         service: its service.
         method: the rpc.
         repeatable: whether it may be called several times: it is marked as idempotent.
     """
 
     name: str
-    dialled: Dialled
+    dialled: Dialled | None
     service: Service
     method: Method
     repeatable: bool
@@ -41,23 +42,24 @@ class Trial:
         return self.method.client_streaming or self.method.server_streaming
 
 
-def trials(calls: Iterable[str], called: Sequence[Dialled], *, anyway: bool) -> Iterator[Trial | Finding]:
+def trials(calls: Iterable[str], targets: Targets, *, anyway: bool) -> Iterator[Trial | Finding]:
     """The rpcs that the command line names, or why they are not called.
 
     Args:
         calls: `package.Service/rpc` each.
-        called: the targets, with their services.
+        targets: what the command line names beside these.
         anyway: whether rpcs are called that are not marked as idempotent.
     """
-    services = {each.subject.service.name: each for each in called if each.subject.service is not None}
+    services: dict[str, tuple[Service, Dialled | None]] = {each.name: (each, None) for each in targets.own}
+    for each in targets.called:
+        if each.subject.service is not None:
+            services.setdefault(each.subject.service.name, (each.subject.service, each))
     for given in dict.fromkeys(calls):
         name, slash, rpc = given.removeprefix("/").partition("/")
-        dialled = services.get(name)
-        if not slash or dialled is None:
+        if not slash or name not in services:
             yield _unknown_service(given, name, services)
             continue
-        service = dialled.subject.service
-        assert service is not None
+        service, dialled = services[name]
         method = service.methods.get(rpc)
         if method is None:
             hint = _hint(rpc, service.methods)
