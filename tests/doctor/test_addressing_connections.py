@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -206,6 +207,21 @@ def test_who_says_something_else(provider: str) -> None:
         assert finding.id == "DM120"
         assert finding.finding.endswith(r"it says “SSH-2.0-\xff[31mevil”")
         assert call(address) is grpc.StatusCode.UNAVAILABLE
+
+
+def test_who_drips(provider: str) -> None:
+    """What is sent byte by byte takes no longer than the timeout."""
+
+    def drip(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            while not gone.wait(0.05):
+                connection.sendall(b"x")
+
+    gone = threading.Event()
+    with listening(drip) as address:
+        findings = examined("echo:50051", variables=direct(address), timeout=0.3)
+        gone.set()
+    assert ids(findings) & {"DM120", "DM002"}
 
 
 @pytest.mark.finds("DM121")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import os
 import socket
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -116,6 +117,9 @@ def test_a_bootstrap_that_is_not_there(tmp_path: Path, app: str, control_plane: 
     empty = {**bootstrap(control_plane.address), "GRPC_XDS_BOOTSTRAP": ""}  # a name too, grpc holds
     assert the_problem(app, empty).id == "DM130"
     assert call(app, empty) is grpc.StatusCode.UNAVAILABLE
+    os.mkfifo(tmp_path / "pipe")
+    pipe = {**missing, "GRPC_XDS_BOOTSTRAP": str(tmp_path / "pipe")}
+    assert the_problem(app, pipe).id == "DM130"
     file = control_plane.bootstrap(tmp_path / "bootstrap.json")
     well = {"DUBBO_MESH_MODE": "proxyless", "GRPC_XDS_BOOTSTRAP": str(file)}
     assert "DM130" not in {each.id for each in found(next(_apps), well)}

@@ -188,6 +188,17 @@ class TestImports:
         if "raise RuntimeError" in source:
             assert "bad_mesh.py, line 3" in finding.finding
 
+    def test_one_that_never_ends(self, write: Write) -> None:
+        write("stuck_mesh", "import threading\nthreading.Event().wait()")
+        findings = examined("stuck_mesh", variables=VARIABLES, timeout=0.2)
+        (finding,) = [each for each in findings if each.id == "DM114"]
+        assert "it takes longer than 0." in finding.finding
+        assert "threading.py" in finding.finding
+
+    def test_one_that_handles_signals(self, write: Write) -> None:
+        write("signal_mesh", "import signal\nsignal.signal(signal.SIGUSR2, signal.SIG_IGN)\n" + MODULE)
+        assert "DM114" not in ids(found("signal_mesh"))
+
     def test_one_that_is_not_there(self) -> None:
         assert "DM114" in ids(found("missing_mesh"))
         assert "DM114" in ids(found("missing:PetsStub"))

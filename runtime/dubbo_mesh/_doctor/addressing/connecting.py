@@ -52,7 +52,7 @@ def connect(host: str, port: int, left: Callable[[float], float]) -> Met:
     Args:
         host: an address, or a name.
         port: the port.
-        left: of a `Budget`.
+        left: of a part of a `Budget`: connecting, and each answer, take what it allows.
 
     Raises:
         OSError: nothing accepts it.
@@ -60,19 +60,20 @@ def connect(host: str, port: int, left: Callable[[float], float]) -> Met:
     """
     with socket.create_connection((host, port), left(2.0)) as opened:
         there, source = str(opened.getpeername()[0]), str(opened.getsockname()[0])
-        opened.settimeout(left(2.0))
-        peer, said = _answer(opened)
+        peer, said = _answer(opened, left)
     if peer in (Peer.CLOSES, Peer.OTHER, Peer.SILENT) and _speaks_tls(there, port, left):
         peer, said = Peer.TLS, ""
     return Met(peer, there, source, said)
 
 
-def _answer(opened: socket.socket) -> tuple[Peer, str]:
+def _answer(opened: socket.socket, left: Callable[[float], float]) -> tuple[Peer, str]:
     """Who answers to the beginning of an HTTP/2 connection, and with what."""
     received = b""
     try:
+        opened.settimeout(left(2.0))
         opened.sendall(_PREFACE + _SETTINGS)
         while len(received) < _HEADER_LENGTH:
+            opened.settimeout(left(2.0))
             piece = opened.recv(1024)
             if not piece:
                 break

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+import threading
+import time
 import traceback
-from contextlib import redirect_stdout
+from collections.abc import Generator
+from contextlib import contextmanager, redirect_stdout
 from types import ModuleType
 
 from ..._contract.service import Service
@@ -23,16 +27,26 @@ class ImportFailedError(Exception):
         self.version = version
 
 
-def imported(name: str) -> ModuleType:
+class _TooLateError(BaseException):
+    """An import takes too long. No Exception, which a module may catch."""
+
+
+def imported(name: str, seconds: float) -> ModuleType:
     """Imports a module. What it prints goes to standard error: standard output is for findings.
 
+    Args:
+        name: its full name.
+        seconds: how long that may take.
+
     Raises:
-        ImportFailedError: it cannot be imported, or ends the process.
+        ImportFailedError: it cannot be imported, takes too long, or ends the process.
     """
     importlib.invalidate_caches()
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), _limited(seconds):
             return importlib.import_module(name)
+    except _TooLateError as error:
+        raise ImportFailedError(f"it takes longer than {seconds:.3g} s{_where(error)}") from None
     except ImportError as error:
         version = "was generated for API version" in str(error)
         raise ImportFailedError(_first_line(str(error)), version=version) from None
@@ -47,6 +61,31 @@ def imported(name: str) -> ModuleType:
         raise ImportFailedError(
             f"{type(error).__name__}{': ' if text else ''}{text}{_where(error)}"
         ) from None
+
+
+@contextmanager
+def _limited(seconds: float) -> Generator[None]:
+    """Interrupts what takes too long; not on Windows, nor on other threads than the main one.
+
+    A thread would not do: modules may register handlers of signals, which only the main thread may.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise _TooLateError
+
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    start = time.monotonic()
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - start), 0.001), interval)
 
 
 def services_of(module: ModuleType) -> dict[str, Service]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -43,7 +44,10 @@ def find(name: str) -> Found | None:
         if found.name and found.directories is None:  # the parent is not a package
             return None
         try:
-            specification = PathFinder.find_spec(part, found.directories)
+            if found.directories is None:
+                specification = importlib.util.find_spec(part)
+            else:
+                specification = PathFinder.find_spec(part, found.directories)
         except (ImportError, ValueError, OSError):
             return None
         if specification is None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..._contract.errors import ConfigurationError
 from ..._contract.service import Service
 from ..._contract.target import Target
+from ..budget import Budget
 from ..finding import Finding, problem
 from .importing import ImportFailedError, imported, service_of, services_of
 from .modules import add_working_directory, below, find, generated_in, mentions_mesh
@@ -37,9 +38,14 @@ class Subject(NamedTuple):
 
 
 class Subjects:
-    """All that the command line names, each once."""
+    """All that the command line names, each once.
 
-    def __init__(self) -> None:
+    Args:
+        budget: the time for all checks.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._services: set[int] = set()
         self._targets: set[Target] = set()
 
@@ -84,7 +90,7 @@ class Subjects:
 
     def _of_module(self, name: str) -> Iterator[Subject | Finding]:
         try:
-            services = services_of(imported(name))
+            services = services_of(imported(name, self._budget.left()))
         except ImportFailedError as error:
             yield self._not_imported(name, error)
             return
@@ -96,7 +102,7 @@ class Subjects:
 
     def _of_class(self, given: str, name: str, path: str) -> Iterator[Subject | Finding]:
         try:
-            module = imported(name)
+            module = imported(name, self._budget.left())
         except ImportFailedError as error:
             yield self._not_imported(name, error)
             return

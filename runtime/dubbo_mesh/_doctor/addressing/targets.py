@@ -28,7 +28,7 @@ def check_targets(
         why = "no target was named: name an app, a generated module or a package to see how it is dialled"
         yield Finding("dial", "skipped", why)
         return
-    subjects, dialling = Subjects(), Dialling(reading.environment, budget, offline=offline)
+    subjects, dialling = Subjects(budget), Dialling(reading.environment, budget, offline=offline)
     for given in targets:
         for found in subjects.of(given):
             if not isinstance(found, Subject):

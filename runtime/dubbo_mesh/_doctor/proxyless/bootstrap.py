@@ -56,6 +56,8 @@ def read_bootstrap(environ: Mapping[str, str] = os.environ) -> Bootstrap | Findi
     if file is not None:  # which wins, even if it is empty
         source = f"GRPC_XDS_BOOTSTRAP={file}"
         try:
+            if Path(file).exists() and not Path(file).is_file():  # reading a pipe would wait for a writer
+                return problem("DM130", f"{source}: it is no file")
             with Path(file).open("rb") as opened:
                 content = opened.read(_LARGEST)
         except (OSError, ValueError) as error:
