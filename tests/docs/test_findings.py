@@ -93,6 +93,13 @@ def test_each_id_has_its_anchor() -> None:
     assert {id.lower() for id in CATALOGUE} <= anchors(PAGE)
 
 
+def test_each_problem_has_a_symptom() -> None:
+    """The page by symptom ends in all ids but those that somebody may just want to know."""
+    by_symptom = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    wrong = [id for id, problem in CATALOGUE.items() if problem.severity != "info"]
+    assert [id for id in wrong if f"[{id}](findings.md#{id.lower()})" not in by_symptom] == []
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -19,7 +19,7 @@ SUMMARY = "report what would happen to the calls of this process, and what is wr
 DESCRIPTION = """\
 Checks what would happen to the calls of this process: where they would go, what the sidecar would do with
 them, and whether its own server is healthy. Names each problem and what to do about it. It only looks, and
-changes nothing.
+changes nothing; it calls rpcs only with --call.
 
 The exit status is 0 if all is well, 1 if something is wrong, 2 for wrong arguments, 130 after Ctrl-C, and 141
 if the reader of a pipe has left.
@@ -135,6 +135,13 @@ def explained_ids(given: argparse.Namespace) -> list[str] | None:
     if given.command == "explain":
         return [id for ids in given.ids for id in ids]
     return given.explain or None
+
+
+def conflict_in(given: argparse.Namespace) -> str | None:
+    """What is wrong with the arguments of `doctor` together; None if nothing is."""
+    if given.call_anyway and given.wait is not None:
+        return "--call-anyway cannot be combined with --wait, which would make the calls again and again"
+    return None
 
 
 def examination_of(given: argparse.Namespace) -> Examination:
