@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from ..envoy.clusters import Cluster, cluster_of
 from ..envoy.routes import Route
@@ -17,7 +17,8 @@ _BLACK_HOLE = "BlackHoleCluster"
 """Istio's cluster without hosts, for what the mesh does not know (pilot/pkg/util/constant.go)."""
 
 
-class Destination(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Destination:
     """A cluster that calls are sent to. Many rpcs have the same one, which is then checked once.
 
     Attributes:
@@ -28,7 +29,7 @@ class Destination(NamedTuple):
 
     cluster: str
     priority: str
-    route: str
+    route: str = field(compare=False)
 
     @classmethod
     def of(cls, route: Route) -> list[Destination]:
