@@ -13,6 +13,15 @@ from .values import Json, at, has, mapping, number, objects, text
 if TYPE_CHECKING:
     from .snapshot import Snapshot
 
+_IN_CAMEL_CASE = frozenset(
+    (
+        "versionInfo",
+        "dynamicListeners",
+        "dynamicRouteConfigs",
+        "dynamicActiveClusters",
+        "dynamicEndpointConfigs",
+    )
+)
 _VERSION = re.compile(r"[0-9a-zA-Z]*/(\d{1,4})\.(\d{1,4})\.")
 
 
@@ -23,6 +32,7 @@ def add(snapshot: Snapshot, document: object) -> None:
 
     * an answer of the admin endpoint to `/config_dump`, also of one `resource`, `/clusters?format=json` or
       `/server_info`;
+    * the same of istiod, in camel case (`/debug/config_dump?proxyID=pod.namespace`, pilot/pkg/xds/debug.go);
     * what `istioctl proxy-config all|bootstrap|listeners|routes|clusters|endpoints -o json` prints. But for
       `all`, which is Envoy's own answer, and `bootstrap`, these are lists of messages in camel case
       (istioctl/pkg/writer/envoy).
@@ -34,7 +44,8 @@ def add(snapshot: Snapshot, document: object) -> None:
         _add_list(snapshot, cast("list[object]", to_snake_case(cast("object", document))))
     elif isinstance(at(document, "configs"), list):
         for section in objects(document, "configs"):
-            _add_section(snapshot, section)
+            camel_case = _IN_CAMEL_CASE.intersection(section)
+            _add_section(snapshot, cast("Json", to_snake_case(section)) if camel_case else section)
     elif isinstance(at(document, "cluster_statuses"), list):
         _add_statuses(snapshot, objects(document, "cluster_statuses"))
     elif text(document, "state") and text(document, "version"):
