@@ -13,7 +13,7 @@ from tests.istio import cluster, resources
 from tests.istio.cluster import Manifest, Pod
 from tests.istio.conftest import Emit
 from tests.istio.emitting import Emitted
-from tests.istio.faults import Fault, bad, service, unavailable
+from tests.istio.faults import Fault, bad, service, unavailable, without_retries
 from tests.istio.many_apps import ManyApps
 from tests.istio.mesh import PODS
 from tests.istio.routing_faults import ROUTING
@@ -48,7 +48,7 @@ def mesh(
     emit: Emit, port: int, tcp_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ManyApps]:
     everything = [
-        *service("greeter", port),
+        *without_retries("greeter", port),
         *service("hidden", port),
         *(each for fault in FAULTS for each in fault.manifests(port)),
         resources.service("named-tcp", tcp_port, port_name="tcp"),
@@ -83,6 +83,7 @@ def mesh(
 @pytest.mark.finds("DM325")
 @pytest.mark.finds("DM330")
 @pytest.mark.finds("DM332")
+@pytest.mark.finds("DM338")
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.app)
 class TestFaultsOfApplications:
     @pytest.fixture

@@ -17,7 +17,7 @@ from tests.istio import cluster, resources
 from tests.istio.cluster import Pod
 from tests.istio.conftest import Emit
 from tests.istio.emitting import Emitted
-from tests.istio.faults import OFF, Fault, exact, service, unavailable
+from tests.istio.faults import OFF, Fault, exact, service, unavailable, without_retries
 from tests.istio.many_apps import ManyApps
 
 _UNFILTERED = Pod("unfiltered", "127.0.20.2", {"app": "unfiltered"})
@@ -135,7 +135,7 @@ def _subset_of(app: str, port: int, namespace: str) -> list[cluster.Manifest]:
 def mesh(emit: Emit, port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManyApps]:
     known = "./greeter.default.svc.cluster.local"
     everything = [
-        *service("greeter", port),
+        *without_retries("greeter", port),
         *service("hidden", port),
         resources.service("slow", port),
         resources.virtual_service("slow", {**OFF, "timeout": "0.2s"}),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Self
 
-from localmesh import ChildProcess, wait_until
+from localmesh import ChildProcess, ReservedPort, wait_until
 from tests.istio.binaries import program
 
 # Filters that Istio's own Envoy has, and a stock one lacks.
@@ -23,16 +24,22 @@ class ControlPlane:
         manifests: Files and directories.
         directory: Where to put its log and configuration.
         mesh: More of the mesh's configuration, in YAML.
+        stock: Whether it is for stock Envoys; if not, only Istio's own take what it sends.
 
     Attributes:
         address: `host:port` of its xDS.
     """
 
-    def __init__(self, manifests: Sequence[Path], directory: Path, mesh: str = "") -> None:
+    def __init__(
+        self, manifests: Sequence[Path], directory: Path, mesh: str = "", *, stock: bool = True
+    ) -> None:
         configuration = directory / "mesh.yaml"
-        configuration.write_text(_MESH + mesh)
-        command = [str(program("meshd")), "-mesh", str(configuration), *map(str, manifests)]
-        self._process = ChildProcess(command, log=directory / "meshd.log", env={**os.environ, **STOCK_ENVOY})
+        configuration.write_text(_MESH + mesh if stock else mesh)
+        self._debug = ReservedPort()
+        options = ["-mesh", str(configuration), "-debug", self._debug.address]
+        command = [str(program("meshd")), *options, *map(str, manifests)]
+        environment = {**os.environ, **STOCK_ENVOY} if stock else {**os.environ}
+        self._process = ChildProcess(command, log=directory / "meshd.log", env=environment)
         self.address = ""
 
     def __enter__(self) -> Self:
@@ -46,6 +53,20 @@ class ControlPlane:
 
     def __exit__(self, *exc_info: object) -> None:
         self._process.stop()
+        self._debug.close()
+
+    def config_dump(self, node: str) -> str:
+        """What it has sent to a client, in the form of Envoy's `/config_dump`: JSON in camel case.
+
+        Args:
+            node: `pod.namespace`.
+        """
+        connection = HTTPConnection(self._debug.address, timeout=10)
+        try:
+            connection.request("GET", f"/debug/config_dump?include_eds&proxyID={node}")
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
 
     @property
     def log(self) -> str:

@@ -34,8 +34,18 @@ def prefix(path: str) -> dict[str, Any]:
     return {"match": [{"uri": {"prefix": path}}]}
 
 
+def as_configured() -> list[dict[str, Any]]:
+    """The routes that the proto asks for, and no retries by Istio itself."""
+    return [{**exact("look"), "retries": {"attempts": 2, "retryOn": "unavailable"}}, {**OFF}]
+
+
 def service(app: str, port: int) -> list[Manifest]:
-    """A Service as it should be, and no retries by Istio itself."""
+    """A Service as it should be."""
+    return [resources.service(app, port), resources.virtual_service(app, *as_configured())]
+
+
+def without_retries(app: str, port: int) -> list[Manifest]:
+    """A Service whose routes retry nothing, so that only stubs ask for retries."""
     return [resources.service(app, port), resources.virtual_service(app, OFF)]
 
 

@@ -9,7 +9,7 @@ import grpc
 
 from tests.istio import resources
 from tests.istio.cluster import Manifest
-from tests.istio.faults import OFF, Fault, exact, prefix, unavailable, unimplemented, unserved
+from tests.istio.faults import OFF, Fault, as_configured, exact, prefix, unavailable, unimplemented, unserved
 
 ROUTING = [
     Fault(
@@ -46,10 +46,20 @@ ROUTING = [
         "two-kinds-of-routes",
         lambda app, port: [
             resources.service(app, port),
-            resources.virtual_service(app, OFF),
+            resources.virtual_service(app, *as_configured()),
             resources.grpc_route(app, app, port),
         ],
         lambda called: called.runs == 3,
+        call={"failures": 9},
+        unasked=True,
+    ),
+    # With policy=routes nobody else asks for the retries of the proto.
+    Fault(
+        "DM338",
+        "without-its-retries",
+        lambda app, port: [resources.service(app, port), resources.virtual_service(app, OFF)],
+        lambda called: called.runs == 1,
+        rpc="look",
         call={"failures": 9},
         unasked=True,
     ),
@@ -78,7 +88,7 @@ ROUTING = [
         lambda called: called.code is not grpc.StatusCode.OK,
         lambda app, port: [
             resources.service(app, port),
-            resources.virtual_service(app, {**exact("hello"), **OFF, "timeout": "0.3s"}, OFF),
+            resources.virtual_service(app, {**exact("hello"), **OFF, "timeout": "0.3s"}, *as_configured()),
         ],
         seen="300 ms",
         rpc="watch",
