@@ -52,6 +52,11 @@ other:80
     )
 
 
+def test_an_address_is_no_rpc() -> None:
+    text = as_text([Finding("health", "ok", "unix:/run/a.sock: SERVING", subject="unix:/run/a.sock")])
+    assert text.startswith("unix:/run/a.sock\n  ok       health       SERVING\n")
+
+
 def test_on_a_terminal_lines_are_wrapped() -> None:
     text = as_text(PETS[-1:], width=80)
     assert (

@@ -26,7 +26,7 @@ def explained(ids: Sequence[str], *, width: int | None = None) -> str:
         width: the columns of the terminal; None if there is none.
     """
     if not ids:
-        return "\n".join(_listed())
+        return "\n".join(_listed(width))
     return "\n\n".join("\n".join(_explained(id, width)) for id in dict.fromkeys(ids))
 
 
@@ -41,7 +41,7 @@ def _explained(id: str, width: int | None) -> Iterator[str]:
     yield f"  docs      {DOCS}#{id.lower()}"
 
 
-def _listed() -> Iterator[str]:
+def _listed(width: int | None) -> Iterator[str]:
     area = None
     for id, problem in sorted(CATALOGUE.items()):
         if id[:3] != area:
@@ -49,4 +49,4 @@ def _listed() -> Iterator[str]:
                 yield ""
             area = id[:3]
             yield AREAS[area]
-        yield f"  {id}  {problem.severity:7}  {problem.title}"
+        yield from wrapped(problem.title, f"  {id}  {problem.severity:7}  ", width)

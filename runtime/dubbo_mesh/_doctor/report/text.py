@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ _TEXT = _INDENT + _STATUS + _CHECK
 
 _NARROW = 76
 """On terminals with fewer columns than this the text has lines of its own."""
+
+_RPC = re.compile(r"[A-Za-z_][\w.]*/[A-Za-z_]\w*")  # unlike unix:/run/server.sock
 
 _AS_ABOVE = "as above"
 
@@ -84,7 +87,8 @@ def _blocks(findings: Sequence[Finding]) -> Iterator[tuple[str, list[_Row]]]:
     """Findings by service, target or server, in the order in which these were met, after the process."""
     blocks: dict[str, dict[str, list[Finding]]] = {"": {}}
     for each in findings:
-        name, _, rpc = each.subject.partition("/")
+        is_rpc = _RPC.fullmatch(each.subject) is not None
+        name, _, rpc = each.subject.partition("/") if is_rpc else (each.subject, "", "")
         blocks.setdefault(name, {}).setdefault(rpc, []).append(each)
     for name, by_rpc in blocks.items():
         rows: dict[tuple[object, ...], _Row] = {}
