@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from localmesh import ReservedPort, wait_until
@@ -17,7 +18,7 @@ REFUSED = "(refused)"
 
 
 # By default, Envoy refuses expressions that RE2 needs more than 100 steps for.
-_RUNTIME = {"name": "static", "static_layer": {"re2.max_program_size.error_level": 100_000}}
+_RUNTIME = {"re2.max_program_size.error_level": 100_000}
 
 
 class Answer(NamedTuple):
@@ -32,6 +33,18 @@ class Answer(NamedTuple):
     headers: Mapping[str, str | None]
 
 
+class Sent(NamedTuple):
+    """Requests that have been sent.
+
+    Attributes:
+        cases: their numbers.
+        answered: how many were answered.
+    """
+
+    cases: range
+    answered: int
+
+
 def answer(name: str, match: Json, **route: Any) -> dict[str, Any]:
     """A route that Envoy answers by itself."""
     return {"name": name, "match": match, "direct_response": {"status": 200}, **route}
@@ -43,18 +56,28 @@ class RoutingEnvoy:
     Args:
         managers: by the listener's name: what to merge over its `HttpConnectionManager`.
         tell: headers of requests that answers are to have.
+        over: by the listener's name: what to merge over its `Listener`.
         listeners: further `Listener` messages.
+        runtime: values of Envoy's runtime.
     """
 
     def __init__(
-        self, managers: Mapping[str, Json], *, tell: Sequence[str] = (), listeners: Sequence[Json] = ()
+        self,
+        managers: Mapping[str, Json],
+        *,
+        tell: Sequence[str] = (),
+        over: Mapping[str, Json] = MappingProxyType({}),
+        listeners: Sequence[Json] = (),
+        runtime: Json = MappingProxyType({}),
     ) -> None:
         self._ports = {name: ReservedPort() for name in managers}
         self._tell = tell
-        self._envoy = StaticEnvoy("routing", bootstrap={"layered_runtime": {"layers": [_RUNTIME]}})
+        layer = {"name": "static", "static_layer": {**_RUNTIME, **runtime}}
+        self._envoy = StaticEnvoy("routing", bootstrap={"layered_runtime": {"layers": [layer]}})
         self._path = self._envoy.directory / "routes.jsonl"
-        self._entries: dict[str, dict[str, Any]] = {}
+        self._entries: dict[int, dict[str, Any]] = {}
         self._read = 0
+        self._elsewhere: dict[str, str] = {}
         self._asked = 0
         self._envoy.listeners.extend(
             http_listener(
@@ -63,6 +86,7 @@ class RoutingEnvoy:
                 [],
                 access_logs=[_access_log(self._path, tell)],
                 connection_manager=merged({"http2_protocol_options": {}}, manager),
+                listener=over.get(name),
             )
             for name, manager in managers.items()
         )
@@ -84,20 +108,42 @@ class RoutingEnvoy:
 
     def address(self, listener: str) -> str:
         """`host:port` of a listener."""
-        return self._ports[listener].address
+        return self._elsewhere.get(listener) or self._ports[listener].address
+
+    def listen(self, listener: str, address: str) -> None:
+        """Says where a listener is whose address `over` has."""
+        self._elsewhere[listener] = address
 
     def ask(self, listener: str, requests: Sequence[Headers]) -> list[Answer]:
-        """What happens to each of some requests."""
+        """What happens to each of some requests, on one connection."""
+        return self.answers(self.send(listener, requests))
+
+    def send(
+        self, listener: str, requests: Sequence[Headers], *, source: str | None = None, preface: bytes = b""
+    ) -> Sent:
+        """Sends requests on one connection.
+
+        Args:
+            listener: the name of the listener.
+            requests: the headers of each.
+            source: the address to connect from.
+            preface: what to send before HTTP.
+
+        Raises:
+            ConnectionError: Envoy closed the connection.
+        """
         first = self._asked
         self._asked += len(requests)
         sent = [[*headers, ("x-case", str(first + index))] for index, headers in enumerate(requests)]
-        got = responses(self.address(listener), sent)
-        numbers = {str(first + index) for index in range(len(requests))}
-        told = sum(each is not None for each in got)
-        wait_until(lambda: self._logged(numbers) >= told, what=f"{told} requests are logged", timeout=20)
-        return [self._answer(self._entries.get(str(first + index))) for index in range(len(requests))]
+        got = responses(self.address(listener), sent, source=source, preface=preface)
+        return Sent(range(first, first + len(requests)), sum(each is not None for each in got))
 
-    def _logged(self, numbers: set[str]) -> int:
+    def answers(self, sent: Sent) -> list[Answer]:
+        """What happened to requests: some 50 ms after they were sent, it can be told at once."""
+        wait_until(lambda: self._logged(sent) >= sent.answered, what="requests are logged", timeout=20)
+        return [self._answer(self._entries.get(case)) for case in sent.cases]
+
+    def _logged(self, sent: Sent) -> int:
         """How many of some requests have been logged. Reads what has been added to the log."""
         if self._path.exists():
             with self._path.open("rb") as log:
@@ -106,8 +152,8 @@ class RoutingEnvoy:
             self._read += sum(map(len, lines)) + bool(lines)
             for line in lines:
                 entry = json.loads(line)
-                self._entries[entry["case"]] = entry
-        return len(numbers & self._entries.keys())
+                self._entries[int(entry["case"])] = entry
+        return sum(case in self._entries for case in sent.cases)
 
     def _answer(self, entry: Mapping[str, Any] | None) -> Answer:
         if entry is None or (entry["route"] is None and entry["details"] != "route_not_found"):

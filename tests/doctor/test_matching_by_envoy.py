@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dubbo_mesh._doctor.envoy.authority import normalised
+from dubbo_mesh._doctor.envoy.hiding import covers
 from dubbo_mesh._doctor.envoy.listeners import Manager
 from dubbo_mesh._doctor.envoy.matching import Taken, redirects_to_https, routes_of
 from dubbo_mesh._doctor.envoy.regex import regex_matches
@@ -198,7 +199,7 @@ TEXTS: Sequence[str] = [
     *(".*+?()[]", "a#b", "\\a", "a" * 40 + "c", "b1b1", "caab"),
 ]
 
-EXPRESSIONS_AT_RANDOM = [routes_at_random.expression(random) for random in [Random(SEED)] for _ in range(100)]
+EXPRESSIONS_AT_RANDOM = [routes_at_random.expression(random) for random in [Random(SEED)] for _ in range(60)]
 
 # -- the Envoy
 
@@ -301,6 +302,7 @@ def test_routes(envoy: RoutingEnvoy) -> None:
     random = Random(SEED)
     asked = [(host, routes_at_random.request(random, host)) for host in ROUTES for _ in range(15)]
     answers = envoy.ask("routes", [headers for _, headers in asked])
+    matches = {each["name"]: each["match"] for host in ROUTES for each in host["routes"]}
     wrong: list[Any] = []
     certain = 0
     for (host, headers), its in zip(asked, answers, strict=True):
@@ -308,6 +310,14 @@ def test_routes(envoy: RoutingEnvoy) -> None:
         certain += len(ours) == 1
         if its.route not in ours:
             wrong.append((headers, ours, its.route))
+        if its.route in (None, REFUSED):
+            continue
+        # What it took is not hidden by any route before it.
+        for each in host["routes"]:
+            if each["name"] == its.route:
+                break
+            if covers(each["match"], matches[its.route]):
+                wrong.append((each, matches[its.route]))
     assert wrong == []
     assert certain > 0.95 * len(asked)
     assert len({its.route for its in answers}) > 250
@@ -340,7 +350,7 @@ def test_regular_expressions(envoy: RoutingEnvoy) -> None:
         if ours is not matched:
             wrong.append((pattern, text, ours, matched))
     assert wrong == []
-    assert matches > 700
+    assert matches > 500
 
 
 @pytest.mark.parametrize(

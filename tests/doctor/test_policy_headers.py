@@ -20,7 +20,7 @@ from tests.doctor.upstreams import PORT, service, serving
 from tests.sidecars.config import cluster, http_listener
 
 LOOPBACK_RANGES = [{"address_prefix": "127.0.0.0", "prefix_len": 8}]
-HEADERS = {"DM301", "DM302", "DM303", "DM304"}
+HEADERS = {"DM301", "DM302", "DM303", "DM304", "DM340"}
 
 
 class Mesh:
@@ -61,9 +61,9 @@ def mesh() -> Iterator[Mesh]:
 
 
 @pytest.mark.finds("DM301")
-@pytest.mark.finds("DM302")
 @pytest.mark.finds("DM303")
 @pytest.mark.finds("DM304")
+@pytest.mark.finds("DM340")
 @pytest.mark.parametrize(
     ("remote", "internal", "forwarded_for", "id", "remedy"),
     [
@@ -72,7 +72,7 @@ def mesh() -> Iterator[Mesh]:
         (True, True, "127.0.0.1", "DM303", "set DUBBO_MESH_FORWARDED_FOR to off"),
         (False, False, "127.0.0.1", "DM301", "internal_address_config"),
         (False, True, "off", "DM304", "set DUBBO_MESH_FORWARDED_FOR to an address"),
-        (False, True, "10.0.0.1", "DM302", "add this one"),
+        (False, True, "10.0.0.1", "DM340", "add this one"),
         (False, True, "127.0.0.1", None, ""),
     ],
 )

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from types import ModuleType
 from typing import Any
 
 import pytest
 import trustme
-from google.protobuf.wrappers_pb2 import StringValue
 
-import dubbo_mesh
 from dubbo_mesh._doctor.finding import Finding
 from localmesh import ReservedPort
 from tests import sidecars
 from tests.doctor.running import examined, ids
-from tests.doctor.upstreams import INTERNAL, PORT, bad, call, service, serving
+from tests.doctor.upstreams import INTERNAL, PORT, bad, call, service, serving, with_rpc
 from tests.sidecars.config import Json, cluster, http_listener, merged, typed
 
 ONLY = {"drain_type": "MODIFY_ONLY"}
@@ -132,17 +128,6 @@ def _tls() -> Json:
 def mesh() -> Iterator[Mesh]:
     with ExitStack() as stack:
         yield Mesh(stack.enter_context(serving()), stack)
-
-
-def with_rpc(app: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a generated module with the service `test.Echo` of an app."""
-    rpc = dubbo_mesh.Method("/test.Echo/unary", StringValue, StringValue)
-    name = f"{app.replace('-', '_')}_mesh"
-    module: Any = ModuleType(name)
-    declared = {"__mesh__": dubbo_mesh.Service("test.Echo", rpc, app=app, port=PORT)}
-    module.EchoStub = type("EchoStub", (dubbo_mesh.Stub,), declared)
-    monkeypatch.setitem(sys.modules, name, module)
-    return name
 
 
 def test_all_is_well(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:

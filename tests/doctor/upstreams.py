@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import grpc
+import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 import dubbo_mesh
@@ -116,3 +119,14 @@ def checks(**over: Any) -> list[Json]:
         "healthy_threshold": 1,
     }
     return [merged(base, over)]
+
+
+def with_rpc(app: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a generated module with the service `test.Echo` of an app."""
+    rpc = dubbo_mesh.Method("/test.Echo/unary", StringValue, StringValue)
+    name = f"{app.replace('-', '_')}_mesh"
+    module: Any = ModuleType(name)
+    declared = {"__mesh__": dubbo_mesh.Service("test.Echo", rpc, app=app, port=PORT)}
+    module.EchoStub = type("EchoStub", (dubbo_mesh.Stub,), declared)
+    monkeypatch.setitem(sys.modules, name, module)
+    return name

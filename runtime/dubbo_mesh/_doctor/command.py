@@ -16,7 +16,7 @@ from .envoy.snapshot import Snapshot
 from .examination import Examination
 from .finding import Finding
 from .policy.asked import Asked, any_rpc, asked
-from .policy.headers import check_headers
+from .policy.headers import check_header_filters, check_headers
 from .policy.past_sidecar import check_past_sidecar
 from .policy.rpcs import check_any_rpc, check_rpc
 from .safety import bounded, safely
@@ -108,6 +108,7 @@ def _check_calls(
         for entrance in all_entrances(snapshot, port, source, environment.forwarded_for):
             entered.append(entrance.listener)
             yield check_headers(entrance)
+            yield from check_header_filters(entrance)
     yield from safely("draining", check_leaving, entered)
 
 
@@ -116,6 +117,8 @@ def _check_call(
 ) -> Iterator[Finding | Listener]:
     """Follows the calls of a subject; yields the listener that they enter as well."""
     forwarded_for = environment.forwarded_for if dialled.dial.way == "sidecar" else None
+    # What a call is given takes the place of it; of several values, grpc sends the last.
+    forwarded_for = dict(headers).get("x-forwarded-for", forwarded_for)
     service, name = dialled.subject.service, dialled.subject.name
     entrance = entrance_of(snapshot, connection_of(snapshot, dialled), forwarded_for, name)
     if isinstance(entrance, Finding):
@@ -130,6 +133,7 @@ def _check_call(
         yield Finding("headers", "skipped", why, subject=name)
     else:
         yield check_headers(entrance, name)
+        yield from check_header_filters(entrance, name)
     virtual_host = virtual_host_at(snapshot, entrance, dialled)
     if isinstance(virtual_host, Finding):
         yield virtual_host

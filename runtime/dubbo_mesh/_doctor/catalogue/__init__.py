@@ -15,8 +15,11 @@ from .policy import POLICY
 from .problem import Problem
 from .serving import SERVING
 from .sidecar import SIDECAR
+from .trust import TRUST
 
-CATALOGUE: Mapping[str, Problem] = MappingProxyType({**DOCTOR, **ADDRESSING, **SIDECAR, **POLICY, **SERVING})
+CATALOGUE: Mapping[str, Problem] = MappingProxyType(
+    {**DOCTOR, **ADDRESSING, **SIDECAR, **TRUST, **POLICY, **SERVING}
+)
 
 
 def nearest(id: str) -> str | None:

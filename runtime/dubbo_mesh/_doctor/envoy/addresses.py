@@ -13,7 +13,9 @@ Range: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def parsed(address: str) -> Address | None:
-    """The address; None if it is none. A name is none."""
+    """The address; None if it is none: a name, or one with a zone."""
+    if "%" in address:
+        return None
     try:
         return ipaddress.ip_address(address)
     except ValueError:

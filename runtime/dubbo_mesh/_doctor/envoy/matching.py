@@ -54,9 +54,7 @@ def routes_of(virtual_host: Json, request: Request, runtime: Json = EMPTY) -> It
     """
     if has(virtual_host, "matcher"):
         return
-    table = _table(virtual_host)
-    for index, path_verdict in _candidates(table, without_query(request.path)):
-        route = table.routes[index]
+    for route, path_verdict in candidates(virtual_host, request.path):
         verdict = every((path_verdict, conditions_hold(mapping(route, "match"), request, runtime)))
         if isinstance(verdict, Unknown):
             yield Taken(route, certain=False, doubt=verdict.why)
@@ -80,14 +78,17 @@ def redirects_to_https(virtual_host: Json, request: Request) -> bool:
     return required == "ALL" or request.headers.get("x-envoy-internal") != "true"
 
 
-def _candidates(table: _Table, path: str) -> Iterator[tuple[int, Verdict]]:
-    """The routes that may match a path, in their order."""
-    found: list[tuple[int, Verdict]] = [(index, True) for index in table.exact.get(path, ())]
+def candidates(virtual_host: Json, path: str) -> Iterator[tuple[Json, Verdict]]:
+    """The routes that may match a path, in their order, and whether they do."""
+    table = _table(virtual_host)
+    bare = without_query(path)
+    found: list[tuple[int, Verdict]] = [(index, True) for index in table.exact.get(bare, ())]
     for index, matcher in table.others:
-        verdict = matcher(path)
+        verdict = matcher(bare)
         if verdict is not False:
             found.append((index, verdict))
-    return iter(sorted(found, key=lambda each: each[0]))
+    for index, verdict in sorted(found, key=lambda each: each[0]):
+        yield table.routes[index], verdict
 
 
 @remembered

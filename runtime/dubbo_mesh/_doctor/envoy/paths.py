@@ -25,12 +25,17 @@ def without_query(path: str) -> str:
 def exact_path(match: Json) -> str | None:
     """The only path that a `RouteMatch` matches; None if there may be more."""
     path = at(match, "path")
-    return path if isinstance(path, str) and flag(match, "case_sensitive") is not False else None
+    return path if isinstance(path, str) and is_case_sensitive(match) else None
+
+
+def is_case_sensitive(match: Json) -> bool:
+    """Whether a `RouteMatch` minds the case of paths."""
+    return flag(match, "case_sensitive") is not False
 
 
 def path_matcher(match: Json) -> PathMatcher:
     """What decides whether a path matches a `RouteMatch`."""
-    fold = lower if flag(match, "case_sensitive") is False else str
+    fold = str if is_case_sensitive(match) else lower
     if isinstance(at(match, "prefix"), str):
         prefix = fold(text(match, "prefix"))
         return lambda path: fold(path).startswith(prefix)

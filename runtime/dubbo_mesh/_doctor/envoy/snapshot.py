@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from .values import Json
+from .values import Json, mapping, objects
 
 Kind = Literal["bootstrap", "listeners", "routes", "clusters", "hosts", "server_info", "stats"]
 """What documents tell of. A file need not have all of it."""
@@ -70,6 +70,14 @@ class Snapshot:
     connected: bool | None = None
     found: dict[tuple[str, str], Any] = field(default_factory=dict[tuple[str, str], Any], repr=False)
     """Clusters that have been read, by name and priority; for `clusters.cluster_of` alone."""
+
+    @property
+    def runtime(self) -> Json:
+        """Values of the runtime by their keys, as far as they are configured at the start."""
+        values: dict[str, object] = {}
+        for layer in objects(self.bootstrap, "layered_runtime", "layers"):
+            values.update(mapping(layer, "static_layer"))
+        return values
 
     def hosts_of(self, cluster: str) -> Sequence[Json] | None:
         """The `HostStatus` messages of a cluster; None if they are not known."""

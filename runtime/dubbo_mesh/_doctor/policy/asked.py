@@ -34,6 +34,9 @@ ROUTER_HEADERS = frozenset(
 )
 """What Envoy removes from external requests."""
 
+_SENT_ONCE = frozenset({"x-forwarded-for", "x-forwarded-host"})
+"""Headers of which grpc sends the last value only."""
+
 _LONGEST_IN_MS = 99_999.999
 """Seconds that fit into the eight digits of a `grpc-timeout` in milliseconds."""
 
@@ -94,13 +97,13 @@ def asked(
     plan = CallPlan(method, method.envoy, Headers.of(service, environment, dialled.dial.way))
     deadline, metadata = plan.resolve(None, tuple(others) or None, None)
     given = [(name, value) for name, value in metadata if isinstance(value, str)]
-    headers = _sent(dialled.authority, method.path, deadline, given)
+    request = _request(dialled.authority, method.path, deadline, given)
     rpc = rpc_of(service, method)
     return Asked(
         f"{service.name}/{method.name}",
         method,
-        grpc_timeout(headers),
-        Request(dialled.authority, method.path, headers),
+        grpc_timeout(request.headers),
+        request,
         None if rpc is None else is_idempotent(rpc),
         None if rpc is None else retry_of(rpc),
     )
@@ -119,15 +122,14 @@ def any_rpc(dialled: Dialled, environment: Environment, others: Iterable[tuple[s
     method = Method("/any.Service/Rpc", Empty, Empty)
     identity = Headers.of(Service("any.Service", method), environment, dialled.dial.way).identity
     given = [(name, value) for name, value in identity if isinstance(value, str)]
-    headers = _sent(dialled.authority, method.path, None, (*given, *others))
-    request = Request(dialled.authority, method.path, headers)
+    request = _request(dialled.authority, method.path, None, (*given, *others))
     return Asked(dialled.subject.name, method, None, request)
 
 
-def _sent(
+def _request(
     authority: str, path: str, deadline: float | None, metadata: Iterable[tuple[str, str]]
-) -> Mapping[str, str]:
-    """All headers of a request, by their names; values of repeated ones are joined, as in Envoy."""
+) -> Request:
+    """The request as grpc sends it."""
     headers = {
         ":authority": authority,
         ":method": "POST",
@@ -141,7 +143,21 @@ def _sent(
     if deadline is not None:
         in_ms = deadline <= _LONGEST_IN_MS
         headers["grpc-timeout"] = f"{round(deadline * 1000)}m" if in_ms else f"{round(deadline)}S"
-    joined: dict[str, str] = {}
+    # The rest of these differs from host to host and from call to call.
+    unsure = {"user-agent": f"grpc-python/{grpc.__version__} grpc-c/"}
+    if deadline is not None:
+        unsure["grpc-timeout"] = ""
+    given = _values(metadata)
+    headers |= {name: ",".join(values) for name, values in given.items()}
+    repeated = {name: values for name, values in given.items() if len(values) > 1}
+    return Request(authority, path, headers, unsure, repeated)
+
+
+def _values(metadata: Iterable[tuple[str, str]]) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {}
     for name, value in metadata:
-        joined[name] = f"{joined[name]},{value}" if name in joined else value
-    return headers | joined
+        if name in _SENT_ONCE:
+            found[name] = [value]
+        else:
+            found.setdefault(name, []).append(value)
+    return found

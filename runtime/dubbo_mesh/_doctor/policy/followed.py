@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..envoy.arrival import arrived
 from ..envoy.matching import Taken, routes_of
+from ..envoy.request import Request
 from ..envoy.router import Effect, effect
 from ..envoy.routes import Route
 from ..envoy.snapshot import Snapshot
@@ -69,10 +71,16 @@ class Followed:
         return min((each.seconds for each in limits if each.seconds), default=None)
 
 
+def received(snapshot: Snapshot, entrance: Entrance, asked: Asked) -> Request:
+    """The request of an rpc as routes see it."""
+    manager, connection = entrance.manager, entrance.connection
+    return arrived(manager, entrance.trust, connection, asked.request, snapshot.version)
+
+
 def follow(snapshot: Snapshot, entrance: Entrance, virtual_host: Json, asked: Asked) -> Iterator[Followed]:
     """The routes that calls may take, in the order in which they are tried; none if they match none."""
-    seen = asked.as_seen(internal=entrance.trust.internal)
-    taken = list(routes_of(virtual_host, seen))
+    seen = received(snapshot, entrance, asked)
+    taken = list(routes_of(virtual_host, seen, snapshot.runtime))
     left: float | None = 100.0
     for each in taken:
         route = Route.of(each.message, virtual_host, entrance.manager.routes)

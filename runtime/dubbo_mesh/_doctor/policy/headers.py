@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from ..envoy.trust import Cause
+from collections.abc import Iterator, Mapping
+
+from ..envoy.arrival import INTERNAL_HEADERS
+from ..envoy.meddling import meddling
+from ..envoy.trust import Cause, Trust
 from ..finding import Finding, problem
 from ..sidecar.passage import Entrance
 
-_PROBLEMS = {
+_PROBLEMS: Mapping[Cause, str] = {
     Cause.NO_INTERNAL_ADDRESSES: "DM301",
     Cause.NOT_IN_RANGES: "DM302",
     Cause.FORWARDED_FOR: "DM303",
     Cause.NO_FORWARDED_FOR: "DM304",
+    Cause.FORWARDED_NOT_IN_RANGES: "DM340",
+    Cause.SEVERAL_ADDRESSES: "DM341",
+    Cause.NO_ADDRESS: "DM342",
+    Cause.TRUSTED_HOPS: "DM343",
+    Cause.UNTRUSTED_PROXY: "DM344",
 }
 
 
@@ -22,14 +31,39 @@ def check_headers(entrance: Entrance, name: str = "") -> Finding:
         name: of what is called; empty if that is not known.
     """
     trust, listener = entrance.trust, entrance.listener.name
-    if trust.cause in _PROBLEMS:
-        remedy = None
-        seen = f"listener {listener} drops timeout and retry headers: {trust.cause.value}"
-        if trust.cause is Cause.NOT_IN_RANGES:
-            seen = f"{seen}: {trust.address} is not in {', '.join(trust.ranges)}"
-            if trust.forwarded:
-                remedy = "set DUBBO_MESH_FORWARDED_FOR to an address that is, or add this one"
-        return problem(_PROBLEMS[trust.cause], seen, remedy=remedy, subject=name)
     if trust.cause is Cause.UNKNOWN:
-        return Finding("headers", "skipped", "the address that calls come from is not known", subject=name)
-    return Finding("headers", "ok", f"listener {listener} obeys timeout and retry headers", subject=name)
+        why = trust.why or "the address that calls come from is not known"
+        seen = f"it cannot be known whether listener {listener} obeys timeout and retry headers: {why}"
+        return Finding("headers", "skipped", seen, subject=name)
+    if trust.cause is Cause.INTERNAL:
+        return Finding("headers", "ok", f"listener {listener} obeys timeout and retry headers", subject=name)
+    seen = f"listener {listener} drops timeout and retry headers: {trust.cause.value}{_detail(trust)}"
+    return problem(_PROBLEMS[trust.cause], seen, subject=name)
+
+
+def _detail(trust: Trust) -> str:
+    ranges = ", ".join(trust.ranges)
+    if trust.cause in (Cause.NOT_IN_RANGES, Cause.FORWARDED_NOT_IN_RANGES):
+        return f": {trust.address} is not in {ranges}"
+    if trust.address is not None:
+        return f": {trust.address}"
+    return f" ({ranges} would count)" if trust.cause is Cause.NO_FORWARDED_FOR else ""
+
+
+def check_header_filters(entrance: Entrance, name: str = "") -> Iterator[Finding]:
+    """Reports filters before the router that change the headers that calls ask by, or may do so.
+
+    Args:
+        entrance: where calls enter the sidecar.
+        name: of what is called; empty if that is not known.
+    """
+    where = f"of listener {entrance.listener.name}"
+    possible: list[str] = []
+    for each in meddling(entrance.manager.message):
+        if each.headers is None:
+            possible.append(each.name)
+        elif changed := sorted(INTERNAL_HEADERS.intersection(each.headers)):
+            seen = f"filter {each.name} {where} changes {', '.join(changed)}"
+            yield problem("DM347", seen, subject=name)
+    if possible:
+        yield problem("DM346", f"{', '.join(possible)} {where} may change any header", subject=name)

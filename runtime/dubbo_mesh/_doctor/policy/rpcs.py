@@ -14,7 +14,8 @@ from ..sidecar.passage import Entrance
 from ..sidecar.routing import answers_itself, no_route
 from ..sidecar.upstream import Destination
 from .asked import Asked
-from .followed import Followed, follow
+from .followed import Followed, follow, received
+from .hidden import check_hidden
 from .retries import check_retries
 from .sentence import sentence
 from .surprises import check_surprises
@@ -35,6 +36,7 @@ def check_rpc(
     taken = list(follow(snapshot, entrance, virtual_host, asked))
     if not taken:
         yield no_route(virtual_host, asked.name)
+    yield from check_hidden(virtual_host, received(snapshot, entrance, asked), snapshot.runtime, asked.name)
     for followed in taken:
         if followed.route.kind != "forward":
             yield answers_itself(followed.route, asked.name)

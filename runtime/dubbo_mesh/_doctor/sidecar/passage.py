@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ..addressing.dialling import Dialled
@@ -19,6 +19,7 @@ from ..envoy.listeners import (
     listener_of,
     outbound,
 )
+from ..envoy.near_misses import Kind, near_misses
 from ..envoy.services import address_of
 from ..envoy.snapshot import Snapshot
 from ..envoy.trust import Trust, trust
@@ -27,6 +28,15 @@ from ..envoy.values import Json, number, text
 from ..envoy.virtual_hosts import virtual_host_of
 from ..finding import Finding, problem
 from .routing import unknown_destination
+
+_REMEDIES: Mapping[Kind, str] = {
+    "port": "correct the port of the target: the service's port in its options, or APP:PORT",
+    "no port": "have the virtual host list the host with its port too, or set ignore_port_in_host_matching",
+    "dot": "leave the dot out of the authority, or set strip_trailing_host_dot",
+    "namespace": "correct the namespace of the target: in the service's options, or POD_NAMESPACE",
+    "cluster domain": "set CLUSTER_DOMAIN to the cluster's DNS domain",
+    "app": "correct the app of the target: it is the name of the provider's Kubernetes Service",
+}
 
 _PASSTHROUGH, _BLACK_HOLE = "PassthroughCluster", "BlackHoleCluster"
 """Istio's clusters for connections to what the mesh does not know (pilot/pkg/util/constant.go)."""
@@ -40,11 +50,13 @@ class Entrance:
         listener: that takes the connection.
         manager: that handles its requests.
         trust: whether it obeys their headers.
+        connection: the connection.
     """
 
     listener: Listener
     manager: Manager
     trust: Trust
+    connection: Connection
 
 
 def connection_of(snapshot: Snapshot, dialled: Dialled) -> Connection:
@@ -86,7 +98,7 @@ def entrance_of(
         return _not_http(snapshot, handler, name)
     if handler.tls:
         return problem("DM244", f"{name}: listener {listener.name} has a TLS context", subject=name)
-    return Entrance(listener, handler, trust(handler, connection.source, forwarded_for))
+    return Entrance(listener, handler, trust(handler, connection.source, forwarded_for, snapshot), connection)
 
 
 def _no_listener(snapshot: Snapshot, connection: Connection, name: str) -> Finding:
@@ -136,7 +148,11 @@ def virtual_host_at(snapshot: Snapshot, entrance: Entrance, dialled: Dialled) ->
     if virtual_host is None:
         where = text(manager.routes, "name") or f"listener {manager.listener}"
         seen = f"{name}: no virtual host of {where} matches {dialled.authority}"
-        return problem("DM206", seen, subject=name)
+        nearest = near_misses(manager.routes, authority)
+        if not nearest:
+            return problem("DM206", seen, subject=name)
+        seen = f"{seen}; {'; '.join(f'{each.domain} is there: {each.what}' for each in nearest)}"
+        return problem("DM206", seen, remedy=_REMEDIES.get(nearest[0].kind), subject=name)
     if text(virtual_host, "require_tls") == "ALL":
         seen = (
             f"{name}: virtual host {text(virtual_host, 'name')} redirects every call to https (require_tls)"
@@ -163,6 +179,8 @@ def all_entrances(
         port = number(listener.message, "address", "socket_address", "port_value")
         if port is None or egress_port not in (None, port):
             continue
-        handler = handler_of(snapshot, listener, Connection(None, port, source))
+        connection = Connection(None, port, source)
+        handler = handler_of(snapshot, listener, connection)
         if isinstance(handler, Manager):
-            yield Entrance(listener, handler, trust(handler, source, forwarded_for))
+            verdict = trust(handler, source, forwarded_for, snapshot)
+            yield Entrance(listener, handler, verdict, connection)

@@ -1,0 +1,30 @@
+"""Reports routes that an rpc would match, and never reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..envoy.hiding import hidden_routes
+from ..envoy.request import Request
+from ..envoy.values import Json, text
+from ..finding import Finding, problem
+
+
+def check_hidden(virtual_host: Json, request: Request, runtime: Json, name: str) -> Iterator[Finding]:
+    """Reports routes of a virtual host that another route hides from an rpc, and from all other calls.
+
+    Args:
+        virtual_host: the `VirtualHost` message.
+        request: the request of the rpc, as routes see it.
+        runtime: values of Envoy's runtime, by their keys.
+        name: of the rpc.
+    """
+    for hidden, by in hidden_routes(virtual_host, request, runtime):
+        seen = (
+            f"{name}: {_shown(hidden)} of virtual host {text(virtual_host, 'name')} is hidden by {_shown(by)}"
+        )
+        yield problem("DM345", seen, subject=name)
+
+
+def _shown(route: Json) -> str:
+    return f"route {text(route, 'name')}" if text(route, "name") else "a route without a name"
