@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status: 1 if the doctor found something wrong, 2 if an argument is.
     """
-    return run(lambda: answer(parsed(arguments)))
+    return run(lambda: answer(parser().parse_args(arguments)))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,16 +47,6 @@ def parser() -> argparse.ArgumentParser:
     scripts = command("completion", completion.SUMMARY, completion.DESCRIPTION)
     scripts.add_argument("shell", choices=completion.SHELLS, help="the shell that the script is for")
     return top
-
-
-def parsed(arguments: list[str] | None) -> argparse.Namespace:
-    """Parses the command line; ends the program if it is wrong."""
-    top = parser()
-    given = top.parse_args(arguments)
-    conflict = doctor.conflict_in(given) if given.command == "doctor" else None
-    if conflict is not None:
-        top.error(conflict)
-    return given
 
 
 def answer(given: argparse.Namespace) -> int:

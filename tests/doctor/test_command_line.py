@@ -64,7 +64,10 @@ class TestArguments:
             (["doctor", "--wait", "0"], "argument --wait: must be a number of seconds above 0"),
             (["doctor", "--wait", "nan"], "argument --wait: must be a number of seconds above 0"),
             (["doctor", "--timeout", "never"], "argument --timeout: must be a number of seconds"),
-            (["doctor", "--call-anyway", "--wait=9"], "--call-anyway cannot be combined with --wait"),
+            (
+                ["doctor", "--call-anyway", "--wait=9"],
+                "argument --wait: not allowed with argument --call-anyway",
+            ),
             (["doctor", "--header", "x"], "argument --header: must be NAME=VALUE"),
             (["doctor", "--js"], "unrecognized arguments: --js"),
             ([], "the following arguments are required: COMMAND"),

@@ -16,8 +16,8 @@ PETS = [
     Finding("rpc", "ok", "demo.Pets/Watch: 15 s (route), no retries", subject="demo.Pets/Watch"),
     problem("DM306", "demo.Pets/Watch: cut after 15 s", remedy="set it to 0s", subject="demo.Pets/Watch"),
     Finding("rpc", "ok", "demo.Pets/Walk: 3 s (route), no retries", subject="demo.Pets/Walk"),
-    Finding("dial", "ok", "other:80: 127.0.0.1:15001", subject="other:80"),
-    problem("DM306", "other:80/Watch: cut after 15 s", remedy="set it to 0s", subject="other:80/Watch"),
+    Finding("dial", "ok", "demo.Other: 127.0.0.1:15001", subject="demo.Other"),
+    problem("DM306", "demo.Other/Watch: cut after 15 s", remedy="set it to 0s", subject="demo.Other/Watch"),
     problem(
         "DM103",
         "DUBBO_MESH_DIRECT is not used: DUBBO_MESH_MODE is sidecar",
@@ -43,7 +43,7 @@ demo.Pets
   failed   timeout      DM306 Watch: cut after 15 s
                         -> set it to 0s
 
-other:80
+demo.Other
   ok       dial         127.0.0.1:15001
   failed   timeout      DM306 Watch: cut after 15 s
                         -> as above

@@ -137,13 +137,6 @@ def explained_ids(given: argparse.Namespace) -> list[str] | None:
     return given.explain or None
 
 
-def conflict_in(given: argparse.Namespace) -> str | None:
-    """What is wrong with the arguments of `doctor` together; None if nothing is."""
-    if given.call_anyway and given.wait is not None:
-        return "--call-anyway cannot be combined with --wait, which would make the calls again and again"
-    return None
-
-
 def examination_of(given: argparse.Namespace) -> Examination:
     """What `doctor` is asked to look at."""
     from .examination import Examination
