@@ -79,7 +79,7 @@ def services(server: str, provider: str, directory: Path) -> list[sidecars.MeshS
         service("third", server, NOBODY, "127.0.0.1:2", health_checks=checks(**grpc), common_lb_config=PANIC),
         service("panic", NOBODY, health_checks=checks(**grpc), common_lb_config=PANIC),
         service("ejected", NOBODY, outlier_detection=ejecting | {"max_ejection_percent": 100}),
-        service("never-ejected", NOBODY, outlier_detection=ejecting),
+        service("never-ejected", NOBODY, "127.0.0.1:2", outlier_detection=ejecting),
         service("leaving", server, health_checks=checks(**grpc, **once)),
         service("down", NOBODY),
         service("several", server, NOBODY),

@@ -55,9 +55,9 @@ def _check_passive(cluster: Cluster, name: str) -> Iterator[Finding]:
     given = number(detection, "max_ejection_percent")
     most = 10 if given is None else given
     count = len(cluster.hosts or ())
-    if count and most * count < 100 and not flag(detection, "always_eject_one_host"):
+    if several and most * count < 100 and not flag(detection, "always_eject_one_host"):
         seen = f"{name}: max_ejection_percent of cluster {cluster.name} is {most}, and it has {count} hosts"
-        yield problem("DM230", seen.replace("1 hosts", "1 host"), subject=name)
+        yield problem("DM230", seen, subject=name)
 
 
 def _asked_elsewhere(cluster: Json) -> bool:
