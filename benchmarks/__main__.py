@@ -21,6 +21,7 @@ SUITES = {
     "imports": "Importing",
     "hops": "Envoy itself",
     "routes": "Routes in Envoy",
+    "doctor": "The doctor",
     "soak": "A million calls",
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
