@@ -20,7 +20,7 @@ from tests.doctor.running import examined, ids
 from tests.doctor.upstreams import NOBODY, PORT, checks, service, serving
 from tests.sidecars.config import Json, merged
 
-ROUNDS = 40
+ROUNDS = 25
 
 NASTY: list[Any] = [
     None,
@@ -165,7 +165,7 @@ def test_the_dump_itself(recorded: Recorded, targets: list[str], tmp_path: Path)
     assert ids >= {"DM208", "DM217"}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_mutations(recorded: Recorded, targets: list[str], tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
     for _ in range(ROUNDS):
