@@ -66,7 +66,7 @@ class TestArguments:
             (["doctor", "--timeout", "never"], "argument --timeout: must be a number of seconds"),
             (
                 ["doctor", "--call-anyway", "--wait=9"],
-                "argument --wait: not allowed with argument --call-anyway",
+                "--wait: not allowed with argument --call-anyway",
             ),
             (["doctor", "--header", "x"], "argument --header: must be NAME=VALUE"),
             (["doctor", "--js"], "unrecognized arguments: --js"),
