@@ -289,7 +289,7 @@ class TestWhatIsNoGrpcServer:
             threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
             findings = found(f"127.0.0.1:{server.server_port}")
             server.shutdown()
-        assert "http/1" in of(findings, "DM409").finding or "something else" in of(findings, "DM409").finding
+        assert "does not speak HTTP/2: '<!DOCTYPE HTML>" in of(findings, "DM409").finding
 
     @pytest.mark.finds("DM409")
     @pytest.mark.parametrize(

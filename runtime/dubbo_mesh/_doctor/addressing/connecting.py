@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import cast
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # an empty frame: RFC 9113, 6.5
@@ -52,28 +54,51 @@ def connect(host: str, port: int, left: Callable[[float], float]) -> Met:
     Args:
         host: an address, or a name.
         port: the port.
-        left: of a part of a `Budget`: connecting, and each answer, take what it allows.
+        left: of a `Budget`.
 
     Raises:
         OSError: nothing accepts it.
         OutOfTimeError: no time is left.
     """
     with socket.create_connection((host, port), left(2.0)) as opened:
-        there, source = str(opened.getpeername()[0]), str(opened.getsockname()[0])
-        peer, said = _answer(opened, left)
-    if peer in (Peer.CLOSES, Peer.OTHER, Peer.SILENT) and _speaks_tls(there, port, left):
+        there = opened.getpeername()[0]  # should the name have several addresses
+        return meet(opened, lambda timeout: socket.create_connection((there, port), timeout), left)
+
+
+def meet(
+    opened: socket.socket, again: Callable[[float], socket.socket], left: Callable[[float], float]
+) -> Met:
+    """Tells who has accepted a connection.
+
+    Args:
+        opened: the connection.
+        again: opens another one to the same address, in so many seconds at most.
+        left: of a `Budget`.
+
+    Raises:
+        OutOfTimeError: no time is left.
+    """
+    there, source = _address(opened.getpeername()), _address(opened.getsockname())
+    peer, said = _answer(opened, left(4.0) / 2)  # something is to be left for TLS
+    if peer in (Peer.CLOSES, Peer.OTHER, Peer.SILENT) and _speaks_tls(again, left):
         peer, said = Peer.TLS, ""
     return Met(peer, there, source, said)
 
 
-def _answer(opened: socket.socket, left: Callable[[float], float]) -> tuple[Peer, str]:
+def _address(name: object) -> str:
+    """The IP address in the name of a socket; empty for a Unix socket."""
+    return str(cast("tuple[object, ...]", name)[0]) if isinstance(name, tuple) else ""
+
+
+def _answer(opened: socket.socket, timeout: float) -> tuple[Peer, str]:
     """Who answers to the beginning of an HTTP/2 connection, and with what."""
     received = b""
+    end = time.monotonic() + timeout
     try:
-        opened.settimeout(left(2.0))
+        opened.settimeout(timeout)
         opened.sendall(_PREFACE + _SETTINGS)
         while len(received) < _HEADER_LENGTH:
-            opened.settimeout(left(2.0))
+            opened.settimeout(max(end - time.monotonic(), 0.001))
             piece = opened.recv(1024)
             if not piece:
                 break
@@ -97,13 +122,13 @@ def _is_settings(received: bytes) -> bool:
     return len(received) >= _HEADER_LENGTH and received[3] == _SETTINGS_TYPE and received[5:9] == bytes(4)
 
 
-def _speaks_tls(host: str, port: int, left: Callable[[float], float]) -> bool:
+def _speaks_tls(again: Callable[[float], socket.socket], left: Callable[[float], float]) -> bool:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # whoever it is: nothing is sent to it
     context.set_alpn_protocols(["h2"])
     try:
-        with socket.create_connection((host, port), left(1.0)) as opened:
+        with again(left(1.0)) as opened:
             opened.settimeout(left(1.0))
             with context.wrap_socket(opened):
                 return True

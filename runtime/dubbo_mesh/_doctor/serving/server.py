@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..._addressing.environment import Environment
+from ..addressing.connecting import Met, Peer, meet
 from ..budget import Budget
 from ..envoy.snapshot import Snapshot
 from ..examination import Examination
@@ -20,7 +21,6 @@ from .own import Named, Targets, named
 from .pod import why_hidden
 from .probes import check_probes
 from .reflection import check_reflection
-from .wire import Speaks, speaks
 
 
 def check_server(
@@ -66,7 +66,7 @@ def _check_address(
 ) -> Iterator[Finding]:
     server = address.given
     try:
-        endpoint, speech = _speech(address, budget)
+        endpoint, met = _meet(address, budget)
     except OSError as error:
         budget.left()
         yield problem("DM401", f"{server}: {error.strerror or error}", subject=server)
@@ -74,8 +74,8 @@ def _check_address(
     hidden = why_hidden(address, endpoint, budget, listened_on=server in environment.listen)
     if hidden is not None:
         yield problem("DM418", f"{server}: {hidden}", subject=server)
-    if speech != "http/2":
-        yield _not_grpc(server, speech, environment)
+    if met.peer is not Peer.HTTP2:
+        yield _not_grpc(server, met, environment)
         return
     with open_channel(endpoint) as channel:
         health = ask_health(channel, (*services.own, *services.others), budget)
@@ -87,28 +87,33 @@ def _check_address(
         yield from check_inbound(server, endpoint.port, environment.egress, snapshot)
 
 
-def _speech(address: Address, budget: Budget) -> tuple[Endpoint, Speaks]:
-    """Where a server is reached, and what it speaks there.
+def _meet(address: Address, budget: Budget) -> tuple[Endpoint, Met]:
+    """Where a server is reached, and what it is.
 
     Raises:
         OSError: nothing accepts connections.
     """
-    for endpoint in address.reachable[:-1]:
+    *others, last = address.reachable
+    for endpoint in others:
         try:
-            return endpoint, speaks(endpoint, budget.left(2.0))
+            return endpoint, _meet_at(endpoint, budget)
         except OSError:
             continue
-    return address.reachable[-1], speaks(address.reachable[-1], budget.left(2.0))
+    return last, _meet_at(last, budget)
 
 
-def _not_grpc(server: str, speech: Speaks, environment: Environment) -> Finding:
-    if speech == "nothing":
-        return problem("DM407", f"{server}: accepts connections, and says nothing", subject=server)
-    if speech != "tls":
-        return problem("DM409", f"{server}: speaks {speech}, not HTTP/2 as gRPC does", subject=server)
+def _meet_at(endpoint: Endpoint, budget: Budget) -> Met:
+    with endpoint.connect(budget.left(2.0)) as opened:
+        return meet(opened, endpoint.connect, budget.left)
+
+
+def _not_grpc(server: str, met: Met, environment: Environment) -> Finding:
+    if met.peer is Peer.SILENT:
+        return problem("DM407", f"{server}: {met.peer.value}", subject=server)
+    if met.peer is not Peer.TLS:
+        said = f": {met.said!r}" if met.said else ""
+        return problem("DM409", f"{server}: {met.peer.value}{said}", subject=server)
     if environment.mode == "sidecar":
-        return problem("DM408", f"{server}: speaks TLS", subject=server)
-    why = (
-        f"{server}: speaks TLS, and is asked in clear text only. Kubernetes' grpc probes cannot ask it either"
-    )
+        return problem("DM408", f"{server}: {met.peer.value}", subject=server)
+    why = f"{server}: {met.peer.value}, and is asked in clear text only; so do Kubernetes' grpc probes"
     return Finding("health", "skipped", why, subject=server)

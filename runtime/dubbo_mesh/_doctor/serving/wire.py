@@ -1,20 +1,12 @@
-"""A connection to a server in bytes and frames: what it speaks, and what it does with pings (RFC 9113).
-
-gRPC's own client says of whatever it does not understand only that it is UNAVAILABLE.
-"""
+"""A connection to a server in frames of HTTP/2 (RFC 9113), to see what gRPC's own client does not show."""
 
 from __future__ import annotations
 
-import ssl
 import time
 from contextlib import suppress
-from typing import Literal, NamedTuple, Self, TypeAlias
+from typing import NamedTuple, Self
 
 from .address import Endpoint
-
-Speaks: TypeAlias = Literal["http/2", "http/1", "tls", "nothing", "something else"]
-"""What a server speaks. `nothing`: it accepts connections, and says nothing; `something else` may be that it
-closes them."""
 
 PING, GOAWAY = 6, 7
 _SETTINGS = 4
@@ -23,7 +15,6 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEAD = 9
 _LARGEST_FRAME = 16384  # bytes: what a peer may send that was not told otherwise
 _MOST_FRAMES = 1000
-_TLS_ALERT, _TLS_HANDSHAKE = b"\x15\x03", b"\x16\x03"
 
 
 class Frame(NamedTuple):
@@ -64,19 +55,6 @@ class Wire:
 
     def __exit__(self, *exc_info: object) -> None:
         self._socket.close()
-
-    def beginning(self) -> bytes | None:
-        """The first bytes that the server says; None if it says nothing in time.
-
-        Fewer than the head of a frame if the connection ends.
-        """
-        try:
-            self._receive(_HEAD)
-        except TimeoutError:
-            return self._received or None
-        except OSError:
-            pass
-        return self._received
 
     def ping(self, number: int) -> None:
         """Pings.
@@ -130,41 +108,3 @@ def _frame(kind: int, flags: int, payload: bytes) -> bytes:
 def is_ping_answer(frame: Frame) -> bool:
     """Whether it acknowledges a ping."""
     return frame.kind == PING and bool(frame.flags & _ACK)
-
-
-def speaks(endpoint: Endpoint, timeout: float) -> Speaks:
-    """What a server speaks.
-
-    Args:
-        endpoint: of the server.
-        timeout: seconds at most, for each of two connections.
-
-    Raises:
-        OSError: nothing accepts the connection.
-    """
-    with Wire(endpoint, timeout) as wire:
-        begins = wire.beginning()
-    if begins is None:
-        return "nothing"
-    if len(begins) >= _HEAD and begins[3] == _SETTINGS and begins[5:_HEAD] == b"\0\0\0\0":
-        return "http/2"
-    if begins.startswith(b"HTTP/1"):
-        return "http/1"
-    if begins.startswith((_TLS_ALERT, _TLS_HANDSHAKE)) or (not begins and _speaks_tls(endpoint, timeout)):
-        return "tls"
-    return "something else"
-
-
-def _speaks_tls(endpoint: Endpoint, timeout: float) -> bool:
-    """Whether a server that closes other connections understands a TLS handshake."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # nothing is sent, and nothing believed
-    context.set_alpn_protocols(["h2"])
-    try:
-        with endpoint.connect(timeout) as plain, context.wrap_socket(plain) as secure:
-            return secure.version() is not None
-    except ssl.SSLError as error:
-        return "alert" in str(error).lower()
-    except OSError:
-        return False
