@@ -109,7 +109,7 @@ def _check_calls(
             entered.append(entrance.listener)
             yield check_headers(entrance)
             yield from check_header_filters(entrance)
-    yield from safely("draining", check_leaving, entered)
+    yield from safely("draining", check_leaving, snapshot, entered)
 
 
 def _check_call(

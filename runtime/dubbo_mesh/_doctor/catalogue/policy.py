@@ -50,7 +50,8 @@ POLICY: Mapping[str, Problem] = {
         "warning",
         "the route's timeout is shorter than the deadline of calls",
         "Calls that take longer than the route allows fail with UNAVAILABLE before their deadline.",
-        "set the timeout of the route to the rpc's, or apply the routes generated with policy=routes",
+        "set the timeout of the route to the rpc's (Istio: `timeout` of the VirtualService), or apply the "
+        "routes generated with policy=routes",
     ),
     "DM311": Problem(
         "timeout",

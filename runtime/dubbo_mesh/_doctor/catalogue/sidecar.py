@@ -11,6 +11,11 @@ _UNSEEN = (
     "The server cannot tell the sidecar that it goes down, and the doctor cannot see what it does to calls."
 )
 
+_UNKNOWN = (
+    "does the Service exist, with this port, and does a Sidecar resource hide it? That in istio/<app>.yaml "
+    "of the caller has what its `calls` name ([apps] in the config)"
+)
+
 SIDECAR: Mapping[str, Problem] = {
     "DM201": Problem(
         "admin",
@@ -46,7 +51,8 @@ SIDECAR: Mapping[str, Problem] = {
         "error",
         "the listener handles bytes, not requests",
         "Calls are neither retried nor balanced: all calls of a connection go to one host.",
-        "name the Service's port grpc, or set its appProtocol to grpc",
+        "name the Service's port grpc, or set its appProtocol to grpc, as kubernetes/<app>/service.yaml has "
+        "it",
     ),
     "DM206": Problem(
         "route",
@@ -60,7 +66,8 @@ SIDECAR: Mapping[str, Problem] = {
         "error",
         "no route matches the rpc",
         "Envoy answers 404, which gRPC callers see as UNIMPLEMENTED.",
-        "add a route for all other calls at the end of the virtual host",
+        "add a route for all other calls at the end of the virtual host (Istio: an entry without `match` at "
+        "the end of the VirtualService, as istio/<app>.yaml has it)",
     ),
     "DM208": Problem(
         "route",
@@ -74,14 +81,14 @@ SIDECAR: Mapping[str, Problem] = {
         "error",
         "the sidecar does not know the destination, and lets the connection pass",
         "Calls go past all that the mesh does: no retries, timeouts, balancing or mTLS of the sidecar.",
-        "does the Service exist, with this port, and does a Sidecar resource hide it from this namespace?",
+        _UNKNOWN,
     ),
     "DM222": Problem(
         "listener",
         "error",
         "the sidecar does not know the destination, and refuses it",
         "Calls fail: the mesh only lets out what it knows (outboundTrafficPolicy REGISTRY_ONLY).",
-        "does the Service exist, with this port, and does a Sidecar resource hide it from this namespace?",
+        _UNKNOWN,
     ),
     "DM223": Problem(
         "admin",
@@ -97,8 +104,7 @@ SIDECAR: Mapping[str, Problem] = {
         "while this application goes down, its own calls need a new connection each",
         "Once the sidecar has been told that the application goes down, a listener with the default drain "
         "type ends each connection after a request. No call fails.",
-        "in an Envoy of your own: drain_type: MODIFY_ONLY on the listener for outbound calls, as emit=envoy "
-        "has it. On Istio there is nothing to do",
+        "set drain_type: MODIFY_ONLY on the listener for outbound calls, as emit=envoy has it",
     ),
     "DM232": Problem(
         "config",

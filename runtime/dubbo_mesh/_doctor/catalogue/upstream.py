@@ -14,7 +14,8 @@ UPSTREAM: Mapping[str, Problem] = {
         "error",
         "the cluster of the route does not exist",
         "Envoy answers 503, which gRPC callers see as UNAVAILABLE.",
-        "is there a DestinationRule with the subset that the route names?",
+        "is there a DestinationRule with the subset that the route names? It has to be in the Service's "
+        "namespace, as istio/<app>.yaml is, and one in the caller's takes its place",
     ),
     "DM210": Problem(
         "upstream",

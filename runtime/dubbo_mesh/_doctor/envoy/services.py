@@ -1,7 +1,7 @@
-"""The addresses of Services, by the configuration that Istio gives to sidecars.
+"""What Istio's configuration of sidecars tells of Services.
 
-They tell which listener a connection meets where the Service's name cannot be resolved: with a configuration
-that was saved elsewhere.
+Their addresses tell which listener a connection meets where the Service's name cannot be resolved: with a
+configuration that was saved elsewhere.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ from .snapshot import Snapshot
 from .values import Json, mapping, number, objects, text, texts
 
 _ANY = ("0.0.0.0", "::")  # noqa: S104 - they are not listened on
+
+
+def is_istio(snapshot: Snapshot) -> bool:
+    """Whether the configuration is Istio's, which has a cluster for connections that are to be closed."""
+    return "BlackHoleCluster" in snapshot.clusters
 
 
 def address_of(snapshot: Snapshot, host: str, port: int) -> str:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..envoy.listeners import Listener
+from ..envoy.services import is_istio
+from ..envoy.snapshot import Snapshot
 from ..finding import Finding, problem
 
 
-def check_leaving(listeners: Iterable[Listener]) -> Iterator[Finding]:
-    """Reports listeners whose connections end after each request once `/healthcheck/fail` was posted."""
+def check_leaving(snapshot: Snapshot, listeners: Iterable[Listener]) -> Iterator[Finding]:
+    """Reports listeners whose connections end after each request once `/healthcheck/fail` was posted.
+
+    Not on Istio, where that is so and nothing can be done about it.
+    """
+    if is_istio(snapshot):
+        return
     names = dict.fromkeys(each.name for each in listeners if each.drain_type == "DEFAULT")
     if names:
         shown = ", ".join(list(names)[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
