@@ -113,8 +113,8 @@ class TestHeaders:
         assert mesh.call("greeter", "look", failures=9).runs == 3
 
     @pytest.mark.finds("DM301")
-    @pytest.mark.finds("DM302")
-    @pytest.mark.parametrize(("consumer", "id"), [("unfiltered", "DM301"), ("misnamed", "DM302")])
+    @pytest.mark.finds("DM340")
+    @pytest.mark.parametrize(("consumer", "id"), [("unfiltered", "DM301"), ("misnamed", "DM340")])
     def test_are_dropped(self, mesh: ManyApps, port: int, consumer: str, id: str) -> None:
         where: Any = {"consumer": consumer, "egress": f"{_CONSUMERS[consumer].address}:{port}"}
         assert id in ids(mesh.doctor("greeter", **where))
