@@ -251,7 +251,8 @@ def test_more_time_than_the_route_has(mesh: Mesh) -> None:
 @pytest.mark.finds("DM312")
 def test_streams_that_are_silent(mesh: Mesh) -> None:
     assert "DM312" in mesh.ids("idle-watch") & mesh.ids("watch-asked")
-    assert "DM312" not in mesh.ids("idle-off") | mesh.ids("idle")
+    assert "DM312" in mesh.ids("asked-forever")
+    assert "DM312" not in mesh.ids("idle-off") | mesh.ids("idle") | mesh.ids("no-timeout")
 
 
 @pytest.mark.finds("DM327")

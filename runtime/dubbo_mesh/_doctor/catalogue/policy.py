@@ -63,8 +63,8 @@ POLICY: Mapping[str, Problem] = {
     "DM312": Problem(
         "timeout",
         "info",
-        "streams are ended that are silent for long",
-        "A stream without messages in either direction for that long ends with UNAVAILABLE or INTERNAL.",
+        "streams, and calls that ask for no timeout, are ended when they are silent for long",
+        "A call without messages in either direction for that long ends with UNAVAILABLE or INTERNAL.",
         "set stream_idle_timeout of the listener, or idle_timeout of the route, to 0s, or send something now "
         "and then",
     ),

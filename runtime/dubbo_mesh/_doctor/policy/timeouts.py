@@ -74,7 +74,7 @@ def _check_idle(followed: Followed) -> Iterator[Finding]:
         return
     by = {"route": f"idle_timeout of {followed.where}", "default": "Envoy's default for stream_idle_timeout"}
     whose = by.get(idle.origin, f"stream_idle_timeout of listener {followed.entrance.listener.name}")
-    if asked.streaming:
+    if asked.streaming or (limit is None and followed.effect.timeout.origin == "asked"):
         seen = f"ended when nothing is sent for {duration(idle.seconds)}: {whose}"
         yield _found(followed, "DM312", seen)
     elif limit is not None:
