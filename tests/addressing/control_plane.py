@@ -97,13 +97,29 @@ class ControlPlane:
         file.write_text(json.dumps({"xds_servers": [server], "node": {"id": "test"}, **more}))
         return file
 
-    def serve(self, authority: str, endpoints: Sequence[str], cluster: Json | None = None) -> None:
-        """Says that what is called `authority` is at `endpoints`; `cluster` is added to its Cluster."""
-        route = {"match": {"prefix": ""}, "route": {"cluster": authority}}
+    def serve(
+        self,
+        authority: str,
+        endpoints: Sequence[str],
+        cluster: Json | None = None,
+        action: Json | None = None,
+        manager_options: Json | None = None,
+    ) -> None:
+        """Says where a target is, and how it is called.
+
+        Args:
+            authority: Of the target.
+            endpoints: `host:port` of its providers.
+            cluster: Added to its Cluster.
+            action: Added to its RouteAction.
+            manager_options: Added to the HttpConnectionManager.
+        """
+        route = {"match": {"prefix": ""}, "route": {"cluster": authority, **(action or {})}}
         manager = typed(
             "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             rds={"config_source": _ADS, "route_config_name": authority},
             http_filters=[ROUTER],
+            **(manager_options or {}),
         )
         self._put(LISTENER, authority, {"name": authority, "api_listener": {"api_listener": manager}})
         hosts = [{"name": authority, "domains": [authority], "routes": [route]}]

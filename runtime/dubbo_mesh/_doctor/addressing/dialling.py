@@ -11,7 +11,7 @@ from ..._addressing.dialing import Backup, Dial, dial, ways
 from ..._addressing.environment import Environment
 from ..._contract.errors import ConfigurationError
 from ..budget import Budget
-from ..envoy.listeners import Connection
+from ..envoy.listeners import Connection, Manager
 from ..finding import Finding, problem
 from ..proxyless.bootstrap import Bootstrap, read_bootstrap
 from ..proxyless.client import check_control_plane
@@ -31,12 +31,14 @@ class Dialled:
         dial: what grpc is given.
         authority: the `:authority` of its calls.
         connection: the connection that its calls use. Host and source are known once it has been tried.
+        control_plane: in proxyless mode, what the control plane says of routes; None if it is not known.
     """
 
     subject: Subject
     dial: Dial
     authority: str
     connection: Connection
+    control_plane: Manager | None = None
 
 
 def dialled(subject: Subject, environment: Environment) -> Dialled:
@@ -97,6 +99,7 @@ class Dialling:
         self._reaching = Reaching(environment, budget, self._resolver)
         self._reached: dict[str, tuple[str, Reached]] = {}
         self._asked: set[str] = set()
+        self._managers: dict[str, Manager] = {}
 
     def check(self, subject: Subject) -> Iterator[Finding | Dialled]:
         """Reports how a subject is dialled, and whether that works; yields the way as well, if any."""
@@ -114,13 +117,18 @@ class Dialling:
             return
         yield from check_names(subject, self._environment, self._resolver)
         if found.dial.way == "proxyless":
-            yield from self._ask_control_plane(found.dial, subject)
-            yield found
+            for said in self._ask_control_plane(found.dial, subject):
+                if isinstance(said, Manager):
+                    self._managers[found.dial.address] = said
+                else:
+                    yield said
+            yield replace(found, control_plane=self._managers.get(found.dial.address))
             return
         reached, findings = self._reach(found.dial, subject.name, backup)
         yield from findings
         if backup is not None and backup.dial.way == "proxyless":
-            yield from self._ask_control_plane(backup.dial, subject)
+            asked = self._ask_control_plane(backup.dial, subject)
+            yield from (said for said in asked if isinstance(said, Finding))
         yield replace(found, connection=replace(found.connection, host=reached.host, source=reached.source))
 
     def _presumed(self, found: Dialled) -> Dialled:
@@ -144,7 +152,7 @@ class Dialling:
             said.append(f"when the sidecar is away for {backup.after:g} s, {backup.dial.address}")
         return "; ".join(said)
 
-    def _ask_control_plane(self, way: Dial, subject: Subject) -> Iterator[Finding]:
+    def _ask_control_plane(self, way: Dial, subject: Subject) -> Iterator[Finding | Manager]:
         if self._bootstrap is None:
             self._bootstrap = read_bootstrap()
             if isinstance(self._bootstrap, Finding):

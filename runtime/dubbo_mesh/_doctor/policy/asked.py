@@ -13,6 +13,8 @@ from ..._calling.plan import CallPlan
 from ..._contract.service import Method, Service
 from ..addressing.dialling import Dialled
 from ..envoy.request import Request
+from ..envoy.retries import Retries, retries
+from ..envoy.routes import NO_RETRIES
 from ..envoy.timeouts import grpc_timeout
 from .configured import ConfiguredRetry, is_idempotent, retry_of, rpc_of
 
@@ -72,6 +74,13 @@ class Asked:
         """Whether anything is asked of the sidecar: by this call, or by one with a timeout of its own."""
         asks = any(name in self.request.headers for name in ROUTER_HEADERS)
         return asks or not self.method.envoy.inherit_timeout
+
+    @property
+    def wanted(self) -> Retries | None:
+        """The retries that the stub would ask a sidecar for, by whatever way it calls."""
+        headers = {**self.request.headers, **dict(self.method.envoy.to_metadata())}
+        request = replace(self.request, headers=headers)
+        return retries(NO_RETRIES, "default", request, request, hedges=False)
 
     def as_seen(self, *, internal: bool) -> Request:
         """The request as the router sees it."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from ..._addressing.environment import Environment
 from ..addressing.dialling import Dialled
-from ..envoy.retries import Retries, retries
-from ..envoy.routes import NO_RETRIES
-from ..finding import Finding, problem
+from ..finding import Finding
 from .asked import Asked, asked
-from .wording import duration, times
+from .proxyless import check_proxyless, headers_ignored
+from .wording import duration
 
 
 def check_past_sidecar(
@@ -24,24 +22,14 @@ def check_past_sidecar(
     others = tuple(others)
     for method in service.methods.values():
         call = asked(dialled, method, environment, others)
-        name = call.name
-        limit = "no timeout" if call.deadline is None else f"{duration(call.deadline)} (its deadline)"
-        wanted = _wanted(call)
         if way == "proxyless":
-            seen = f"{name}: {limit}, or less if the control plane says so; retries are the control plane's"
+            yield from check_proxyless(dialled, call)
         else:
-            seen = f"{name}: {limit}, no retries: it is dialled directly"
-        yield Finding("rpc", "ok", seen, subject=name)
-        if wanted is not None and wanted.happen:
-            tried = f"{name}: asked for {times(wanted.most)} on {', '.join(wanted.on)}, but"
-            if way == "proxyless":
-                yield problem("DM337", f"{tried} grpc ignores x-envoy-… headers", subject=name)
-            else:
-                yield problem("DM336", f"{tried} its provider is dialled directly", subject=name)
+            yield from _check_direct(call)
 
 
-def _wanted(call: Asked) -> Retries | None:
-    """What the stub would ask a sidecar for."""
-    headers = {**call.request.headers, **dict(call.method.envoy.to_metadata())}
-    request = replace(call.request, headers=headers)
-    return retries(NO_RETRIES, "default", request, request, hedges=False)
+def _check_direct(call: Asked) -> Iterator[Finding]:
+    limit = "no timeout" if call.deadline is None else f"{duration(call.deadline)} (its deadline)"
+    seen = f"{call.name}: {limit}, no retries: it is dialled directly"
+    yield Finding("rpc", "ok", seen, subject=call.name)
+    yield from headers_ignored(call, None, "its provider is dialled directly", "DM336")

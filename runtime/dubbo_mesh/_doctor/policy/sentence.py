@@ -60,7 +60,7 @@ def _both(followed: Followed, effect: Effect, forbidden: str, *, dropped: bool =
         limit = duration(effect.attempt_duration.seconds)
         parts.append(f"at most {limit} for each attempt (max_stream_duration: {origin})")
     wanted, buffer_limit = followed.obeyed.retries, followed.route.buffer_limit
-    parts.append(_retries(wanted, effect.retries, forbidden, buffer_limit, dropped=dropped))
+    parts.append(retries_said(wanted, effect.retries, forbidden, buffer_limit, dropped=dropped))
     return ", ".join(parts)
 
 
@@ -119,9 +119,23 @@ def _by_route(asked: Asked, timeout: Timeout) -> str:
     return f"{after} ({_ORIGINS[timeout.origin]})"
 
 
-def _retries(
-    wanted: Retries | None, got: Retries | None, forbidden: str, buffer_limit: int | None, *, dropped: bool
+def retries_said(
+    wanted: Retries | None,
+    got: Retries | None,
+    forbidden: str = "",
+    buffer_limit: int | None = None,
+    *,
+    dropped: bool = False,
 ) -> str:
+    """The retries of an rpc, and who asks for them.
+
+    Args:
+        wanted: what they would be if all headers were obeyed.
+        got: what they are.
+        forbidden: the cluster whose circuit breaker allows none; empty if all do.
+        buffer_limit: the bytes of a request that can be retried; None without a limit.
+        dropped: whether headers are dropped.
+    """
     lost = ""
     if dropped and wanted is not None and wanted.happen and not wanted.amounts_to(got):
         lost = f"asked for {_asked(wanted)}, but the headers are dropped"

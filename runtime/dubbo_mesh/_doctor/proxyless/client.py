@@ -11,10 +11,13 @@ import grpc
 
 from ..._addressing.dialing import Dial
 from ..budget import Budget
+from ..envoy.listeners import Manager
+from ..envoy.values import EMPTY, mapping, text
 from ..finding import Finding, problem
 from .bootstrap import Bootstrap
 from .client_status import Kind, Resource, resources_of
 from .discovery import Answer, ask
+from .routes import manager_of, routes_of
 
 _AT_FIRST = 1.0  # seconds until the control plane is asked why it takes so long
 _AT_MOST = 3.0  # seconds that an answer may take to arrive
@@ -34,8 +37,10 @@ _REMEDIES: dict[Kind, str] = {
 
 def check_control_plane(
     bootstrap: Bootstrap, dial: Dial, authority: str, name: str, budget: Budget
-) -> Iterator[Finding]:
+) -> Iterator[Finding | Manager]:
     """Reports what the control plane says of an address, and whether calls could be made.
+
+    Yields what it says of their routes as well, as soon as that is known.
 
     Args:
         bootstrap: where the control plane is.
@@ -54,6 +59,21 @@ def check_control_plane(
                 return
             channel.wait(budget.part(_AT_MOST))
         yield from _judged(channel, name)
+        manager = _manager(channel.resources(), authority)
+        if manager is not None:
+            yield manager
+
+
+def _manager(resources: Sequence[Resource], authority: str) -> Manager | None:
+    """The connection manager, with its routes, that grpc was given; None if it has none."""
+    listener = next((each for each in resources if each.kind == "Listener"), None)
+    routes = next((each for each in resources if each.kind == "RouteConfiguration"), None)
+    try:
+        message = EMPTY if listener is None else manager_of(listener.content)
+        own = mapping(message, "route_config") if routes is None else routes_of(routes.content)
+    except ValueError:
+        return None
+    return Manager(authority, own, text(own, "name"), message) if own else None
 
 
 class _Channel:

@@ -50,6 +50,7 @@ class Resource:
         state: what became of it.
         error: why the last version was refused; empty if it was not.
         endpoints: `address:port` of those that get calls, of a ClusterLoadAssignment.
+        content: the serialized message of a Listener or a RouteConfiguration, as it was accepted.
     """
 
     kind: Kind
@@ -57,6 +58,7 @@ class Resource:
     state: State
     error: str = ""
     endpoints: tuple[str, ...] = ()
+    content: bytes = b""
 
 
 def resources_of(authority: str) -> list[Resource] | None:
@@ -105,6 +107,9 @@ def _resources(client: Message) -> Iterator[Resource]:
             _STATES[state] if state < len(_STATES) else "unknown",
             "" if error is None else text(error, 3),
             tuple(_endpoints(each)) if kind == "ClusterLoadAssignment" else (),
+            b"".join(bytes_of(packed, 2) for packed in messages(each, 4))
+            if kind in ("Listener", "RouteConfiguration")
+            else b"",
         )
 
 
