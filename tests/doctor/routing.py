@@ -56,8 +56,8 @@ class RoutingEnvoy:
     Args:
         managers: by the listener's name: what to merge over its `HttpConnectionManager`.
         tell: headers of requests that answers are to have.
-        over: by the listener's name: what to merge over its `Listener`.
-        listeners: further `Listener` messages.
+        over: by the listener's name: what to merge over its `Listener`. Filter chains without filters get a
+            connection manager whose only route is called like the chain.
         runtime: values of Envoy's runtime.
     """
 
@@ -67,7 +67,6 @@ class RoutingEnvoy:
         *,
         tell: Sequence[str] = (),
         over: Mapping[str, Json] = MappingProxyType({}),
-        listeners: Sequence[Json] = (),
         runtime: Json = MappingProxyType({}),
     ) -> None:
         self._ports = {name: ReservedPort() for name in managers}
@@ -86,11 +85,27 @@ class RoutingEnvoy:
                 [],
                 access_logs=[_access_log(self._path, tell)],
                 connection_manager=merged({"http2_protocol_options": {}}, manager),
-                listener=over.get(name),
+                listener=self._filled(over.get(name, {})),
             )
             for name, manager in managers.items()
         )
-        self._envoy.listeners.extend(listeners)
+
+    def _filled(self, listener: Json) -> Json:
+        """The message, with filters in its filter chains."""
+        filled = dict(listener)
+        if "filter_chains" in listener:
+            filled["filter_chains"] = [self._chain(each) for each in listener["filter_chains"]]
+        if "default_filter_chain" in listener:
+            filled["default_filter_chain"] = self._chain(listener["default_filter_chain"])
+        return filled
+
+    def _chain(self, chain: Json) -> Json:
+        if "filters" in chain:
+            return chain
+        host = {"name": "all", "domains": ["*"], "routes": [answer(chain["name"], {"prefix": "/"})]}
+        log = _access_log(self._path, self._tell)
+        made = http_listener(chain["name"], "127.0.0.1:0", [host], access_logs=[log])
+        return {**chain, "filters": made["filter_chains"][0]["filters"]}
 
     def __enter__(self) -> RoutingEnvoy:
         self._envoy.__enter__()

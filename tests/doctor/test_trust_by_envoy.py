@@ -210,7 +210,7 @@ OTHERS: Sequence[Mapping[str, str]] = [
 def test_what_routes_see(envoy: RoutingEnvoy, name: str) -> None:
     manager = Manager(name, ROUTES, "", merged(INTERNAL["private"], ARRIVALS[name]))
     asked = [headers_of({**SENT, **others}) for others in OTHERS]
-    sources = ("10.1.1.1", "8.8.8.8", "127.0.0.1", "::1")
+    sources = ("10.1.1.1", "8.8.8.8", "127.0.0.1", "127.0.0.2", "::1")
     sent = {source: envoy.send(name, asked, preface=preface(source)) for source in sources}
     wrong: list[object] = []
     for source, requests in sent.items():

@@ -30,6 +30,11 @@ def peer(address: str) -> Address | None:
     return found
 
 
+def is_loopback(address: Address) -> bool:
+    """Whether Envoy takes an address for one of this host: of those of IPv4, 127.0.0.1 only."""
+    return str(address) in ("127.0.0.1", "::1")
+
+
 def ranges(messages: Iterable[Json]) -> list[Range]:
     """The ranges of `CidrRange` messages. Without a length, a range has all addresses of its version."""
     found: list[Range] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .addresses import peer
+from .addresses import is_loopback, peer
 from .authority import normalised
 from .connection import Connection
 from .listeners import Manager
@@ -138,7 +138,7 @@ def _forwarded(
     if remote and not flag(message, "skip_xff_append"):
         before = f"{headers['x-forwarded-for']}," if headers.get("x-forwarded-for") else ""
         # For a loopback address, Envoy puts one of this host's.
-        known = None if source is None or source.is_loopback else str(source)
+        known = None if source is None or is_loopback(source) else str(source)
         _set(headers, unsure, "x-forwarded-for", None if known is None else before + known, before)
     hops = number(message, "xff_num_trusted_hops") or 0
     if (remote and hops == 0) or "x-forwarded-proto" not in headers:

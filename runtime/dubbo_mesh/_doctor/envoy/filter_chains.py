@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .addresses import Address, Range, parsed, peer, ranges, within
+from .addresses import Address, Range, is_loopback, parsed, peer, ranges, within
 from .connection import Connection
 from .unknown import Unknown
 from .values import Json, at, flag, has, mapping, number, objects, text, texts
@@ -110,9 +110,9 @@ def _by_source_type(
     kinds = [(text(chain, "filter_chain_match", "source_type") or "ANY", chain) for chain in chains]
     if all(kind == "ANY" for kind, _ in kinds):
         return chains
-    if source is None or (host is None and not source.is_loopback):
+    if source is None or (host is None and not is_loopback(source)):
         return Unknown("the address that it comes from is not known")
-    wanted = "SAME_IP_OR_LOOPBACK" if source.is_loopback or source == host else "EXTERNAL"
+    wanted = "SAME_IP_OR_LOOPBACK" if is_loopback(source) or source == host else "EXTERNAL"
     exact = [chain for kind, chain in kinds if kind == wanted]
     return exact or [chain for kind, chain in kinds if kind == "ANY"]
 
