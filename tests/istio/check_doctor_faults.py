@@ -17,6 +17,7 @@ from tests.istio.faults import Fault, bad, service, unavailable, without_retries
 from tests.istio.many_apps import ManyApps
 from tests.istio.mesh import PODS
 from tests.istio.routing_faults import ROUTING
+from tests.istio.unusual import UNUSUAL, unusual
 from tests.istio.upstream_faults import UPSTREAM
 
 FAULTS = [*ROUTING, *UPSTREAM]
@@ -50,6 +51,7 @@ def mesh(
     everything = [
         *without_retries("greeter", port),
         *service("hidden", port),
+        *unusual(port),
         *(each for fault in FAULTS for each in fault.manifests(port)),
         resources.service("named-tcp", tcp_port, port_name="tcp"),
         resources.internal_addresses("consumer", cluster.CONSUMER.labels, "10.0.0.0/8"),
@@ -81,6 +83,7 @@ def mesh(
 @pytest.mark.finds("DM306")
 @pytest.mark.finds("DM322")
 @pytest.mark.finds("DM325")
+@pytest.mark.finds("DM329")
 @pytest.mark.finds("DM330")
 @pytest.mark.finds("DM332")
 @pytest.mark.finds("DM338")
@@ -103,6 +106,12 @@ class TestFaultsOfApplications:
     ) -> None:
         assert not fault.shows(mesh.call(fault.mended, fault.rpc, **{**fault.call, **where}))
         assert bad(mesh.doctor(fault.mended, **where)) == set()
+
+
+@pytest.mark.parametrize("app", UNUSUAL)
+def test_what_is_unusual_is_well(mesh: ManyApps, app: str) -> None:
+    assert mesh.call(app).runs == 1
+    assert bad(mesh.doctor(app)) == set()
 
 
 class TestHeaders:

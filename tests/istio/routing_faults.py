@@ -109,6 +109,19 @@ ROUTING = [
         call={"timeout": 0.3},
     ),
     Fault(
+        "DM329",
+        "stripped",
+        lambda app, port: [
+            resources.service(app, port),
+            resources.virtual_service(
+                app, {**OFF, "headers": {"request": {"remove": ["x-envoy-retry-grpc-on"]}}}
+            ),
+        ],
+        lambda called: called.runs == 1,
+        rpc="look",
+        call={"failures": 9},
+    ),
+    Fault(
         "DM332",
         "rewritten",
         lambda app, port: [
