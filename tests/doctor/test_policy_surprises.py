@@ -70,6 +70,12 @@ CASES = [
     Case(name="disabled", envoy=NONE, http_filters=NO_FILTERS, route=per_filter(FAULT, disabled()),
         virtual_host=per_filter(FAULT, ABORTS)),
     Case(name="everywhere", envoy=NONE, http_filters=[{"name": FAULT, "typed_config": ABORTS}]),
+    Case(name="fault-for-others", envoy=NONE, http_filters=NO_FILTERS, route=per_filter(FAULT, fault(
+        abort={"grpc_status": 7, "percentage": ALL}, headers=[{"name": "x-test", "present_match": True}]))),
+    Case(name="fault-elsewhere", envoy=NONE, http_filters=NO_FILTERS, route=per_filter(FAULT, fault(
+        abort={"grpc_status": 7, "percentage": ALL}, upstream_cluster="other"))),
+    Case(name="limit-off", envoy=NONE, http_filters=NO_FILTERS, route=per_filter(LIMIT, {
+        name: value for name, value in limit(1).items() if name != "filter_enabled"})),
     Case(name="limited", envoy=NONE, http_filters=NO_FILTERS, route=per_filter(LIMIT, limit(1))),
     Case(name="path", envoy=NONE, action={"prefix_rewrite": "/other/"}),
     Case(name="path-same", envoy=NONE, action={"prefix_rewrite": "/"}),
@@ -146,7 +152,7 @@ def test_faults(mesh: Mesh) -> None:
     assert mesh.call("everywhere").runs == 0
 
 
-@pytest.mark.parametrize("name", ["plain", "no-share", "disabled"])
+@pytest.mark.parametrize("name", ["plain", "no-share", "disabled", "fault-for-others", "fault-elsewhere"])
 def test_no_faults(mesh: Mesh, name: str) -> None:
     assert "DM330" not in mesh.ids(name)
     assert mesh.call(name).code is grpc.StatusCode.OK
@@ -157,7 +163,8 @@ def test_a_limit_of_the_rate(mesh: Mesh) -> None:
     assert "limited by filter" in said(mesh, "limited", "DM331")
     assert mesh.call("limited").code is grpc.StatusCode.OK
     assert mesh.call("limited").code is grpc.StatusCode.UNAVAILABLE
-    assert "DM331" not in mesh.ids("plain")
+    assert "DM331" not in mesh.ids("plain") | mesh.ids("limit-off")
+    assert {mesh.call("limit-off").code for _ in range(3)} == {grpc.StatusCode.OK}
 
 
 @pytest.mark.finds("DM332")

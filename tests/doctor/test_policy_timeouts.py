@@ -9,6 +9,7 @@ import pytest
 
 from dubbo_mesh import EnvoyHeaders
 from tests.doctor.cases import Case, Mesh, Outcome
+from tests.sidecars.config import ROUTER, merged
 
 ASKED = EnvoyHeaders(timeout=0.2)
 INHERITED = EnvoyHeaders(timeout=0.2, inherit_timeout=True)
@@ -27,6 +28,8 @@ def upstream(**options: object) -> dict[str, object]:
 
 
 LASTS = {"common_http_protocol_options": {"max_stream_duration": "0.2s"}}
+
+RESPECTING = merged(ROUTER, {"typed_config": {"respect_expected_rq_timeout": True}})
 
 CASES = [
     Case(name="default"),
@@ -97,6 +100,7 @@ CASES = [
     ),
     Case(name="sending", rpc="chat", listener={"request_timeout": "0.2s"}),
     Case(name="sending-unary", envoy=ASKED, listener={"request_timeout": "0.2s"}),
+    Case(name="respected", envoy=LONG, listener={"http_filters": [RESPECTING]}),
     Case(
         name="expected",
         envoy=LONG,
@@ -259,3 +263,18 @@ def test_streams_that_are_silent(mesh: Mesh) -> None:
 def test_a_deadline_of_which_nothing_is_left(mesh: Mesh, outcomes: dict[tuple[str, str], Outcome]) -> None:
     assert outcomes["header-offset", "slow"].runs == 0
     assert "DM327" not in mesh.ids("header-max") | mesh.ids("deadline-offset")
+
+
+def test_a_timeout_that_another_sidecar_expects(mesh: Mesh) -> None:
+    """With `respect_expected_rq_timeout` it comes first; otherwise it is ignored."""
+    expects = ("x-envoy-expected-rq-timeout-ms", "200")
+    for name, status in (("respected", BY_SIDECAR), ("asked", BY_DEADLINE)):
+        outcome = mesh.call(name, "slow", metadata=[expects])
+        assert outcome.code is status[0]
+        (said,) = [
+            each.finding
+            for each in mesh.examined([mesh.cases[name]], headers=[expects])
+            if each.check == "rpc"
+        ]
+        assert f"{mesh.cases[name].subject}: 200 ms (asked, counts)" in said
+    assert "20 s (asked, counts)" in mesh.sentence("respected")

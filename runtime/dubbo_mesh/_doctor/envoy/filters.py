@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .listeners import Manager
 from .routes import Route
-from .values import Json, flag, has, mapping, number, objects, seconds, text
+from .values import Json, flag, has, mapping, number, objects, percentage, seconds, text
 
 _WRAPPER = ".route.v3.FilterConfig"
 
@@ -38,28 +38,32 @@ def filters_of(manager: Manager, route: Route) -> Iterator[Filter]:
         ("route configuration", manager.routes),
     )
     for each in objects(manager.message, "http_filters"):
-        name, message, where = text(each, "name"), mapping(each, "typed_config"), "listener"
+        name, where = text(each, "name"), "listener"
+        kind, message = _unpacked(mapping(each, "typed_config"))
         disabled = flag(each, "disabled") or False
-        kind = _kind(message)
         for label, owner in owners:
-            if not has(owner, "typed_per_filter_config", name):
-                continue
-            message, where, disabled = mapping(owner, "typed_per_filter_config", name), label, False
-            if text(message, "@type").endswith(_WRAPPER):
-                disabled = flag(message, "disabled") or False
-                message = mapping(message, "config")
-            break
+            if has(owner, "typed_per_filter_config", name):
+                own, where = mapping(owner, "typed_per_filter_config", name), label
+                disabled = text(own, "@type").endswith(_WRAPPER) and (flag(own, "disabled") or False)
+                if not disabled:
+                    kind, message = _unpacked(own)
+                break
         if not disabled:
             yield Filter(name, kind, message, where)
         for cluster in objects(route.message, "route", "weighted_clusters", "clusters"):
-            own = mapping(cluster, "typed_per_filter_config", name)
-            if own and not text(own, "@type").endswith(_WRAPPER):
-                yield Filter(name, kind, own, f"weighted cluster {text(cluster, 'name')}")
+            if has(cluster, "typed_per_filter_config", name):
+                own_kind, own = _unpacked(mapping(cluster, "typed_per_filter_config", name))
+                yield Filter(name, own_kind, own, f"weighted cluster {text(cluster, 'name')}")
 
 
-def _kind(message: Json) -> str:
-    """Of a `TypedStruct`, as control planes send unknown messages, what it is in truth."""
-    return (text(message, "type_url") or text(message, "@type")).rpartition(".")[2]
+def _unpacked(message: Json) -> tuple[str, Json]:
+    """The name of a message, and the message, without what it may be wrapped in."""
+    if text(message, "@type").endswith(_WRAPPER):
+        message = mapping(message, "config")
+    kind = text(message, "@type")
+    if kind.endswith(".TypedStruct"):
+        kind, message = text(message, "type_url"), mapping(message, "value")
+    return kind.rpartition(".")[2], message
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +86,17 @@ class Fault:
 def fault_of(message: Json) -> Fault | None:
     """What an `HTTPFault` does; None if it does nothing. Runtime settings may change its percentages."""
     delay = seconds(message, "delay", "fixed_delay") or 0.0
-    delayed = _percentage(mapping(message, "delay", "percentage"))
+    delayed = percentage(message, "delay", "percentage") or 0.0
     status = number(message, "abort", "grpc_status")
     code = number(message, "abort", "http_status")
     abort = f"grpc-status {status}" if status is not None else "" if code is None else f"HTTP status {code}"
-    aborted = _percentage(mapping(message, "abort", "percentage"))
+    aborted = percentage(message, "abort", "percentage") or 0.0
     if (not delay or not delayed) and (not abort or not aborted):
         return None
     return Fault(delay if delayed else 0.0, delayed, abort if aborted else "", aborted)
 
 
-def _percentage(message: Json) -> float:
-    whole = {"HUNDRED": 100, "TEN_THOUSAND": 10_000, "MILLION": 1_000_000}
-    return (number(message, "numerator") or 0) * 100 / whole.get(text(message, "denominator"), 100)
+def is_limiting(message: Json) -> bool:
+    """Whether a `LocalRateLimit` refuses requests: unless it is enabled and enforced, it only counts them."""
+    shares = (percentage(message, name, "default_value") for name in ("filter_enabled", "filter_enforced"))
+    return has(message, "token_bucket") and all(shares)

@@ -15,6 +15,7 @@ Json: TypeAlias = Mapping[str, Any]
 EMPTY: Json = MappingProxyType({})
 
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
+_DENOMINATORS = {"HUNDRED": 100, "TEN_THOUSAND": 10_000, "MILLION": 1_000_000}
 _DURATION = re.compile(r"(-?[0-9]{1,12}(?:\.[0-9]{1,9})?)s")
 
 
@@ -84,6 +85,15 @@ def real(node: object, *path: str) -> float | None:
     """The number at `path`, which need not be whole; None if there is none."""
     value = at(node, *path)
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def percentage(node: object, *path: str) -> float | None:
+    """The percentage of the `FractionalPercent` at `path`; None if there is none."""
+    if not has(node, *path):
+        return None
+    message = mapping(node, *path)
+    whole = _DENOMINATORS.get(text(message, "denominator"), 100)
+    return (number(message, "numerator") or 0) * 100 / whole
 
 
 def numbers(node: object, *path: str) -> list[int]:

@@ -13,12 +13,10 @@ from ..envoy.routes import Route
 from ..envoy.snapshot import Snapshot
 from ..envoy.timeouts import Timeout
 from ..envoy.trust import Cause
-from ..envoy.values import Json, mapping, number, text
+from ..envoy.values import Json, percentage, text
 from ..sidecar.passage import Entrance
 from .asked import Asked
 from .wording import percent
-
-_DENOMINATORS = {"HUNDRED": 100, "TEN_THOUSAND": 10_000, "MILLION": 1_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +106,8 @@ def _share(taken: Taken, left: float | None) -> tuple[str, float | None]:
         if left == 100.0:
             return "", None
         return ("all other calls" if left is None else f"{percent(left)} of calls"), None
-    fraction = mapping(taken.message, "match", "runtime_fraction", "default_value")
-    if left is None or not fraction:
+    fraction = percentage(taken.message, "match", "runtime_fraction", "default_value")
+    if left is None or fraction is None:
         return f"some calls ({taken.doubt})" if taken.doubt else "some calls", None
-    whole = _DENOMINATORS.get(text(fraction, "denominator"), 100)
-    part = min((number(fraction, "numerator") or 0) / whole, 1.0) * left
+    part = min(fraction, 100.0) * left / 100
     return f"{percent(part)} of calls", left - part

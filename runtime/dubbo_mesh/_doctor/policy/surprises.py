@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..envoy.filters import Fault, Filter, fault_of, filters_of
+from ..envoy.conditions import header_matches
+from ..envoy.filters import Fault, Filter, fault_of, filters_of, is_limiting
 from ..envoy.rewriting import new_authority, new_path
-from ..envoy.values import flag, has, mapping, objects, text
+from ..envoy.values import flag, mapping, objects, text
 from ..finding import Finding, problem
 from .followed import Followed
 from .wording import duration, percent
@@ -18,7 +19,7 @@ def check_surprises(followed: Followed) -> Iterator[Finding]:
         where = f"filter {each.name} of the {each.where}"
         if each.kind == "HTTPFault":
             yield from _check_fault(followed, each, where)
-        elif each.kind == "LocalRateLimit" and has(each.message, "token_bucket"):
+        elif each.kind == "LocalRateLimit" and is_limiting(each.message):
             yield _found(followed, "DM331", f"calls are limited by {where}")
         elif each.kind.startswith("Buffer") and followed.asked.method.client_streaming:
             if flag(each.message, "disabled"):
@@ -35,7 +36,11 @@ def check_surprises(followed: Followed) -> Iterator[Finding]:
 
 def _check_fault(followed: Followed, filter: Filter, where: str) -> Iterator[Finding]:
     fault = fault_of(filter.message)
-    if fault is not None:
+    cluster = text(filter.message, "upstream_cluster")
+    if fault is None or (cluster and cluster not in {name for name, _ in followed.clusters}):
+        return
+    matchers = objects(filter.message, "headers")
+    if all(header_matches(each, followed.asked.request) is not False for each in matchers):
         yield _found(followed, "DM330", f"{_described(fault)}: {where}")
 
 

@@ -88,14 +88,13 @@ def _check_durations(followed: Followed) -> Iterator[Finding]:
         "listener": f"listener {followed.entrance.listener.name}",
         "route": followed.where,
         "cluster": "the cluster",
-        "asked": "the caller's x-envoy-upstream-stream-duration-ms",
     }
     if effect.duration.origin == "deadline" and effect.duration.seconds <= LEAST:
         offset = duration(followed.route.grpc_timeout_header_offset)
         seen = f"{followed.where} takes {offset} off the deadline of {duration(asked.deadline or 0.0)}"
         yield _found(followed, "DM327", seen)
     for limit, attempt in ((effect.duration, False), (effect.attempt_duration, True)):
-        if not limit.seconds or limit.origin == "deadline" or limit.origin == "asked":
+        if not limit.seconds or limit.origin in ("deadline", "asked"):
             continue
         if attempt and effect.retries is not None and effect.retries.of_slow_attempts:
             continue  # which is followed by another one
