@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,11 @@ def ask(mesh: Mesh, monkeypatch: pytest.MonkeyPatch, **node: Any) -> None:
 
 
 def found(target: str) -> list[Finding]:
-    variables = {name: value for name, value in os.environ.items() if name.startswith(("DUBBO_", "POD_"))}
-    return [each for each in examined(target, variables=variables) if each.check == "proxyless"]
+    return [each for each in examined(target, variables=process_variables()) if each.check == "proxyless"]
+
+
+def process_variables() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(("DUBBO_", "POD_"))}
 
 
 def the_problem(target: str) -> Finding:
@@ -70,6 +74,26 @@ def test_all_is_well(mesh: Start, routes: Emitted, port: int, monkeypatch: pytes
         assert f"{pod.address}:{port}" in findings[1].finding
     started.stub().look(NOTHING, timeout=20)
     assert len(started.record.calls) == 1
+
+
+@pytest.mark.parametrize("emitted", [True, False])
+def test_rpcs_get_what_routes_give(
+    mesh: Start, routes: Emitted, monkeypatch: pytest.MonkeyPatch, emitted: bool
+) -> None:
+    """Without a VirtualService, Istio's default policy has calls retried that must not run twice."""
+    ask(started := mesh(routes, None if emitted else [routes.kubernetes]), monkeypatch)
+    monkeypatch.setattr(sys, "path", [str(routes.directory), *sys.path])
+    monkeypatch.delitem(sys.modules, "greeter_mesh", raising=False)
+    findings = examined("greeter_mesh:GreeterStub", variables=process_variables())
+    said = {each.subject.rpartition("/")[2]: each.finding for each in findings if each.check == "rpc"}
+    retries = "up to 2 retries on unavailable"
+    assert ("no retries" if emitted else retries) in said["hello"]
+    assert retries in said["look"]
+    assert ("300 ms (the deadline, which the route obeys)" in said["slow"]) == emitted
+    started.record.failures = 9
+    with pytest.raises(grpc.RpcError):
+        started.stub().hello(NOTHING, timeout=20)
+    assert len(started.record.calls) == (1 if emitted else 3)
 
 
 @pytest.mark.finds("DM134")

@@ -16,6 +16,7 @@ from ..envoy.router import Effect
 from ..envoy.routes import Route
 from ..envoy.timeouts import Timeout
 from ..envoy.unknown import Unknown
+from ..envoy.values import Json, has, mapping, text
 from ..envoy.virtual_hosts import virtual_host_of
 from ..finding import Finding, problem
 from .asked import Asked
@@ -34,23 +35,24 @@ def check_proxyless(dialled: Dialled, call: Asked) -> Iterator[Finding]:
     if manager is None or host is None or isinstance(host, Unknown):
         yield from _unknown(call)
         return
-    taken = [Route.of(each.message, host) for each in routes_of(host, call.request)]
-    for route in taken:
-        effect = _effect(manager, route, call)
+    taken = [each.message for each in routes_of(host, call.request) if has(each.message, "route")]
+    for message in taken:
+        route = Route.of(message, host)
+        effect = _effect(manager, route, call, _retries(route, message, host))
         more = "" if len(taken) == 1 else f"by route {route.name or 'without a name'}: "
         limit = time_limit(call, effect)
         said = f"{call.name}: {more}{limit}, {retries_said(None, effect.retries)}"
         yield Finding("rpc", "ok", said, subject=call.name)
         yield from _check(call, route, effect)
     if not taken:
-        yield from _unknown(call)
+        yield problem("DM138", f"{call.name}: no route leads it to a provider", subject=call.name)
 
 
-def _effect(manager: Manager, route: Route, call: Asked) -> Effect:
+def _effect(manager: Manager, route: Route, call: Asked, retries: Retries | None) -> Effect:
     none, longest = Timeout(0.0, "route"), _longest(manager, route)
     if call.deadline is not None and longest.seconds >= call.deadline:
         longest = Timeout(call.deadline, "deadline")
-    return Effect(none, none, none, none, none, none, longest, none, none, _retries(route), hedges=False)
+    return Effect(none, none, none, none, none, none, longest, none, none, retries, hedges=False)
 
 
 def _longest(manager: Manager, route: Route) -> Timeout:
@@ -61,9 +63,11 @@ def _longest(manager: Manager, route: Route) -> Timeout:
     return Timeout(manager.max_stream_duration, "listener")
 
 
-def _retries(route: Route) -> Retries | None:
+def _retries(route: Route, message: Json, host: Json) -> Retries | None:
     policy = route.retry
-    on = () if policy is None else tuple(each for each in policy.on if each in RETRY_GRPC_ON)
+    written = mapping(message, "route") if has(message, "route", "retry_policy") else host
+    conditions = text(written, "retry_policy", "retry_on").split(",")  # unlike Envoy, grpc knows no spaces
+    on = tuple(each for each in conditions if each in RETRY_GRPC_ON)
     if policy is None or not on:
         return None
     return Retries(min(policy.retries, _MOST_RETRIES), "route", (), on, "route", (), hedges=False)

@@ -124,7 +124,8 @@ def _value(message: Message, number: int, kind: Any) -> object:
         case "flagged":
             return integer(_last(message, number), 1) != 0
         case _:
-            return integer(message, number)
+            value = integer(message, number)
+            return value if value < 2**63 else value - 2**64
 
 
 def _last(message: Message, number: int) -> Message:
