@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from ..envoy.routes import Route
 from ..envoy.snapshot import Snapshot
 from ..envoy.values import Json, flag, has, mapping, number, objects, seconds, text
 from ..finding import Finding, problem
+from .address import Endpoint
 
 _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _HTTP_MANAGER = ".HttpConnectionManager"
@@ -49,9 +51,9 @@ class _Way(NamedTuple):
     route: Route
 
 
-def pinging(snapshot: Snapshot, port: int) -> Iterator[Pinging]:
+def pinging(snapshot: Snapshot, endpoint: Endpoint) -> Iterator[Pinging]:
     """The clusters that lead to a server on this host and ping it."""
-    for name in clusters_to(snapshot, port):
+    for name in clusters_to(snapshot, endpoint):
         options = mapping(snapshot.clusters[name], "typed_extension_protocol_options", _OPTIONS)
         for kind in ("explicit_http_config", "use_downstream_protocol_config", "auto_config"):
             path = (kind, "http2_protocol_options", "connection_keepalive")
@@ -60,42 +62,45 @@ def pinging(snapshot: Snapshot, port: int) -> Iterator[Pinging]:
                 yield Pinging(name, interval)
 
 
-def clusters_to(snapshot: Snapshot, port: int) -> Sequence[str]:
-    """The names of the clusters that lead to a server on this host which listens on `port`.
+def clusters_to(snapshot: Snapshot, endpoint: Endpoint) -> Sequence[str]:
+    """The names of the clusters that lead to a server on this host.
 
-    Istio's are called `inbound|PORT||`, and need not name an endpoint.
+    Istio's are called `inbound|PORT||`, and need not name a host.
     """
     return [
         name
         for name, message in snapshot.clusters.items()
-        if name.startswith(f"inbound|{port}|") or port in _local_ports(message)
+        if name.startswith(f"inbound|{endpoint.port}|") or endpoint.port in _own_ports(message, endpoint.host)
     ]
 
 
-def _local_ports(cluster: Json) -> Iterator[int | None]:
+def _own_ports(cluster: Json, host: str) -> Iterator[int | None]:
+    """The ports of this host that a cluster leads to."""
+    own = {host, os.environ.get("POD_IP"), "::1", "localhost"}
     for locality in objects(cluster, "load_assignment", "endpoints"):
         for each in objects(locality, "lb_endpoints"):
             address = mapping(each, "endpoint", "address", "socket_address")
-            host = text(address, "address")
-            if host.startswith("127.") or host in ("::1", "localhost"):
+            if text(address, "address") in own or text(address, "address").startswith("127."):
                 yield number(address, "port_value")
 
 
-def check_inbound(server: str, port: int, egress: str | None, snapshot: Snapshot) -> Iterator[Finding]:
+def check_inbound(
+    server: str, endpoint: Endpoint, egress: str | None, snapshot: Snapshot
+) -> Iterator[Finding]:
     """Reports what the sidecar does with calls to a server.
 
     Args:
         server: its address, for messages.
-        port: that it listens on.
+        endpoint: where it is reached.
         egress: the address of the sidecar's listener for calls of this process; None if it intercepts them.
         snapshot: the sidecar's configuration.
     """
-    clusters = clusters_to(snapshot, port)
+    clusters = clusters_to(snapshot, endpoint)
     egress_port = None if egress is None else int(egress.rpartition(":")[2])
     ways = list(_ways_to(frozenset(clusters), snapshot, egress_port))
     inbound = list(dict.fromkeys(name for way in ways for name, _ in way.route.clusters if name in clusters))
     if not inbound:
-        yield _no_cluster(server, port, clusters, snapshot)
+        yield _no_cluster(server, endpoint.port, clusters, snapshot)
         return
     found = [
         *_check_protocol(server, inbound, snapshot),

@@ -39,7 +39,7 @@ def check_keepalive(
         budget.left()
         yield Finding("keepalive", "skipped", f"{server}: {error or 'no answer'}", subject=server)
         return
-    pings = [] if snapshot is None else list(pinging(snapshot, endpoint.port))
+    pings = [] if snapshot is None else list(pinging(snapshot, endpoint))
     if ended is None:
         seen = f"{server}: {_PINGS} pings in a row are answered"
         if pings:

@@ -84,7 +84,7 @@ def _check_address(
         yield from check_reflection(server, channel, services, budget)
     yield from check_keepalive(server, endpoint, snapshot, budget)
     if snapshot is not None and endpoint.port and "clusters" in snapshot.kinds:
-        yield from check_inbound(server, endpoint.port, environment.egress, snapshot)
+        yield from check_inbound(server, endpoint, environment.egress, snapshot)
 
 
 def _meet(address: Address, budget: Budget) -> tuple[Endpoint, Met]:
