@@ -44,7 +44,8 @@ def matrix(marks: list[Mark]) -> str:
 
 
 def test_each_problem_has_a_test(marks: list[Mark]) -> None:
-    assert set(CATALOGUE) - {mark.id for mark in marks} - WITHOUT_TEST == set()
+    """One that `make test` runs: those in tests/istio come on top."""
+    assert set(CATALOGUE) - {mark.id for mark in marks if mark.test.startswith("tests/doctor/")} == set()
 
 
 def test_each_mark_names_a_problem(marks: list[Mark]) -> None:
