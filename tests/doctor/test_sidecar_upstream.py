@@ -274,4 +274,7 @@ def test_hosts_that_are_down_are_not_noticed(consumer: sidecars.Sidecar) -> None
 
 def test_all_is_well(consumer: sidecars.Sidecar) -> None:
     [found] = [each for each in doctor(consumer, "well") if each.check == "upstream"]
-    assert found.finding == "well:50051: cluster well has 1 healthy host; it speaks HTTP/2"
+    assert found.finding == (
+        "well:50051: cluster well has 1 healthy host, HTTP/2, gRPC health checks every 0.1 s, "
+        "at most 1024 requests at a time, 1 s to connect"
+    )

@@ -67,7 +67,7 @@ def test_emitted_files_are_well(policy: str, emit: Emit, examine: Examine) -> No
     hosts = [each.finding for each in findings if each.check == "upstream"]
     assert len(hosts) == 2
     assert "2 healthy hosts" in hosts[0]
-    assert "1 healthy host;" in hosts[1]
+    assert "1 healthy host," in hosts[1]
 
 
 @pytest.mark.finds("DM301")

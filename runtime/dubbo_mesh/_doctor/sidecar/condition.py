@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from ..envoy.snapshot import Snapshot
 from ..finding import Finding, problem
 
-TESTED = ((1, 28), (1, 40))
-"""The oldest and the newest Envoy whose rules this doctor was written by, as (major, minor)."""
+TESTED = ((1, 36), (1, 40))
+"""The oldest and the newest Envoy that the doctor was held against, as (major, minor).
+
+Its rules are those of 1.40. On 1.36 to 1.39 its tests pass but for what these do not know yet (the header
+x-envoy-upstream-stream-duration-ms, retry policies of clusters), and how they match repeated headers.
+"""
 
 _LONGEST = 200
 """Characters of what an Envoy says."""

@@ -9,6 +9,8 @@ from ..envoy.hosts import Cause
 from ..envoy.values import Json, flag, has, mapping, number, objects, seconds, text
 from ..finding import Finding, problem
 
+_KINDS = {"grpc_health_check": "gRPC ", "http_health_check": "HTTP ", "tcp_health_check": "TCP "}
+
 _RARE = 30.0
 """Seconds between two health checks from which on they are rare. Envoy's default without traffic is 60."""
 
@@ -33,6 +35,16 @@ def check_health_checks(cluster: Cluster, name: str) -> Iterator[Finding]:
         yield from _check_interval(cluster, each, name)
     if not cluster.health_checks:
         yield from _check_passive(cluster, name)
+
+
+def checked(cluster: Cluster) -> str:
+    """How a cluster notices that a host is down."""
+    for each in cluster.health_checks:
+        kind = next((name for field, name in _KINDS.items() if has(each, field)), "")
+        return f"{kind}health checks every {seconds(each, 'interval') or 0:g} s"
+    if has(cluster.message, "outlier_detection"):
+        return "no health checks, but outlier detection"
+    return "no health checks"
 
 
 def _check_interval(cluster: Cluster, check: Json, name: str) -> Iterator[Finding]:

@@ -80,10 +80,8 @@ def entrance_of(
         name: of what is called.
     """
     if "listeners" not in snapshot.kinds:
-        why = (
-            f"{name}: no file has the listeners: add /config_dump, or istioctl proxy-config listeners -o json"
-        )
-        return Finding("listener", "skipped", why, subject=name)
+        why = "no file has the listeners: add /config_dump, or istioctl proxy-config listeners -o json"
+        return Finding("listener", "skipped", f"{name}: {why}", subject=name)
     listener = listener_of(snapshot, connection)
     if isinstance(listener, Unknown):
         return Finding("listener", "skipped", f"{name}: {listener.why}", subject=name)
@@ -115,11 +113,8 @@ def _no_listener(snapshot: Snapshot, connection: Connection, name: str) -> Findi
 def _address(connection: Connection) -> str:
     if connection.host is None:
         return f"port {connection.port}"
-    return (
-        f"[{connection.host}]:{connection.port}"
-        if ":" in connection.host
-        else (f"{connection.host}:{connection.port}")
-    )
+    host = f"[{connection.host}]" if ":" in connection.host else connection.host
+    return f"{host}:{connection.port}"
 
 
 def _not_http(snapshot: Snapshot, proxy: TcpProxy, name: str) -> Finding:
@@ -154,9 +149,8 @@ def virtual_host_at(snapshot: Snapshot, entrance: Entrance, dialled: Dialled) ->
         seen = f"{seen}; {'; '.join(f'{each.domain} is there: {each.what}' for each in nearest)}"
         return problem("DM206", seen, remedy=_REMEDIES.get(nearest[0].kind), subject=name)
     if text(virtual_host, "require_tls") == "ALL":
-        seen = (
-            f"{name}: virtual host {text(virtual_host, 'name')} redirects every call to https (require_tls)"
-        )
+        where = text(virtual_host, "name")
+        seen = f"{name}: virtual host {where} redirects every call to https (require_tls)"
         return problem("DM208", seen, subject=name)
     return unknown_destination(snapshot, virtual_host, name) or virtual_host
 

@@ -10,8 +10,11 @@ from ..envoy.routes import Route
 from ..envoy.snapshot import Snapshot
 from ..envoy.values import Json, objects
 from ..finding import Finding, problem
-from .health_checks import check_health_checks
+from .health_checks import check_health_checks, checked
 from .hosts import check_hosts
+
+_NO_LIMIT = 2**32 - 1
+"""The largest limit of a circuit breaker: Istio's way, and ours, to have none."""
 
 _BLACK_HOLE = "BlackHoleCluster"
 """Istio's cluster without hosts, for what the mesh does not know (pilot/pkg/util/constant.go)."""
@@ -76,8 +79,18 @@ def check_destination(
         found.append(problem("DM211", f"{name}: cluster {cluster.name} speaks HTTP/1.1", subject=name))
     yield from found
     if not any(each.status == "failed" for each in found) and cluster.healthy:
-        seen = f"{name}: cluster {cluster.name} has {_hosts(cluster)}; it speaks {_http(cluster)}"
+        seen = f"{name}: cluster {cluster.name} has {', '.join(_facts(cluster))}"
         yield Finding("upstream", "ok", seen, subject=name)
+
+
+def _facts(cluster: Cluster) -> Iterator[str]:
+    """What is worth knowing of a cluster that is well."""
+    yield _hosts(cluster)
+    yield _http(cluster)
+    yield checked(cluster)
+    if cluster.limits.max_requests < _NO_LIMIT:
+        yield f"at most {cluster.limits.max_requests} requests at a time"
+    yield f"{cluster.connect_timeout:g} s to connect"
 
 
 def _check_kept_address(cluster: Cluster, name: str, *, intercepted: bool) -> Iterator[Finding]:
@@ -88,7 +101,7 @@ def _check_kept_address(cluster: Cluster, name: str, *, intercepted: bool) -> It
     elif cluster.http == "http/1":
         yield problem("DM211", f"{name}: cluster {cluster.name} speaks HTTP/1.1", subject=name)
     else:
-        yield Finding("upstream", "ok", f"{to}; it speaks {_http(cluster)}", subject=name)
+        yield Finding("upstream", "ok", f"{to}, {_http(cluster)}", subject=name)
 
 
 def _route(destination: Destination) -> str:
@@ -128,5 +141,5 @@ def _hosts(cluster: Cluster) -> str:
 
 
 def _http(cluster: Cluster) -> str:
-    words = {"http/2": "HTTP/2", "alpn": "the version of HTTP that TLS negotiates"}
-    return words.get(cluster.http, "the caller's version of HTTP")
+    words = {"http/2": "HTTP/2", "alpn": "HTTP as TLS negotiates it"}
+    return words.get(cluster.http, "HTTP as the caller's")
