@@ -52,7 +52,7 @@ def fail(server: socket.socket, query: bytes, peer: Any) -> None:
 
 
 def pass_on_slowly(server: socket.socket, query: bytes, peer: Any) -> None:
-    time.sleep(1.2)  # longer than what counts as slow
+    time.sleep(1.01)  # longer than what counts as slow
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
         asked.settimeout(5)
         asked.sendto(query, (ALIVE, 53))
@@ -87,7 +87,7 @@ def main() -> None:
     provider.start()
     seen: dict[str, Any] = {}
 
-    def look(what: str, server: str, app: str, timeout: float = 10.0) -> None:
+    def look(what: str, server: str, app: str, timeout: float = 10.0, *, calls: bool = True) -> None:
         (directory / "resolv.conf").write_text(RESOLV_CONF.replace("127.0.0.1", server))
         alive.queries.clear()
         variables = {"DUBBO_MESH_ADMIN": "off", "POD_NAMESPACE": "default"}
@@ -95,7 +95,7 @@ def main() -> None:
         seen[what] = {
             "findings": [asdict(each) for each in findings],
             "queries": sorted(alive.queries),
-            "call": call(app, timeout),
+            "call": call(app, timeout) if calls else "",
         }
 
     look("found", ALIVE, "echo")
@@ -104,8 +104,8 @@ def main() -> None:
     look("no address", ALIVE, "empty")
     look("absent", ABSENT, "echo")
     look("failing", REFUSING, "echo")
-    look("silent", SILENT, "echo", 0.7)
-    look("slow", SLOW, "echo")
+    look("silent", SILENT, "echo", 0.3)
+    look("slow", SLOW, "echo", calls=False)
     json.dump(seen, sys.stdout)
 
 

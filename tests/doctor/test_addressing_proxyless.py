@@ -122,7 +122,8 @@ def test_a_bootstrap_that_is_not_there(tmp_path: Path, app: str, control_plane: 
     assert the_problem(app, pipe).id == "DM130"
     file = control_plane.bootstrap(tmp_path / "bootstrap.json")
     well = {"DUBBO_MESH_MODE": "proxyless", "GRPC_XDS_BOOTSTRAP": str(file)}
-    assert "DM130" not in {each.id for each in found(next(_apps), well)}
+    control_plane.serve(authority(other := next(_apps)), [])
+    assert "DM130" not in {each.id for each in found(other, well)}
 
 
 @pytest.mark.finds("DM131")
@@ -154,6 +155,7 @@ def test_a_malformed_bootstrap(app: str, content: object, seen: str) -> None:
 
 @pytest.mark.finds("DM131")
 def test_a_well_formed_one(app: str, control_plane: ControlPlane) -> None:
+    control_plane.serve(authority(app), [])
     assert "DM131" not in {each.id for each in found(app, bootstrap(control_plane.address))}
 
 
@@ -298,7 +300,7 @@ def test_a_control_plane_that_says_nothing(app: str) -> None:
             return
 
     with answering(listen) as address:
-        findings = examined(f"{app}.default:50051", variables=bootstrap(address), timeout=2.0)
+        findings = examined(f"{app}.default:50051", variables=bootstrap(address), timeout=1.0)
         assert "DM139" in ids(findings)
 
 
@@ -306,7 +308,7 @@ def test_a_control_plane_that_says_nothing(app: str) -> None:
 def test_something_else_that_accepts_connections(app: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        findings = examined(f"{app}.default:50051", variables=bootstrap(address), timeout=2.0)
+        findings = examined(f"{app}.default:50051", variables=bootstrap(address), timeout=1.0)
         assert "DM139" in ids(findings)
 
 

@@ -19,7 +19,7 @@ from .client_status import Kind, Resource, resources_of
 from .discovery import Answer, ask
 from .routes import manager_of, routes_of
 
-_AT_FIRST = 1.0  # seconds until the control plane is asked why it takes so long
+_AT_FIRST = 0.5  # seconds until the control plane is asked why it takes so long
 _AT_MOST = 3.0  # seconds that an answer may take to arrive
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 _SHOWN = 4  # endpoints
