@@ -168,14 +168,15 @@ class TestWaiting:
         assert error == ""
         assert "DM401" in out
 
-    def test_it_can_be_interrupted(self) -> None:
+    @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_it_can_be_ended(self, sent: signal.Signals, status: int) -> None:
         with (
             localmesh.ReservedPort() as nobody,
             self.start("--server", nobody.address, "--wait", "60") as waiting,
         ):
             assert waiting.stderr is not None
             assert waiting.stderr.readline().startswith("waiting: ")
-            waiting.send_signal(signal.SIGINT)
+            waiting.send_signal(sent)
             out, error = waiting.communicate(timeout=60)
-        assert (waiting.returncode, out) == (130, "")
+        assert (waiting.returncode, out) == (status, "")
         assert all(line.startswith("waiting: ") for line in error.splitlines())

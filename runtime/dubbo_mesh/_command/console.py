@@ -6,12 +6,20 @@ import argparse
 import codecs
 import io
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import NoReturn
 
 _INTERRUPTED = 130  # the status of programs that Ctrl-C ended, for shells: 128 + SIGINT
 _NO_READER = 141  # likewise, 128 + SIGPIPE, as `git diff | head` has
+_TERMINATED = 143  # likewise, 128 + SIGTERM
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM came. As for Ctrl-C, no code that handles errors handles it."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,8 +48,11 @@ def run(command: Callable[[], int]) -> int:
     """Runs a command; returns its exit status. Streams that are closed or full cause no traceback."""
     _prepare()
     try:
-        status = _status(command)
+        with _terminable():
+            status = _status(command)
         sys.stdout.flush()
+    except TerminatedError:
+        return _TERMINATED
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
@@ -63,6 +74,23 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
     )
+
+
+@contextmanager
+def _terminable() -> Generator[None]:
+    """Ends on SIGTERM. Linux ignores it for the first process of a container, unless that handles it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(*_: object) -> NoReturn:
+        raise TerminatedError
+
+    previous = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _status(command: Callable[[], int]) -> int:

@@ -21,8 +21,8 @@ Checks what would happen to the calls of this process: where they would go, what
 them, and whether its own server is healthy. Names each problem and what to do about it. It only looks, and
 changes nothing; it calls rpcs only with --call.
 
-The exit status is 0 if all is well, 1 if something is wrong, 2 for wrong arguments, 130 after Ctrl-C, and 141
-if the reader of a pipe has left.
+The exit status is 0 if all is well, 1 if something is wrong, 2 for wrong arguments, 130 after Ctrl-C, 141 if
+the reader of a pipe has left, and 143 after SIGTERM.
 """
 
 EXPLAIN_SUMMARY = "explain a problem that the doctor found, or list all that it knows"
