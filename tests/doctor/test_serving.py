@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import h2.config
+import h2.connection
+import h2.events
 import pytest
 import trustme
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -262,6 +265,24 @@ class TestPlainServers:
             assert "DM440" not in ids(found(address))
 
 
+def serve_pages(server: socket.socket) -> None:
+    """Answers requests over HTTP/2 with 404."""
+    while True:
+        try:
+            peer, _ = server.accept()
+        except OSError:
+            return
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        connection.initiate_connection()
+        with peer:
+            peer.sendall(connection.data_to_send())
+            while received := peer.recv(65536):
+                for event in connection.receive_data(received):
+                    if isinstance(event, h2.events.RequestReceived):
+                        connection.send_headers(event.stream_id, [(":status", "404")], end_stream=True)
+                peer.sendall(connection.data_to_send())
+
+
 class TestWhatIsNoGrpcServer:
     @pytest.mark.finds("DM401")
     def test_nobody(self) -> None:
@@ -290,6 +311,16 @@ class TestWhatIsNoGrpcServer:
             findings = found(f"127.0.0.1:{server.server_port}")
             server.shutdown()
         assert "does not speak HTTP/2: '<!DOCTYPE HTML>" in of(findings, "DM409").finding
+
+    @pytest.mark.finds("DM409")
+    def test_http_2(self) -> None:
+        """A server of websites, which answers 404 to what it does not know."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            threading.Thread(target=serve_pages, args=(server,), daemon=True).start()
+            address = f"127.0.0.1:{server.getsockname()[1]}"
+            finding = of(found(address), "DM409")
+            server.shutdown(socket.SHUT_RDWR)
+        assert "HTTP/2, but not gRPC: Received http2 header with status: 404" in finding.finding
 
     @pytest.mark.finds("DM409")
     @pytest.mark.parametrize(

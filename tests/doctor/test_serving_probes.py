@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 import dubbo_mesh
+import localmesh
 from dubbo_mesh._doctor.finding import Finding
 from tests.calling.echo import EchoServicer
 from tests.doctor.running import examined, ids
@@ -115,10 +116,12 @@ def test_nobody() -> None:
 
 @pytest.mark.finds("DM404")
 @pytest.mark.parametrize(("host", "finds"), [({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, True), ({}, False)])
-def test_nobody_at_the_default_address(host: dict[str, str], finds: bool) -> None:
+def test_nobody_at_the_default_address(
+    monkeypatch: pytest.MonkeyPatch, host: dict[str, str], finds: bool
+) -> None:
     """Elsewhere than in a pod it is no fault: the code may say another address."""
-    with socket.socket(socket.AF_INET6) as taken:
-        taken.bind(("::", 22222))  # and not listened on
+    with localmesh.ReservedPort() as nobody:
+        monkeypatch.setattr("dubbo_mesh._addressing.environment.DEFAULT_PROBES", f"[::]:{nobody.number}")
         (finding,) = [each for each in found("127.0.0.1:1", None, **host) if each.check == "probes"]
     assert finding.id == ("DM404" if finds else None)
     assert finding.status == ("failed" if finds else "skipped")
@@ -190,6 +193,16 @@ class TestWhatOnlyThePodItselfCanReach:
             assert "DM418" in ids(found(f"127.0.0.1:{hidden.ports[0]}", "off", **POD))
             assert "DM418" not in ids(found(f"127.0.0.1:{hidden.ports[0]}", "off"))
         assert "DM418" not in ids(found(f"127.0.0.1:{ours.ports[0]}", "off", **POD))
+
+    @pytest.mark.finds("DM422")
+    def test_probes_on_ipv4_in_a_pod_with_ipv6(self) -> None:
+        """For gRPC's own port 0.0.0.0 is IPv6 too."""
+        with dubbo_mesh.Server(
+            EchoServicer(), address="0.0.0.0:0", sidecar="off", probes="0.0.0.0:0", drain=0
+        ) as old:
+            addresses = f"0.0.0.0:{old.ports[0]}", f"0.0.0.0:{old.probes_port}"
+            assert ids(found(*addresses, POD_IP="::1")) & {"DM418", "DM422"} == {"DM422"}
+            assert ids(found(*addresses, POD_IP="127.0.0.2")) & {"DM418", "DM422"} == set()
 
     @pytest.mark.finds("DM418")
     def test_by_what_it_listens_on(self, ours: dubbo_mesh.Server) -> None:

@@ -137,9 +137,9 @@ SERVING: Mapping[str, Problem] = {
     "DM418": Problem(
         "health",
         "error",
-        "the server listens on the loopback interface alone",
+        "the server cannot be reached at the pod's IP",
         "Istio's sidecars (since 1.10) and the kubelet connect to the pod's IP: calls end with UNAVAILABLE.",
-        "listen on all addresses: leave address= out, or set DUBBO_MESH_LISTEN to [::]:PORT",
+        "listen on all addresses, IPv6 and IPv4: leave address= out, or set DUBBO_MESH_LISTEN to [::]:PORT",
     ),
     "DM419": Problem(
         "probes",
@@ -166,9 +166,9 @@ SERVING: Mapping[str, Problem] = {
     "DM422": Problem(
         "probes",
         "error",
-        "the probes listen on the loopback interface alone",
+        "the probes cannot be reached at the pod's IP",
         "The kubelet connects to the pod's IP: the pod never becomes ready, and is restarted.",
-        "set DUBBO_MESH_PROBES to [::]:22222, which is IPv4 too",
+        "set DUBBO_MESH_PROBES to [::]:22222, which is all addresses, IPv6 and IPv4",
     ),
     "DM423": Problem(
         "reflection",

@@ -34,14 +34,14 @@ def why_hidden(address: Address, reached: Endpoint, budget: Budget, *, listened_
     if reached.path or (reached.host not in ("localhost", "::1") and not reached.host.startswith("127.")):
         return None
     if listened_on and in_kubernetes() and address.loopback_only:
-        return "it is on the loopback interface alone, which nobody else can reach"
+        return "it is an address of the loopback interface, which nobody else can reach"
     pod_ip = _pod_ip()
     if pod_ip is None:
         return None
     try:
         Endpoint(pod_ip, reached.port).connect(budget.left(0.5)).close()
     except ConnectionRefusedError:
-        return f"nothing listens at the pod's IP, {pod_ip}: it is on the loopback interface alone"
+        return f"nothing listens at the pod's IP, {pod_ip}, but at {reached.host} alone"
     except OSError:  # there is no way there: it is not this host's
         return None
     return None
