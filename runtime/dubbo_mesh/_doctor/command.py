@@ -56,7 +56,7 @@ def _examine(examination: Examination) -> Iterator[Finding]:
         else:
             service = found.service
             own += [service] if service is not None else []
-        if service is not None:
+        if service is not None and environment.app in (None, service.app):  # else it is its provider's matter
             yield from safely("aliases", check_aliases, service)
     snapshot: Snapshot | None = None
     for read in _sidecar(reading, examination, budget):

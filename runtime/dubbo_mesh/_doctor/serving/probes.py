@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from ..._addressing.environment import DEFAULT_PROBES, Environment
+from ..._addressing.environment import Environment
 from ..budget import Budget
 from ..finding import Finding, problem
 from .address import Address, Endpoint, parse
@@ -44,7 +44,7 @@ def check_probes(environment: Environment, budget: Budget) -> Iterator[Finding]:
         else:
             why = f"nothing answers at the default address, {seen}"
             remedy = "if the server's code says where, set DUBBO_MESH_PROBES to that"
-            yield Finding("probes", "skipped", why, remedy, subject=DEFAULT_PROBES)
+            yield Finding("probes", "skipped", why, remedy, subject=address.given)
         return
     yield from _judged(address.given, answers)
     hidden = why_hidden(address, endpoint, budget, listened_on=True)
