@@ -87,6 +87,7 @@ def mesh(
 @pytest.mark.finds("DM330")
 @pytest.mark.finds("DM332")
 @pytest.mark.finds("DM338")
+@pytest.mark.finds("DM345")
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.app)
 class TestFaultsOfApplications:
     @pytest.fixture

@@ -9,7 +9,17 @@ import grpc
 
 from tests.istio import resources
 from tests.istio.cluster import Manifest
-from tests.istio.faults import OFF, Fault, as_configured, exact, prefix, unavailable, unimplemented, unserved
+from tests.istio.faults import (
+    GREETER,
+    OFF,
+    Fault,
+    as_configured,
+    exact,
+    prefix,
+    unavailable,
+    unimplemented,
+    unserved,
+)
 
 ROUTING = [
     Fault(
@@ -20,7 +30,7 @@ ROUTING = [
             resources.virtual_service(app, {**exact("look"), **OFF}),
         ],
         unimplemented,
-        seen="no route of virtual host {app}.default.svc.cluster.local",
+        seen="(VirtualService default/{app}) matches it",
     ),
     Fault(
         "DM208",
@@ -50,6 +60,7 @@ ROUTING = [
             resources.grpc_route(app, app, port),
         ],
         lambda called: called.runs == 3,
+        seen="(routes of the Gateway API)",
         call={"failures": 9},
         unasked=True,
     ),
@@ -90,7 +101,7 @@ ROUTING = [
             resources.service(app, port),
             resources.virtual_service(app, {**exact("hello"), **OFF, "timeout": "0.3s"}, *as_configured()),
         ],
-        seen="300 ms",
+        seen="(VirtualService default/{app}) of virtual host {app}.default.svc.cluster.local",
         rpc="watch",
         call={"timeout": None},
         unasked=True,
@@ -107,6 +118,19 @@ ROUTING = [
         lambda app, port: _fault(app, port, delay={"fixedDelay": "5s"}),
         unserved,
         call={"timeout": 0.3},
+    ),
+    Fault(
+        "DM345",
+        "shadowed",
+        lambda app, port: [
+            resources.service(app, port),
+            resources.virtual_service(app, {**prefix(GREETER), **OFF}, *as_configured()),
+        ],
+        lambda called: called.runs == 1,
+        seen="(VirtualService default/{app}) of virtual host",
+        rpc="look",
+        call={"failures": 9},
+        unasked=True,
     ),
     Fault(
         "DM329",

@@ -16,8 +16,9 @@ _ANY = ("0.0.0.0", "::")  # noqa: S104 - they are not listened on
 
 
 def is_istio(snapshot: Snapshot) -> bool:
-    """Whether the configuration is Istio's, which has a cluster for connections that are to be closed."""
-    return "BlackHoleCluster" in snapshot.clusters
+    """Whether the configuration is Istio's, by the names of its clusters."""
+    clusters = snapshot.clusters
+    return "BlackHoleCluster" in clusters and any(name.startswith("outbound|") for name in clusters)
 
 
 def address_of(snapshot: Snapshot, host: str, port: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..envoy.arrival import arrived
 from ..envoy.matching import Taken, routes_of
+from ..envoy.origins import title_of
 from ..envoy.request import Request
 from ..envoy.router import Effect, effect
 from ..envoy.routes import Route
@@ -54,8 +55,7 @@ class Followed:
     @property
     def where(self) -> str:
         """The route, for messages."""
-        name = f"route {self.route.name}" if self.route.name else "a route without a name"
-        return f"{name} of virtual host {text(self.route.virtual_host, 'name')}"
+        return f"{title_of(self.route.message)} of virtual host {text(self.route.virtual_host, 'name')}"
 
     @property
     def subject(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..envoy.hiding import hidden_routes
+from ..envoy.origins import title_of
 from ..envoy.request import Request
 from ..envoy.values import Json, text
 from ..finding import Finding, problem
@@ -20,11 +21,5 @@ def check_hidden(virtual_host: Json, request: Request, runtime: Json, name: str)
         name: of the rpc.
     """
     for hidden, by in hidden_routes(virtual_host, request, runtime):
-        seen = (
-            f"{name}: {_shown(hidden)} of virtual host {text(virtual_host, 'name')} is hidden by {_shown(by)}"
-        )
-        yield problem("DM345", seen, subject=name)
-
-
-def _shown(route: Json) -> str:
-    return f"route {text(route, 'name')}" if text(route, "name") else "a route without a name"
+        where = f"{title_of(hidden)} of virtual host {text(virtual_host, 'name')}"
+        yield problem("DM345", f"{name}: {where} is hidden by {title_of(by)}", subject=name)

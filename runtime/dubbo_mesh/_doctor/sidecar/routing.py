@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..envoy.clusters import cluster_of
+from ..envoy.origins import origin_of, title_of
 from ..envoy.routes import Route
 from ..envoy.snapshot import Snapshot
 from ..envoy.values import Json, number, objects, text
@@ -18,14 +19,17 @@ _BLOCK_ALL = "block_all"
 def no_route(virtual_host: Json, name: str) -> Finding:
     """The problem of an rpc that no route matches."""
     where = text(virtual_host, "name") or "without a name"
-    count = sum(1 for _ in objects(virtual_host, "routes"))
+    routes = list(objects(virtual_host, "routes"))
+    count = len(routes)
+    origin = next((found for each in routes if (found := origin_of(each))), "")
+    where = f"{where} ({origin})" if origin else where
     has = "it has none" if not count else "it has one" if count == 1 else f"it has {count}"
     return problem("DM207", f"{name}: no route of virtual host {where} matches it: {has}", subject=name)
 
 
 def answers_itself(route: Route, name: str) -> Finding:
     """The problem of an rpc whose route sends it nowhere: it answers, redirects, or does not say where."""
-    where = f"route {route.name}" if route.name else "a route without a name"
+    where = title_of(route.message)
     if route.kind == "answer":
         status = number(route.message, "direct_response", "status") or 0
         seen = f"{where} answers HTTP {status} itself: callers get {grpc_code(status)}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..envoy.clusters import Cluster, cluster_of
+from ..envoy.origins import title_of
 from ..envoy.routes import Route
 from ..envoy.snapshot import Snapshot
 from ..envoy.values import Json, objects
@@ -27,7 +28,7 @@ class Destination:
     Attributes:
         cluster: the name of the cluster.
         priority: `DEFAULT` or `HIGH`: which of its circuit breakers count.
-        route: the name of the first route that sends calls there.
+        route: the first route that sends calls there, for messages.
     """
 
     cluster: str
@@ -37,7 +38,8 @@ class Destination:
     @classmethod
     def of(cls, route: Route) -> list[Destination]:
         """Where a route sends calls."""
-        return [cls(cluster, route.priority, route.name) for cluster, _ in route.clusters]
+        title = title_of(route.message)
+        return [cls(cluster, route.priority, title) for cluster, _ in route.clusters]
 
 
 def destinations_of(virtual_host: Json) -> Iterator[Destination]:
@@ -66,10 +68,10 @@ def check_destination(
         yield _missing(snapshot, destination, name)
         return
     if cluster.passes_through:
-        yield problem("DM221", f"{name}: {_route(destination)} sends it to {cluster.name}", subject=name)
+        yield problem("DM221", f"{name}: {destination.route} sends it to {cluster.name}", subject=name)
         return
     if cluster.name == _BLACK_HOLE:
-        yield problem("DM222", f"{name}: {_route(destination)} sends it to {cluster.name}", subject=name)
+        yield problem("DM222", f"{name}: {destination.route} sends it to {cluster.name}", subject=name)
         return
     if cluster.keeps_address:
         yield from _check_kept_address(cluster, name, intercepted=intercepted)
@@ -104,10 +106,6 @@ def _check_kept_address(cluster: Cluster, name: str, *, intercepted: bool) -> It
         yield Finding("upstream", "ok", f"{to}, {_http(cluster)}", subject=name)
 
 
-def _route(destination: Destination) -> str:
-    return f"route {destination.route}" if destination.route else "a route without a name"
-
-
 def _missing(snapshot: Snapshot, destination: Destination, name: str) -> Finding:
     if destination.cluster in snapshot.warming:
         seen = f"{name}: cluster {destination.cluster} is not in use yet"
@@ -116,9 +114,9 @@ def _missing(snapshot: Snapshot, destination: Destination, name: str) -> Finding
             seen = f"{seen}; the sidecar has refused updates of clusters {refused} times since it was started"
         return problem("DM219", seen, subject=name)
     if "bootstrap" in snapshot.kinds and not snapshot.dynamic_clusters and _has_control_plane(snapshot):
-        seen = f"{name}: {_route(destination)} names the cluster {destination.cluster}, and there are none"
+        seen = f"{name}: {destination.route} names the cluster {destination.cluster}, and there are none"
         return problem("DM220", seen, subject=name)
-    seen = f"{name}: {_route(destination)} names the cluster {destination.cluster}, which does not exist"
+    seen = f"{name}: {destination.route} names the cluster {destination.cluster}, which does not exist"
     return problem("DM209", seen, subject=name)
 
 
