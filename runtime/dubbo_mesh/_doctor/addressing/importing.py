@@ -20,11 +20,13 @@ class ImportFailedError(Exception):
 
     Attributes:
         version: whether the cause is the API version that the module was generated for.
+        missing: the name of another module that there is not; None if that is not the cause.
     """
 
-    def __init__(self, cause: str, *, version: bool = False) -> None:
+    def __init__(self, cause: str, *, version: bool = False, missing: str | None = None) -> None:
         super().__init__(cause)
         self.version = version
+        self.missing = missing
 
 
 class _TooLateError(BaseException):
@@ -49,7 +51,8 @@ def imported(name: str, seconds: float) -> ModuleType:
         raise ImportFailedError(f"it takes longer than {seconds:.3g} s{_where(error)}") from None
     except ImportError as error:
         version = "was generated for API version" in str(error)
-        raise ImportFailedError(_first_line(str(error)), version=version) from None
+        missing = error.name if isinstance(error, ModuleNotFoundError) and error.name != name else None
+        raise ImportFailedError(_first_line(str(error)), version=version, missing=missing) from None
     except SyntaxError as error:
         raise ImportFailedError(f"{error.filename}, line {error.lineno}: {error.msg}") from None
     except SystemExit as stop:

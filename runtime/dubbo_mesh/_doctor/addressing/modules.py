@@ -61,6 +61,22 @@ def find(name: str) -> Found | None:
     return found
 
 
+def root_of(missing: str, importer: str) -> Path | None:
+    """The directory from which a module would be found that another one imports; None if there is none.
+
+    Only directories above the importer are looked at: protoc's modules import each other from their root.
+    """
+    found = find(importer)
+    if found is None or found.file is None:
+        return None
+    relative = Path(*missing.split("."))
+    for directory in found.file.parents[: importer.count(".") + 1]:
+        sought = directory / relative
+        if sought.is_dir() or sought.with_name(f"{relative.name}.py").is_file():
+            return directory
+    return None
+
+
 def mentions_mesh(module: Found) -> bool:
     """Whether the source of a module that has not been imported mentions generated modules."""
     try:

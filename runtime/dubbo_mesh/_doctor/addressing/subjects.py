@@ -12,7 +12,7 @@ from ..._contract.target import Target
 from ..budget import Budget
 from ..finding import Finding, problem
 from .importing import ImportFailedError, imported, service_of, services_of
-from .modules import add_working_directory, below, find, generated_in, mentions_mesh
+from .modules import add_working_directory, below, find, generated_in, mentions_mesh, root_of
 
 _MESH_NAME = re.compile(
     r"(?P<app>[^.:/]+)(?:\.(?P<namespace>[^.:/]+)(?:\.svc(?:\.(?P<domain>[^:/]+))?)?)?(?::(?P<port>[0-9]{1,7}))?"
@@ -139,7 +139,13 @@ class Subjects:
     def _not_imported(self, name: str, error: ImportFailedError) -> Finding:
         if error.version:
             return problem("DM115", str(error), subject=name)
-        return problem("DM114", f"{name} cannot be imported: {error}", subject=name)
+        remedy = None
+        root = root_of(error.missing, name) if error.missing else None
+        if root is not None:
+            remedy = (
+                f"{error.missing} is in {root}: have imports begin there (PYTHONPATH), or set import_prefix"
+            )
+        return problem("DM114", f"{name} cannot be imported: {error}", remedy=remedy, subject=name)
 
 
 def _modules_of(given: str) -> list[str] | None:
