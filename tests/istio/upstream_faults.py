@@ -16,7 +16,7 @@ UPSTREAM = [
         lambda app, port: [resources.service(app, port), *_subset(app, None)],
         unavailable(),
         lambda app, port: [resources.service(app, port), *_subset(app, {"version": "v1"})],
-        seen="|some|{app}.default.svc.cluster.local",
+        seen="|some|{app}.default.svc.cluster.local, which does not exist; no DestinationRule counts",
     ),
     # The rule of the caller's namespace takes the place of the one with the subset.
     Fault(
@@ -25,7 +25,7 @@ UPSTREAM = [
         lambda app, port: _in_shop(app, port, "default"),
         unavailable(),
         lambda app, port: _in_shop(app, port, "elsewhere"),
-        seen="|some|{app}.shop.svc.cluster.local",
+        seen="|some|{app}.shop.svc.cluster.local, which does not exist; DestinationRule default/{app} counts",
         call={"namespace": "shop"},
     ),
     Fault(

@@ -21,6 +21,17 @@ def is_istio(snapshot: Snapshot) -> bool:
     return "BlackHoleCluster" in clusters and any(name.startswith("outbound|") for name in clusters)
 
 
+def cluster_of_host(snapshot: Snapshot, subset: str) -> Json | None:
+    """The `Cluster` of the whole Service, by the name of one for a subset; None if there is none.
+
+    Its metadata names the DestinationRule that counts for both.
+    """
+    parts = subset.split("|")  # outbound|port|subset|host
+    if len(parts) != 4 or not parts[2]:
+        return None
+    return snapshot.clusters.get("|".join((*parts[:2], "", parts[3])))
+
+
 def address_of(snapshot: Snapshot, host: str, port: int) -> str:
     """An address that meets the same listener as the address of the Service does.
 

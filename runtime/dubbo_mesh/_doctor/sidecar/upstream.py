@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..envoy.clusters import Cluster, cluster_of
-from ..envoy.origins import title_of
+from ..envoy.origins import origin_of, title_of
 from ..envoy.routes import Route
+from ..envoy.services import cluster_of_host
 from ..envoy.snapshot import Snapshot
 from ..envoy.values import Json, objects
 from ..finding import Finding, problem
@@ -117,6 +118,14 @@ def _missing(snapshot: Snapshot, destination: Destination, name: str) -> Finding
         seen = f"{name}: {destination.route} names the cluster {destination.cluster}, and there are none"
         return problem("DM220", seen, subject=name)
     seen = f"{name}: {destination.route} names the cluster {destination.cluster}, which does not exist"
+    of_host = cluster_of_host(snapshot, destination.cluster)
+    if of_host is not None:
+        rule = origin_of(of_host)
+        seen = (
+            f"{seen}; {rule} counts for its host"
+            if rule
+            else f"{seen}; no DestinationRule counts for its host"
+        )
     return problem("DM209", seen, subject=name)
 
 
