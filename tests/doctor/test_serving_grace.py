@@ -43,9 +43,12 @@ def test_not_even_for_draining(period: float, drain: str) -> None:
 
 
 def test_it_has_to_be_known() -> None:
-    (finding,) = found(None)
+    (finding,) = found(None, KUBERNETES_SERVICE_HOST="10.0.0.1")
     assert finding.status == "skipped"
     assert "kubectl get pod" in finding.remedy
+    (finding,) = found(None)
+    assert finding.status == "skipped"
+    assert not finding.remedy
 
 
 def test_without_a_server() -> None:

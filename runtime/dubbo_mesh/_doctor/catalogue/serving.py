@@ -264,7 +264,7 @@ SERVING: Mapping[str, Problem] = {
         "error",
         "the provider does not serve the rpc",
         "Calls end with UNIMPLEMENTED.",
-        "is its servicer added to the server, and does the address lead to that server?",
+        "is the rpc implemented, is its servicer added, and does the address lead to that server?",
     ),
     "DM451": Problem(
         "call",

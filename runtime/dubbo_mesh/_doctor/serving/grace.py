@@ -11,6 +11,7 @@ from ..._serving.options import DEFAULT_GRACE
 from ..envoy.snapshot import Snapshot
 from ..envoy.values import mapping, seconds, text, texts
 from ..finding import Finding, problem
+from .pod import in_kubernetes
 
 _HOW = (
     "give it as --grace: kubectl get pod NAME -o jsonpath='{.spec.terminationGracePeriodSeconds}' "
@@ -37,21 +38,23 @@ def check_grace(
         f"drain {drain:g} s ({origin}) + grace {DEFAULT_GRACE:g} s (default; what the server's "
         f"code says is not visible from outside) = {total:g} s"
     )
-    if period is None:
+    if period is None and in_kubernetes():
         yield Finding("grace", "skipped", f"{takes}: terminationGracePeriodSeconds is not known", _HOW)
+    elif period is None:
+        yield Finding("grace", "skipped", f"{takes}: nothing says that this process is in a pod (--grace)")
     elif period <= drain:
         killed = f"{takes}, but the pod is killed after {period:g} s, before running calls get their grace"
-        yield problem("DM431", killed, remedy=_raise_to(total, drain, period))
+        yield problem("DM431", killed, remedy=_raise_to(total, period))
     elif period <= total:
         killed = f"{takes}, but the pod is killed after {period:g} s"
-        yield problem("DM430", killed, remedy=_raise_to(total, drain, period))
+        yield problem("DM430", killed, remedy=_raise_to(total, period))
     else:
         yield Finding("grace", "ok", f"{takes}, and the pod is killed after {period:g} s")
     if snapshot is not None:
         yield from _check_sidecar(snapshot, total)
 
 
-def _raise_to(total: float, drain: float, period: float) -> str:
+def _raise_to(total: float, period: float) -> str:
     emitted = "emit=kubernetes sets it to drain + grace + 10 s (kubernetes/<app>/deployment.yaml)"
     other = f"or lower grace= of the server or DUBBO_MESH_DRAIN, so that both are less than {period:g} s"
     return f"set terminationGracePeriodSeconds to {total + 5:g} or more: {emitted}; {other}"
