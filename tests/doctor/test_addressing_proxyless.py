@@ -300,7 +300,7 @@ def test_a_control_plane_that_says_nothing(app: str) -> None:
             return
 
     with answering(listen) as address:
-        findings = examined(f"{app}.default:50051", variables=bootstrap(address), timeout=1.0)
+        findings = examined(f"{app}.default:50051", variables=bootstrap(address), timeout=1.5)
         assert "DM139" in ids(findings)
 
 
@@ -308,7 +308,7 @@ def test_a_control_plane_that_says_nothing(app: str) -> None:
 def test_something_else_that_accepts_connections(app: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        findings = examined(f"{app}.default:50051", variables=bootstrap(address), timeout=1.0)
+        findings = examined(f"{app}.default:50051", variables=bootstrap(address), timeout=1.5)
         assert "DM139" in ids(findings)
 
 

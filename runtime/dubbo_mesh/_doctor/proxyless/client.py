@@ -124,10 +124,11 @@ class _Channel:
         return resources_of(self._authority) or ()
 
     def awaited(self) -> Resource | None:
-        """What it has asked for and waits for; None if it has all, or has been refused."""
-        if self.state is _Connectivity.READY:
+        """What it has asked for and waits for; None if it can make calls without it, or never will."""
+        resources = self.resources()
+        if self.state is _Connectivity.READY or any(each.state == "refused" for each in resources):
             return None
-        return next((each for each in self.resources() if each.state == "requested"), None)
+        return next((each for each in resources if each.state == "requested"), None)
 
 
 def _judged(channel: _Channel, name: str) -> Iterator[Finding]:
