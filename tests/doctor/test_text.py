@@ -52,6 +52,44 @@ demo.Other
     )
 
 
+def test_what_several_services_share_is_said_once() -> None:
+    names = ("a.A", "b.B", "c.C")
+    both = [problem("DM303", f"{each}: dropped", remedy="unset it", subject=each) for each in names[:2]]
+    findings = [
+        *both,
+        *(Finding("dial", "ok", f"{each}: 127.0.0.1:15001", subject=each) for each in names),
+        Finding("rpc", "ok", "b.B/Get: no timeout", subject="b.B/Get"),
+        Finding("rpc", "ok", "a.A/Get: no timeout", subject="a.A/Get"),
+        Finding("dial", "ok", "127.0.0.1:15001"),
+        Finding("upstream", "ok", "c.C: HTTP/2", subject="c.C"),
+    ]
+    assert (
+        as_text(findings)
+        == """\
+this process
+  ok       dial         127.0.0.1:15001
+
+a.A, b.B
+  failed   headers      DM303 dropped
+                        -> unset it
+
+a.A, b.B, c.C
+  ok       dial         127.0.0.1:15001
+
+a.A
+  ok       rpc          Get: no timeout
+
+b.B
+  ok       rpc          Get: no timeout
+
+c.C
+  ok       upstream     HTTP/2
+
+2 errors, 7 ok. For more: dubbo-mesh explain DM303"""
+    )
+    assert as_text(findings, width=40).splitlines()[4] == "a.A, b.B"
+
+
 def test_an_address_is_no_rpc() -> None:
     text = as_text([Finding("health", "ok", "unix:/run/a.sock: SERVING", subject="unix:/run/a.sock")])
     assert text.startswith("unix:/run/a.sock\n  ok       health       SERVING\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..._command.console import printable
 from ..._command.terminal import coloured, wrapped
@@ -38,8 +38,8 @@ def as_text(findings: Sequence[Finding], *, width: int | None = None, colours: b
     """
     page = _Page(width, colours)
     lines: list[str] = []
-    for name, rows in _blocks(findings):
-        lines.append(page.heading(name or "this process"))
+    for names, rows in _blocks(findings):
+        lines.extend(page.heading(", ".join(names) or "this process"))
         for row in rows:
             lines.extend(page.lines_of(row))
         lines.append("")
@@ -72,35 +72,54 @@ def _label(finding: Finding) -> str:
 
 @dataclass(slots=True)
 class _Row:
-    """A finding, or several that differ in their rpcs only."""
+    """A finding, or several that differ only in their services, or in the rpcs of one service.
+
+    Attributes:
+        finding: the first of them.
+        text: without the name of the service and the rpc.
+        names: of the services, targets and servers; an empty one is the process.
+        rpcs: the names of the rpcs; empty if it is about none.
+    """
 
     finding: Finding
     text: str
-    rpcs: list[str]
+    names: dict[str, None] = field(default_factory=dict[str, None])
+    rpcs: dict[str, None] = field(default_factory=dict[str, None])
 
     @property
     def said(self) -> str:
         return f"{', '.join(self.rpcs)}: {self.text}" if self.rpcs else self.text
 
 
-def _blocks(findings: Sequence[Finding]) -> Iterator[tuple[str, list[_Row]]]:
-    """Findings by service, target or server, in the order in which these were met, after the process."""
-    blocks: dict[str, dict[str, list[Finding]]] = {"": {}}
+def _blocks(findings: Sequence[Finding]) -> Iterator[tuple[tuple[str, ...], list[_Row]]]:
+    """Findings by what they are about: the process, then what several services share, then each of them."""
+    rows: dict[tuple[object, ...], _Row] = {}
+    order = {"": 0}
     for each in findings:
-        is_rpc = _RPC.fullmatch(each.subject) is not None
-        name, _, rpc = each.subject.partition("/") if is_rpc else (each.subject, "", "")
-        blocks.setdefault(name, {}).setdefault(rpc, []).append(each)
-    for name, by_rpc in blocks.items():
-        rows: dict[tuple[object, ...], _Row] = {}
-        for rpc, found in sorted(by_rpc.items(), key=lambda item: item[0] != ""):
-            for each in found:
-                text = each.finding.removeprefix(f"{each.subject}: ") if each.subject else each.finding
-                text = text.removeprefix(f"{name}: ") if name else text
-                row = rows.setdefault((each.status, each.id, each.check, text), _Row(each, text, []))
-                if rpc and rpc not in row.rpcs:
-                    row.rpcs.append(rpc)
-        if rows:
-            yield name, list(rows.values())
+        name, rpc = _split(each.subject)
+        order.setdefault(name, len(order))
+        text = each.finding.removeprefix(f"{each.subject}: ") if each.subject else each.finding
+        text = text.removeprefix(f"{name}: ") if name else text
+        shared_by = name if rpc or not name else None  # whose rows alone it may be merged with
+        row = rows.setdefault(
+            (shared_by, rpc != "", each.status, each.id, each.check, text, each.remedy), _Row(each, text)
+        )
+        row.names[name] = None
+        if rpc:
+            row.rpcs[rpc] = None
+    blocks: dict[tuple[str, ...], list[_Row]] = {}
+    for row in sorted(rows.values(), key=lambda row: row.rpcs != {}):
+        blocks.setdefault(tuple(row.names), []).append(row)
+    singly = {names: names != ("",) and len(names) == 1 for names in blocks}
+    yield from sorted(blocks.items(), key=lambda block: (singly[block[0]], order[block[0][0]]))
+
+
+def _split(subject: str) -> tuple[str, str]:
+    """The service and the rpc that a finding is about; the latter may be empty."""
+    if _RPC.fullmatch(subject) is None:
+        return subject, ""
+    name, _, rpc = subject.partition("/")
+    return name, rpc
 
 
 class _Page:
@@ -109,8 +128,8 @@ class _Page:
         self._narrow = width is not None and width < _NARROW
         self._remedies: set[tuple[str | None, str]] = set()
 
-    def heading(self, name: str) -> str:
-        return self._in("bold", printable(name))
+    def heading(self, names: str) -> list[str]:
+        return [self._in("bold", line) for line in wrapped(printable(names), "", self._width)]
 
     def lines_of(self, row: _Row) -> Iterator[str]:
         finding = row.finding
