@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import functools
+import ipaddress
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..._health.board import HEALTH
+from ..addressing.dialling import source_of
 from ..envoy.clusters import cluster_of
 from ..envoy.conditions import header_matches
 from ..envoy.request import Request
@@ -70,18 +72,28 @@ def clusters_to(snapshot: Snapshot, endpoint: Endpoint) -> Sequence[str]:
     return [
         name
         for name, message in snapshot.clusters.items()
-        if name.startswith(f"inbound|{endpoint.port}|") or endpoint.port in _own_ports(message, endpoint.host)
+        if name.startswith(f"inbound|{endpoint.port}|") or _leads_to(message, endpoint)
     ]
 
 
-def _own_ports(cluster: Json, host: str) -> Iterator[int | None]:
-    """The ports of this host that a cluster leads to."""
-    own = {host, os.environ.get("POD_IP"), "::1", "localhost"}
+def _leads_to(cluster: Json, endpoint: Endpoint) -> bool:
+    """Whether a cluster has a host that is this one, at the endpoint's port."""
     for locality in objects(cluster, "load_assignment", "endpoints"):
         for each in objects(locality, "lb_endpoints"):
             address = mapping(each, "endpoint", "address", "socket_address")
-            if text(address, "address") in own or text(address, "address").startswith("127."):
-                yield number(address, "port_value")
+            if number(address, "port_value") == endpoint.port and _is_here(text(address, "address")):
+                return True
+    return False
+
+
+@functools.lru_cache(1024)  # many clusters name the same hosts
+def _is_here(host: str) -> bool:
+    """Whether an address is this host's: of connections to oneself, both ends have the same."""
+    try:
+        parsed = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return parsed.is_loopback or source_of(host, 1) == host
 
 
 def check_inbound(
