@@ -82,13 +82,6 @@ class Asked:
         request = replace(self.request, headers=headers)
         return retries(NO_RETRIES, "default", request, request, hedges=False)
 
-    def as_seen(self, *, internal: bool) -> Request:
-        """The request as the router sees it."""
-        if internal:
-            return self.request
-        headers = {k: v for k, v in self.request.headers.items() if k not in ROUTER_HEADERS}
-        return replace(self.request, headers=headers)
-
 
 def asked(
     dialled: Dialled, method: Method, environment: Environment, others: Iterable[tuple[str, str]] = ()

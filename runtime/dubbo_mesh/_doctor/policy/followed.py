@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..envoy.arrival import arrived
 from ..envoy.matching import Taken, routes_of
@@ -16,7 +16,7 @@ from ..envoy.timeouts import Timeout
 from ..envoy.trust import Cause
 from ..envoy.values import Json, percentage, text
 from ..sidecar.passage import Entrance
-from .asked import Asked
+from .asked import ROUTER_HEADERS, Asked
 from .wording import percent
 
 
@@ -30,7 +30,7 @@ class Followed:
         route: that they take.
         share: which of the calls; empty if all.
         clusters: names of the clusters that they go to, with the share of each in percent.
-        effect: what the sidecar does with them.
+        effect: what the sidecar does with them; if it is not known whether it obeys headers: if not.
         obeyed: what it would do if it obeyed all headers.
     """
 
@@ -79,6 +79,8 @@ def follow(snapshot: Snapshot, entrance: Entrance, virtual_host: Json, asked: As
     """The routes that calls may take, in the order in which they are tried; none if they match none."""
     seen = received(snapshot, entrance, asked)
     taken = list(routes_of(virtual_host, seen, snapshot.runtime))
+    if entrance.trust.cause is Cause.UNKNOWN:
+        seen = _external(seen)
     left: float | None = 100.0
     for each in taken:
         route = Route.of(each.message, virtual_host, entrance.manager.routes)
@@ -88,11 +90,15 @@ def follow(snapshot: Snapshot, entrance: Entrance, virtual_host: Json, asked: As
             found = effect(entrance.manager, route, seen, snapshot.clusters.get(name))
             alike.setdefault(found, []).append((name, part))
         for found, clusters in alike.items():
-            wanted = effect(
-                entrance.manager, route, asked.as_seen(internal=True), snapshot.clusters.get(clusters[0][0])
-            )
+            wanted = effect(entrance.manager, route, asked.request, snapshot.clusters.get(clusters[0][0]))
             whose = share if len(alike) == 1 else ", ".join(filter(None, (share, _to(clusters))))
             yield Followed(asked, entrance, route, whose, clusters if clusters[0][0] else (), found, wanted)
+
+
+def _external(request: Request) -> Request:
+    """The request without what the sidecar would remove if it were external."""
+    headers = {name: value for name, value in request.headers.items() if name not in ROUTER_HEADERS}
+    return replace(request, headers=headers)
 
 
 def _to(clusters: Sequence[tuple[str, float]]) -> str:
