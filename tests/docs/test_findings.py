@@ -62,7 +62,7 @@ def markdown(text: str) -> str:
 
 def sentence(text: str) -> str:
     text = markdown(text)
-    return text if text.startswith("gRPC") else text[0].upper() + text[1:]
+    return text if text.startswith(("gRPC", "grpcurl")) else text[0].upper() + text[1:]
 
 
 def page() -> str:
