@@ -54,7 +54,10 @@ class TestArguments:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (["doctor", "--ignore", "DM999"], "argument --ignore: there is no problem 'DM999'"),
+            (
+                ["doctor", "--ignore", "DM999"],
+                "--ignore: there is no problem 'DM999': dubbo-mesh explain lists all",
+            ),
             (["doctor", "--ignore", "DM101,DN302"], "no problem 'DN302': did you mean DM302?"),
             (["doctor", "--explain", "x"], "argument --explain: there is no problem 'X'"),
             (["explain", "DM3"], "argument ID: there is no problem 'DM3': did you mean DM301?"),

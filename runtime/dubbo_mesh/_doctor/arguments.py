@@ -190,7 +190,7 @@ def _ids(given: str) -> list[str]:
         id = f"DM{id}" if id.isdecimal() else id
         if id not in CATALOGUE:
             similar = nearest(id)
-            hint = f": did you mean {similar}?" if similar else ""
-            raise argparse.ArgumentTypeError(f"there is no problem {id[:40]!r}{hint}")
+            hint = f"did you mean {similar}?" if similar else "dubbo-mesh explain lists all"
+            raise argparse.ArgumentTypeError(f"there is no problem {id[:40]!r}: {hint}")
         found.append(id)
     return found
