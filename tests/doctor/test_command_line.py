@@ -56,7 +56,7 @@ class TestArguments:
         [
             (
                 ["doctor", "--ignore", "DM999"],
-                "--ignore: there is no problem 'DM999': dubbo-mesh explain lists all",
+                "no problem 'DM999': dubbo-mesh explain lists all",
             ),
             (["doctor", "--ignore", "DM101,DN302"], "no problem 'DN302': did you mean DM302?"),
             (["doctor", "--explain", "x"], "argument --explain: there is no problem 'X'"),
