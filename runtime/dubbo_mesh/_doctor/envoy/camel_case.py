@@ -17,28 +17,28 @@ _ARBITRARY = ("filter_metadata", "metadata", "runtime")
 
 
 def to_snake_case(document: object) -> object:
-    """A copy with fields renamed. Keys that do not look like fields stay, such as names of extensions."""
-    root: list[object] = [document]
-    waiting: list[tuple[list[object] | dict[str, object], object]] = [(root, 0)]
+    """Renames the fields of a document, in place, and returns it.
+
+    Keys that do not look like fields stay, such as names of extensions.
+    """
     renamed: dict[str, str] = {}
+    waiting = [document]
     while waiting:  # not recursive: documents may be nested deeply
-        owner, key = waiting.pop()
-        value = cast("dict[object, object]", owner)[key]
-        copied: list[object] | dict[str, object]
-        if isinstance(value, dict):
-            copied = {}
-            for name, below in cast("dict[str, object]", value).items():
-                if name not in renamed:
-                    renamed[name] = _renamed(name)
-                copied[renamed[name]] = below
-            waiting.extend((copied, name) for name in copied if name not in _ARBITRARY)
-        elif isinstance(value, list):
-            copied = list(cast("list[object]", value))
-            waiting.extend((copied, index) for index in range(len(copied)))
-        else:
-            continue
-        cast("dict[object, object]", owner)[key] = copied
-    return root[0]
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(cast("list[object]", node))
+        elif isinstance(node, dict):
+            fields = cast("dict[str, object]", node)
+            items = list(fields.items())
+            fields.clear()
+            for key, value in items:
+                name = renamed.get(key)
+                if name is None:
+                    name = renamed[key] = _renamed(key)
+                fields[name] = value
+                if name not in _ARBITRARY and isinstance(value, (dict, list)):
+                    waiting.append(cast("object", value))
+    return document
 
 
 def _renamed(name: str) -> str:

@@ -16,7 +16,7 @@ from ..envoy.snapshot import Snapshot
 from ..finding import Finding, problem
 from .asking import LARGEST
 from .condition import check_condition
-from .parsing import parsed
+from .parsing import parsed, without_collection
 
 _ANSWERS = ("config_dump", "clusters", "server_info", "stats")
 """How names of files in a directory begin that are read. `istioctl bug-report` names them by their paths."""
@@ -116,7 +116,8 @@ def _add(snapshot: Snapshot, content: bytearray) -> None:
         if not first:
             raise ValueError("it is empty")
         if bytes(first) in (b"{", b"["):
-            snapshot.add(parsed(content))
+            with without_collection():
+                snapshot.add(parsed(content))
         else:
             snapshot.add_lines(content.decode())
     except UnicodeDecodeError:

@@ -13,7 +13,7 @@ from ..finding import Finding, problem
 from .asking import Answer, LargeError, StrangeError, UnreachableError, ask
 from .condition import WAITING, check_condition
 from .files import check_files
-from .parsing import parsed
+from .parsing import parsed, without_collection
 
 _STATISTICS = "/stats?filter=update_rejected%7Ccontrol_plane%5C.connected_state"
 _FOR_STATISTICS = 2.0  # seconds
@@ -105,11 +105,12 @@ def _add(snapshot: Snapshot, answer: Answer, where: str, admin: str, expected: b
     if answer.encoding:
         return problem("DM237", f"{where}: it is compressed ({answer.encoding}), which was not asked for")
     try:
-        document = parsed(answer.body)
-        if document == {} and snapshot.state:
-            snapshot.kinds.add("hosts")  # protobuf's JSON leaves out empty lists: there are no clusters
-        else:
-            snapshot.add(document)
+        with without_collection():
+            document = parsed(answer.body)
+            if document == {} and snapshot.state:
+                snapshot.kinds.add("hosts")  # protobuf's JSON leaves out empty lists: there are no clusters
+            else:
+                snapshot.add(document)
     except ValueError as error:
         if snapshot.state:
             return problem("DM237", f"{where}: {error}")
