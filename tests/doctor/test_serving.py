@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import grpc.aio
 import h2.config
 import h2.connection
 import h2.events
@@ -213,6 +214,28 @@ class TestPlainServers:
             True
         ) == 1
         assert not [each for each in others if "test.Echo" in each.finding]
+
+    @pytest.mark.finds("DM413")
+    def test_on_asyncio_that_lack_a_service(self) -> None:
+        """One that has it need not answer a call without a request: then nothing is said of it."""
+
+        async def examine(*handlers: grpc.GenericRpcHandler) -> list[Finding]:
+            server = grpc.aio.server()
+            server.add_generic_rpc_handlers(handlers)
+            address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+            await server.start()
+            try:
+                return await asyncio.to_thread(found, address, MODULE, DUBBO_MESH_APP="echo")
+            finally:
+                await server.stop(None)
+
+        async def unary(request: bytes, context: object) -> bytes:
+            return request
+
+        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(unary)
+        has = grpc.method_handlers_generic_handler("test.Echo", {"unary": handler})
+        assert "DM413" in ids(asyncio.run(examine()))
+        assert "DM413" not in ids(asyncio.run(examine(has)))
 
     @pytest.mark.finds("DM413")
     def test_that_direct_mode_calls(self) -> None:

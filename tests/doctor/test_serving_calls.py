@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import types
@@ -23,6 +24,7 @@ from dubbo_mesh._doctor.catalogue import CATALOGUE
 from dubbo_mesh._doctor.finding import Finding
 from dubbo_mesh._doctor.serving.replies import MEANINGS
 from tests import sidecars
+from tests.addressing.control_plane import ControlPlane
 from tests.doctor.running import examined, ids
 from tests.sidecars import config
 
@@ -292,6 +294,18 @@ class TestAnIdempotentRpc:
         direct = {"DUBBO_MESH_MODE": "direct", "DUBBO_MESH_DIRECT": f"ok={mesh.address}"}
         (finding,) = mesh.call("get", variables=direct)
         assert finding.finding.startswith(f"{NAME}/get: OK at {mesh.address}, in ")
+
+    def test_is_called_where_grpc_itself_finds_the_provider(self, mesh: Mesh) -> None:
+        with ControlPlane() as control_plane, localmesh.ReservedPort() as nobody:
+            control_plane.serve("ok.default.svc.cluster.local:50051", [mesh.address])
+            control_plane.serve("refused.default.svc.cluster.local:50051", [nobody.address])
+            channel = {"server_uri": control_plane.address, "channel_creds": [{"type": "insecure"}]}
+            bootstrap = {"xds_servers": [channel | {"server_features": ["xds_v3"]}], "node": {"id": "trial"}}
+            proxyless = {"GRPC_XDS_BOOTSTRAP_CONFIG": json.dumps(bootstrap), "DUBBO_MESH_MODE": "proxyless"}
+            (well,) = mesh.call("get", variables=proxyless)
+            (refused,) = mesh.call("get", "refused", variables=proxyless)
+        assert well.finding.startswith(f"{NAME}/get: OK at xds:///ok.default.svc.cluster.local:50051, in ")
+        assert refused.id == "DM452"
 
     def test_has_the_headers_that_are_named(self, mesh: Mesh) -> None:
         mesh.call("get", headers=[("x-request-id", "trial-of-headers"), ("data-bin", "x")])

@@ -152,5 +152,5 @@ def _is_served(service: Service, channel: grpc.Channel, budget: Budget) -> bool 
     """Whether a server has a handler for a service; None if that cannot be known."""
     for method in service.methods.values():
         if not method.client_streaming:  # the handler of a stream would run
-            return knows(channel, method.path, budget.left(1.0))
+            return knows(channel, method.path, budget.left(0.5))
     return None
