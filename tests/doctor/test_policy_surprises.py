@@ -81,6 +81,10 @@ CASES = [
     Case(name="path-same", envoy=NONE, action={"prefix_rewrite": "/"}),
     Case(name="path-regex", envoy=NONE, action={
         "regex_rewrite": {"pattern": {"regex": "/unary$"}, "substitution": "/other"}}),
+    Case(name="path-regex-not", envoy=NONE, action={
+        "regex_rewrite": {"pattern": {"regex": "/(a+)+b$"}, "substitution": "/other"}}),
+    Case(name="path-regex-complex", envoy=NONE, action={
+        "regex_rewrite": {"pattern": {"regex": "^/(.*)/(una?ry)$"}, "substitution": "/\\1/other"}}),
     Case(name="authority", envoy=NONE, action={"host_rewrite_literal": "other"}),
     Case(name="copied", envoy=NONE, action={"request_mirror_policies": [{"cluster": "plain"}]}),
     Case(name="dialogue", rpc="chat", http_filters=BUFFERS),
@@ -171,9 +175,12 @@ def test_a_limit_of_the_rate(mesh: Mesh) -> None:
 def test_another_path(mesh: Mesh) -> None:
     assert "sends it as /other/path.Test/unary" in said(mesh, "path", "DM332")
     assert "sends it as /path-regex.Test/other" in said(mesh, "path-regex", "DM332")
-    assert mesh.call("path-regex").code is grpc.StatusCode.UNIMPLEMENTED
-    assert "DM332" not in mesh.ids("path-same")
-    assert mesh.call("path-same").code is grpc.StatusCode.OK
+    assert "sends it as another path" in said(mesh, "path-regex-complex", "DM332")
+    for name in ("path-regex", "path-regex-complex"):
+        assert mesh.call(name).code is grpc.StatusCode.UNIMPLEMENTED
+    for name in ("path-same", "path-regex-not"):
+        assert "DM332" not in mesh.ids(name)
+        assert mesh.call(name).code is grpc.StatusCode.OK
 
 
 @pytest.mark.finds("DM333")

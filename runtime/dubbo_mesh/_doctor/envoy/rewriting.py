@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from .regex import regex_matches
 from .request import Request
 from .routes import Route
 from .values import flag, has, mapping, text
@@ -19,12 +20,24 @@ def new_path(route: Route, request: Request) -> str | None:
                 return prefix + request.path[len(text(match, field)) :]
         return None
     if has(action, "regex_rewrite"):
-        try:
-            pattern = re.compile(text(action, "regex_rewrite", "pattern", "regex"))
-            return pattern.sub(text(action, "regex_rewrite", "substitution"), request.path)
-        except (re.error, RecursionError, OverflowError):
-            return None
+        pattern = text(action, "regex_rewrite", "pattern", "regex")
+        return _replaced(pattern, text(action, "regex_rewrite", "substitution"), request.path)
     return None if has(action, "path_rewrite_policy") or text(action, "path_rewrite") else request.path
+
+
+def _replaced(pattern: str, substitution: str, path: str) -> str | None:
+    """The path with what matches replaced; None if it cannot be told.
+
+    Python's regular expressions take for ever with some patterns, but with none that repeats only once.
+    """
+    if regex_matches(f".*(?:{pattern}).*", path) is False:
+        return path
+    if sum(map(pattern.count, "*+?{")) > 1:
+        return None
+    try:
+        return re.sub(pattern, substitution, path)
+    except (re.error, RecursionError, OverflowError, IndexError):
+        return None
 
 
 def new_authority(route: Route, request: Request) -> str | None:

@@ -15,6 +15,7 @@ from ..envoy.snapshot import Snapshot
 from ..envoy.timeouts import Timeout
 from ..envoy.trust import Cause
 from ..envoy.values import Json, percentage, text
+from ..finding import Finding, problem
 from ..sidecar.passage import Entrance
 from .asked import ROUTER_HEADERS, Asked
 from .wording import percent
@@ -67,6 +68,10 @@ class Followed:
         """Seconds after which calls end at the latest, however much is sent; None without a limit."""
         limits = [self.effect.timeout, self.effect.duration, Timeout(self.asked.deadline or 0.0, "deadline")]
         return min((each.seconds for each in limits if each.seconds), default=None)
+
+    def problem(self, id: str, seen: str) -> Finding:
+        """A problem of these calls, in which what was seen begins with their subject."""
+        return problem(id, f"{self.subject}{seen}", subject=self.asked.name)
 
 
 def received(snapshot: Snapshot, entrance: Entrance, asked: Asked) -> Request:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ..envoy.retries import Retries, RetryLimit
-from ..finding import Finding, problem
+from ..finding import Finding
 from .followed import Followed
 from .wording import listed, times
 
@@ -29,14 +29,14 @@ def check_retries(followed: Followed, limits: Mapping[str, RetryLimit]) -> Itera
     for cluster, limit in limits.items():
         wanted = f"{times(got.most)} on {', '.join(got.on)}, but"
         if limit.forbids:
-            yield _found(followed, "DM305", f"{wanted} the circuit breaker of cluster {cluster} allows none")
+            yield followed.problem("DM305", f"{wanted} the circuit breaker of cluster {cluster} allows none")
         elif limit.most == 0:
             budget = f"{limit.percent:g} % of its calls, and may be none"
             seen = f"{wanted} the retry budget of cluster {cluster} is {budget}"
-            yield _found(followed, "DM324", seen)
+            yield followed.problem("DM324", seen)
     if followed.route.buffer_limit is not None:
         seen = f"requests of more than {followed.route.buffer_limit} bytes are not retried: {followed.where}"
-        yield _found(followed, "DM326", seen)
+        yield followed.problem("DM326", seen)
 
 
 def _check_asked(followed: Followed) -> Iterator[Finding]:
@@ -45,16 +45,16 @@ def _check_asked(followed: Followed) -> Iterator[Finding]:
         if got is not None and _unasked(followed, got):
             seen = f"{followed.where} retries it, {times(got.most)} on {', '.join(got.run_again)}"
             own = ", which is what Istio does by itself" if _of_istio(got) else ""
-            yield _found(followed, "DM325", f"{seen}{own}; nobody asks for that, and it is not idempotent")
+            yield followed.problem("DM325", f"{seen}{own}; nobody asks for that, and it is not idempotent")
         return
     happens = f"{times(got.most)} on {', '.join(got.on)}" if got is not None and got.happen else "no retries"
     if wanted.happen:
         on = ", ".join(wanted.asked_on or wanted.on)
         seen = f"asked for {times(wanted.most)} on {on}, but the headers are dropped"
-        yield _found(followed, "DM316", f"{seen}: {happens}")
+        yield followed.problem("DM316", f"{seen}: {happens}")
     elif got is not None and got.happen:
         seen = f"asked for no retries, but the headers are dropped: {happens}, by {followed.where}"
-        yield _found(followed, "DM317", seen)
+        yield followed.problem("DM317", seen)
 
 
 def _check_configured(followed: Followed) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def _check_configured(followed: Followed) -> Iterator[Finding]:
         seen = (
             f"its proto asks for retries on {listed(lost)}, its stub does not, and {followed.where} has none"
         )
-        yield _found(followed, "DM338", seen)
+        yield followed.problem("DM338", seen)
 
 
 def _unasked(followed: Followed, got: Retries) -> bool:
@@ -94,19 +94,15 @@ def _check_conditions(followed: Followed) -> Iterator[Finding]:
         return
     if got.unknown:
         seen = f"retried on {listed(got.unknown)}, which Envoy does not know there, and ignores"
-        yield _found(followed, "DM323", seen)
+        yield followed.problem("DM323", seen)
     if got.changed:
-        yield _found(followed, "DM329", f"{followed.where} changes {listed(got.changed)} of calls")
+        yield followed.problem("DM329", f"{followed.where} changes {listed(got.changed)} of calls")
     if got.refused:
         seen = f"{followed.where} retries only calls with certain headers, which these do not have"
-        yield _found(followed, "DM328", seen)
+        yield followed.problem("DM328", seen)
     elif got.most and not got.on and not got.unknown and not got.changed:
-        yield _found(followed, "DM318", f"asked for {times(got.most)}, but on no condition: there are none")
+        yield followed.problem("DM318", f"asked for {times(got.most)}, but on no condition: there are none")
     if got.of_http_statuses_only:
         whose = "asked for" if got.asked_on else f"by {followed.where}"
         seen = f"retried on {', '.join(got.on)} ({whose}), which no status that the handler returns meets"
-        yield _found(followed, "DM322", seen)
-
-
-def _found(followed: Followed, id: str, seen: str) -> Finding:
-    return problem(id, f"{followed.subject}{seen}", subject=followed.asked.name)
+        yield followed.problem("DM322", seen)

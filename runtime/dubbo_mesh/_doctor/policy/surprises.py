@@ -8,7 +8,7 @@ from ..envoy.conditions import header_matches
 from ..envoy.filters import Fault, Filter, fault_of, filters_of, is_limiting
 from ..envoy.rewriting import new_authority, new_path
 from ..envoy.values import flag, mapping, objects, text
-from ..finding import Finding, problem
+from ..finding import Finding
 from .followed import Followed
 from .wording import duration, percent
 
@@ -20,17 +20,17 @@ def check_surprises(followed: Followed) -> Iterator[Finding]:
         if each.kind == "HTTPFault":
             yield from _check_fault(followed, each, where)
         elif each.kind == "LocalRateLimit" and is_limiting(each.message):
-            yield _found(followed, "DM331", f"calls are limited by {where}")
+            yield followed.problem("DM331", f"calls are limited by {where}")
         elif each.kind.startswith("Buffer") and followed.asked.method.client_streaming:
             if flag(each.message, "disabled"):
                 continue
-            yield _found(followed, "DM335", f"{where} keeps requests until the last one has been sent")
+            yield followed.problem("DM335", f"{where} keeps requests until the last one has been sent")
     yield from _check_rewriting(followed)
     action = mapping(followed.route.message, "route")
     for owner in (action, followed.route.virtual_host):
         mirrors = [text(each, "cluster") for each in objects(owner, "request_mirror_policies")]
         if mirrors:
-            yield _found(followed, "DM334", f"{followed.where} sends copies of calls to {', '.join(mirrors)}")
+            yield followed.problem("DM334", f"{followed.where} sends copies of calls to {', '.join(mirrors)}")
             return
 
 
@@ -41,7 +41,7 @@ def _check_fault(followed: Followed, filter: Filter, where: str) -> Iterator[Fin
         return
     matchers = objects(filter.message, "headers")
     if all(header_matches(each, followed.asked.request) is not False for each in matchers):
-        yield _found(followed, "DM330", f"{_described(fault)}: {where}")
+        yield followed.problem("DM330", f"{_described(fault)}: {where}")
 
 
 def _described(fault: Fault) -> str:
@@ -58,12 +58,8 @@ def _check_rewriting(followed: Followed) -> Iterator[Finding]:
     path = new_path(followed.route, request)
     if path != request.path:
         shown = "another path" if path is None else path
-        yield _found(followed, "DM332", f"{followed.where} sends it as {shown}")
+        yield followed.problem("DM332", f"{followed.where} sends it as {shown}")
     authority = new_authority(followed.route, request)
     if authority is None or authority.lower() != request.authority.lower():
         shown = "another :authority" if authority is None else f":authority {authority}"
-        yield _found(followed, "DM333", f"{followed.where} sends it with {shown}")
-
-
-def _found(followed: Followed, id: str, seen: str) -> Finding:
-    return problem(id, f"{followed.subject}{seen}", subject=followed.asked.name)
+        yield followed.problem("DM333", f"{followed.where} sends it with {shown}")

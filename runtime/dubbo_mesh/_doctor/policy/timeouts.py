@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..._contract.envoy_headers import TIMEOUT_HEADER
 from ..envoy.timeouts import LEAST, Timeout, whole
-from ..finding import Finding, problem
+from ..finding import Finding
 from .followed import Followed
 from .wording import duration
 
@@ -28,7 +28,7 @@ def _check_timeout(followed: Followed) -> Iterator[Finding]:
             if not timeout.seconds:
                 wanted = "no timeout asked for"
             seen = f"{wanted} instead of the {duration(by_route.seconds)} of {followed.where}"
-            yield _found(followed, "DM311", seen)
+            yield followed.problem("DM311", seen)
         return
     if not timeout.seconds or timeout.origin == "deadline":
         return
@@ -40,15 +40,15 @@ def _check_timeout(followed: Followed) -> Iterator[Finding]:
     if dropped:
         seen += f"; the header that asks for {'no timeout' if header == 0 else 'more'} is dropped"
     if asked.method.client_streaming and asked.method.server_streaming:
-        yield _found(followed, "DM307", seen)
+        yield followed.problem("DM307", seen)
     elif asked.method.server_streaming:
-        yield _found(followed, "DM306", seen)
+        yield followed.problem("DM306", seen)
     elif dropped:
-        yield _found(followed, "DM309", seen)
+        yield followed.problem("DM309", seen)
     elif asked.deadline is not None:
-        yield _found(followed, "DM310", seen)
+        yield followed.problem("DM310", seen)
     elif timeout.origin == "default":
-        yield _found(followed, "DM308", f"{seen}, and stubs set no deadline")
+        yield followed.problem("DM308", f"{seen}, and stubs set no deadline")
 
 
 def _cut(followed: Followed) -> str:
@@ -76,10 +76,10 @@ def _check_idle(followed: Followed) -> Iterator[Finding]:
     whose = by.get(idle.origin, f"stream_idle_timeout of listener {followed.entrance.listener.name}")
     if asked.streaming or (limit is None and followed.effect.timeout.origin == "asked"):
         seen = f"ended when nothing is sent for {duration(idle.seconds)}: {whose}"
-        yield _found(followed, "DM312", seen)
+        yield followed.problem("DM312", seen)
     elif limit is not None:
         seen = f"ended after {duration(idle.seconds)}, as nothing is sent until then: {whose}"
-        yield _found(followed, "DM313", f"{seen}; it may take {duration(limit)}")
+        yield followed.problem("DM313", f"{seen}; it may take {duration(limit)}")
 
 
 def _check_durations(followed: Followed) -> Iterator[Finding]:
@@ -92,7 +92,7 @@ def _check_durations(followed: Followed) -> Iterator[Finding]:
     if effect.duration.origin == "deadline" and effect.duration.seconds <= LEAST:
         offset = duration(followed.route.grpc_timeout_header_offset)
         seen = f"{followed.where} takes {offset} off the deadline of {duration(asked.deadline or 0.0)}"
-        yield _found(followed, "DM327", seen)
+        yield followed.problem("DM327", seen)
     for limit, attempt in ((effect.duration, False), (effect.attempt_duration, True)):
         if not limit.seconds or limit.origin in ("deadline", "asked"):
             continue
@@ -103,7 +103,7 @@ def _check_durations(followed: Followed) -> Iterator[Finding]:
             seen = f"ended after {duration(limit.seconds)}: max_stream_duration of {places[limit.origin]}"
             if asked.deadline is not None:
                 seen += f", before its deadline of {duration(asked.deadline)}"
-            yield _found(followed, "DM314", seen)
+            yield followed.problem("DM314", seen)
     limit = effect.request_timeout
     if limit.seconds and asked.method.client_streaming:
         listener = followed.entrance.listener.name
@@ -111,7 +111,7 @@ def _check_durations(followed: Followed) -> Iterator[Finding]:
             f"requests must be sent within {duration(limit.seconds)}: request_timeout of listener {listener}"
         )
         if asked.deadline is None or limit.seconds < asked.deadline:
-            yield _found(followed, "DM315", seen)
+            yield followed.problem("DM315", seen)
 
 
 def _check_attempts(followed: Followed) -> Iterator[Finding]:
@@ -119,23 +119,23 @@ def _check_attempts(followed: Followed) -> Iterator[Finding]:
     per_try, ignored = effect.per_try_timeout, effect.ignored_per_try_timeout
     if ignored.seconds:
         whole_call = f"the timeout of {duration(effect.timeout.seconds)} ({_whose(effect.timeout)})"
-        yield _found(followed, "DM319", f"{_per_try(ignored)} is ignored: it is not below {whole_call}")
+        yield followed.problem("DM319", f"{_per_try(ignored)} is ignored: it is not below {whole_call}")
     if not per_try.seconds:
         return
     if deadline is not None and deadline <= per_try.seconds:
         seen = f"{_per_try(per_try)} is not below the deadline of {duration(deadline)}"
-        yield _found(followed, "DM321", seen)
+        yield followed.problem("DM321", seen)
     elif effect.retries is not None and effect.retries.of_slow_attempts:
         if _told(followed) and not effect.hedges and "deadline-exceeded" not in effect.retries.on:
             seen = (
                 f"providers are told of {_per_try(per_try)}, as grpc-timeout, and may end attempts themselves"
             )
-            yield _found(followed, "DM339", f"{seen}: not retried on deadline-exceeded")
+            yield followed.problem("DM339", f"{seen}: not retried on deadline-exceeded")
     elif not effect.hedges:
         why = "nothing is retried"
         if effect.retries is not None and effect.retries.happen:
             why = f"slow attempts are not retried on {', '.join(effect.retries.on)}"
-        yield _found(followed, "DM320", f"{_per_try(per_try)} ends the call: {why}")
+        yield followed.problem("DM320", f"{_per_try(per_try)} ends the call: {why}")
 
 
 def _told(followed: Followed) -> bool:
@@ -151,7 +151,3 @@ def _whose(timeout: Timeout) -> str:
     return {"asked": "asked for", "route": "the route's", "cluster": "the cluster's"}.get(
         timeout.origin, "the deadline" if timeout.origin == "deadline" else "Envoy's default"
     )
-
-
-def _found(followed: Followed, id: str, seen: str) -> Finding:
-    return problem(id, f"{followed.subject}{seen}", subject=followed.asked.name)
