@@ -22,7 +22,7 @@ from tests.istio.control_plane import ControlPlane
 from tests.istio.emitting import Emitted
 from tests.istio.faults import bad
 
-CONSUMER = cluster.CONSUMER._replace(address="10.1.2.3", interception="REDIRECT")
+CONSUMER = cluster.CONSUMER._replace(address="10.1.2.3")
 PODS = (
     Pod("greeter-1", "10.1.2.4", {"app": "greeter", "version": "v1"}),
     Pod("greeter-2", "10.1.2.5", {"app": "greeter", "version": "v2"}),
@@ -41,12 +41,13 @@ Examine = Callable[..., list[Finding]]
 def examine(tmp_path: Path) -> Examine:
     """What the doctor finds in the configuration of a consumer's sidecar: `examine(emitted)`."""
 
-    def run(emitted: Emitted) -> list[Finding]:
+    def run(emitted: Emitted, interception: str = "REDIRECT") -> list[Finding]:
+        consumer = CONSUMER._replace(interception=interception)
         filled_in, dump = tmp_path / "filled-in.yaml", tmp_path / "config_dump.json"
         cluster.write(filled_in, cluster.filled_in(cluster.read(*emitted.manifests), [*PODS, CONSUMER]))
         with (
             ControlPlane([*emitted.manifests, filled_in], tmp_path, stock=False) as control_plane,
-            AcceptingProxy(CONSUMER.node(), control_plane.address),
+            AcceptingProxy(consumer.node(), control_plane.address),
         ):
             dump.write_text(control_plane.config_dump(f"{CONSUMER.name}.{CONSUMER.namespace}"))
         assert "istio.alpn" in dump.read_text()
@@ -56,9 +57,11 @@ def examine(tmp_path: Path) -> Examine:
     return run
 
 
-@pytest.mark.parametrize("policy", ["headers", "routes"])
-def test_emitted_files_are_well(policy: str, emit: Emit, examine: Examine) -> None:
-    findings = examine(emit("emit=python+kubernetes+istio", f"policy={policy}"))
+@pytest.mark.parametrize(
+    ("policy", "interception"), [("headers", "REDIRECT"), ("routes", "REDIRECT"), ("routes", "TPROXY")]
+)
+def test_emitted_files_are_well(policy: str, interception: str, emit: Emit, examine: Examine) -> None:
+    findings = examine(emit("emit=python+kubernetes+istio", f"policy={policy}"), interception)
     assert bad(findings) == set()
     assert {each.subject for each in findings if each.check == "rpc"} == {
         *(f"greeter.v1.Greeter/{rpc}" for rpc in ("hello", "look", "slow", "watch")),
