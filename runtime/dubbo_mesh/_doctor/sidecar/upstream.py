@@ -80,8 +80,10 @@ def check_destination(
     found = [*check_hosts(cluster, name), *check_health_checks(cluster, name), *_check_limits(cluster, name)]
     if cluster.http == "http/1":
         found.append(problem("DM211", f"{name}: cluster {cluster.name} speaks HTTP/1.1", subject=name))
+    if any(each.id in ("DM227", "DM228") for each in found):
+        found = [each for each in found if each.id != "DM212"]  # of which they are the reason
     yield from found
-    if not any(each.status == "failed" for each in found) and cluster.healthy:
+    if not any(each.status in ("failed", "warning") for each in found) and cluster.healthy:
         seen = f"{name}: cluster {cluster.name} has {', '.join(_facts(cluster))}"
         yield Finding("upstream", "ok", seen, subject=name)
 
