@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -56,7 +56,8 @@ class Interceptor:
         self._sidecar = sidecar
         self._source = source
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self._open = ExitStack()
+        self._sockets: list[socket.socket] = []
+        self._relaying: list[threading.Thread] = []
         self.port: int = self._listening.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
         self._accepting = threading.Thread(target=self._accept, daemon=True)
@@ -67,7 +68,12 @@ class Interceptor:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         self._accepting.join()
-        self._open.close()
+        for each in self._sockets:
+            _shut(each)
+        for thread in self._relaying:
+            thread.join()
+        for each in self._sockets:
+            each.close()
 
     def _accept(self) -> None:
         while True:
@@ -79,21 +85,17 @@ class Interceptor:
             host, destination_port = self._destination
             header = f"PROXY TCP4 {self._source} {host} {port} {destination_port}\r\n"
             callee.sendall(header.encode())
-            for each, other in ((caller, callee), (callee, caller)):
-                self._open.callback(_shut, each)
-                thread = threading.Thread(target=_relay, args=(each, other), daemon=True)
+            for ends in ((caller, callee), (callee, caller)):
+                thread = threading.Thread(target=_relay, args=ends, daemon=True)
                 thread.start()
-                self._open.enter_context(closing(each))
-                self._open.callback(thread.join)
-                self._open.callback(_shut, each)
+                self._relaying.append(thread)
+            self._sockets += (caller, callee)
 
 
 def _relay(source: socket.socket, sink: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         while piece := source.recv(65536):
             sink.sendall(piece)
-    except OSError:
-        pass
     _shut(source)
     _shut(sink)
 
