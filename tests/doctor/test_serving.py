@@ -196,13 +196,11 @@ class TestPlainServers:
     def test_with_no_status_for_the_whole_server(self) -> None:
         class Nothing(health_pb2_grpc.HealthServicer):
             def Check(self, request: Any, context: grpc.ServicerContext) -> Any:
-                if not request.service:
-                    context.abort(grpc.StatusCode.NOT_FOUND, "")
-                return health_pb2.HealthCheckResponse(status=2)
+                context.abort(grpc.StatusCode.NOT_FOUND, "")
 
         with plain(lambda server: health_pb2_grpc.add_HealthServicer_to_server(Nothing(), server)) as address:
-            findings = found(address, MODULE, DUBBO_MESH_APP="echo")
-        assert ids(findings) - {"DM423"} == {"DM411", "DM412", "DM440"}
+            findings = found(address)
+        assert ids(findings) - {"DM423"} == {"DM412", "DM417", "DM440"}
 
     @pytest.mark.finds("DM413")
     def test_that_lack_a_service(self) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import pytest
@@ -30,6 +33,27 @@ _HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 UNHEALTHY = "UNAVAILABLE: no healthy upstream"
 OVERFLOW = "UNAVAILABLE: upstream connect error or disconnect/reset before headers. reset reason: overflow"
+AGGREGATES = {
+    "first-empty": ["none", "plain"],
+    "all-empty": ["none", "unresolved"],
+    "first-http1": ["http1", "plain"],
+    "of-itself": ["of-itself"],
+}
+"""Aggregate clusters, and their members."""
+
+_ON_DEMAND: Any = {
+    "name": "envoy.clusters.dynamic_forward_proxy",
+    "typed_config": typed(
+        "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig",
+        allow_insecure_cluster_options=True,
+        dns_cache_config={"name": "names"},
+    ),
+}
+
+_TLS: Any = {
+    "name": "tls",
+    "typed_config": typed("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"),
+}
 PANIC: Any = {"healthy_panic_threshold": None}
 """Envoy's own threshold, 50 %. The services here have 0 otherwise."""
 
@@ -42,7 +66,7 @@ def limits(priority: str = "DEFAULT", **given: int) -> Any:
     return {"thresholds": [{"priority": priority, **given}]}
 
 
-def services(server: str, provider: str, directory: Path) -> list[sidecars.MeshService]:
+def services(server: str, web: str, provider: str, directory: Path) -> list[sidecars.MeshService]:
     grpc: Any = {"grpc_health_check": {}}
     once: Any = {"interval": "300s", "no_traffic_interval": "300s"}  # no check after the first one
     eds = {"eds_config": {"path_config_source": {"path": str(directory / "pending.json")}}}
@@ -82,6 +106,16 @@ def services(server: str, provider: str, directory: Path) -> list[sidecars.MeshS
         service("never-ejected", NOBODY, "127.0.0.1:2", outlier_detection=ejecting),
         service("leaving", server, health_checks=checks(**grpc, **once)),
         service("down", NOBODY),
+        service("tls", server, transport_socket=_TLS),
+        service("web", web),
+        *_aggregates(),
+        service(
+            "on-demand",
+            type=None,
+            cluster_type=_ON_DEMAND,
+            lb_policy="CLUSTER_PROVIDED",
+            load_assignment=None,
+        ),
         service("several", server, NOBODY),
         service("rarely-checked", server, health_checks=checks(**grpc, no_traffic_interval=None)),
         service(
@@ -93,6 +127,24 @@ def services(server: str, provider: str, directory: Path) -> list[sidecars.MeshS
             common_lb_config={"ignore_new_hosts_until_first_hc": True},
         ),
     ]
+
+
+def _aggregates() -> Iterator[sidecars.MeshService]:
+    """Services whose clusters consist of other ones."""
+    for app, members in AGGREGATES.items():
+        aggregate = {"name": "envoy.clusters.aggregate", "typed_config": _aggregate(members)}
+        yield service(
+            app,
+            type=None,
+            cluster_type=aggregate,
+            lb_policy="CLUSTER_PROVIDED",
+            load_assignment=None,
+            typed_extension_protocol_options=None,  # those of the members count
+        )
+
+
+def _aggregate(members: list[str]) -> Any:
+    return typed("envoy.extensions.clusters.aggregate.v3.ClusterConfig", clusters=members)
 
 
 def _with_a_pipe(app: str, endpoint: str, check: Any) -> Iterator[sidecars.MeshService]:
@@ -111,14 +163,27 @@ def _with_a_pipe(app: str, endpoint: str, check: Any) -> Iterator[sidecars.MeshS
 @pytest.fixture(scope="module")
 def consumer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sidecars.Sidecar]:
     directory = tmp_path_factory.mktemp("eds")
-    with serving() as server, silent() as hanging, sidecars.Sidecar("provider", ingress=server) as provider:
+    with (
+        serving() as server,
+        silent() as hanging,
+        speaking_http1() as web,
+        sidecars.Sidecar("provider", ingress=server) as provider,
+    ):
         write_endpoints(directory, [])
-        every = services(server, provider.ingress, directory)
+        every = services(server, f"127.0.0.1:{web.server_port}", provider.ingress, directory)
         with sidecars.Sidecar("consumer", egress=every) as started:
             write_endpoints(directory, [hanging])
             wait_until(lambda: started.admin.hosts("pending"), what="the new host is there")
             wait_until(lambda: len(started.admin.hosts("third")) == 3, what="all are checked")
             yield started
+
+
+@contextmanager
+def speaking_http1() -> Generator[HTTPServer]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web:
+        Thread(target=web.serve_forever, daemon=True).start()
+        yield web
+        web.shutdown()
 
 
 def write_endpoints(directory: Path, endpoints: list[str]) -> None:
@@ -193,6 +258,30 @@ class Fault(NamedTuple):
             Fault("bad-authority", "have its name as their :authority", UNHEALTHY, "good-authority"),
             marks=pytest.mark.finds("DM228"),
         ),
+        pytest.param(
+            "DM248",
+            Fault("down", f"nothing listens at {NOBODY}", "UNAVAILABLE: upstream connect error", "plain"),
+            marks=pytest.mark.finds("DM248"),
+        ),
+        pytest.param(
+            "DM249",
+            Fault(
+                "tls",
+                "speaks clear text, and the cluster TLS",
+                "UNAVAILABLE: upstream connect error",
+                "plain",
+            ),
+            marks=pytest.mark.finds("DM249"),
+        ),
+        (
+            "DM249",
+            Fault("web", "does not speak HTTP/2: it says", "UNAVAILABLE: upstream connect error", "plain"),
+        ),
+        ("DM210", Fault("all-empty", "cluster none has no hosts", UNHEALTHY, "first-empty")),
+        (
+            "DM211",
+            Fault("first-http1", "http1 speaks HTTP/1.1", "UNAVAILABLE: upstream connect", "first-empty"),
+        ),
     ],
 )
 def test_calls_fail_as_the_doctor_says(consumer: sidecars.Sidecar, id: str, fault: Fault) -> None:
@@ -256,12 +345,20 @@ def test_a_provider_that_goes_down(consumer: sidecars.Sidecar) -> None:
 
 @pytest.mark.finds("DM241")
 def test_connections_that_always_fail(consumer: sidecars.Sidecar) -> None:
-    assert "DM241" not in ids(doctor(consumer, "down"))  # nobody has tried yet
-    assert call(consumer.egress, "down").startswith("UNAVAILABLE: upstream connect error")
-    [found] = [each for each in doctor(consumer, "down") if each.id == "DM241"]
+    assert "DM241" not in ids(doctor(consumer, "several"))  # nobody has tried yet
+    called = {call(consumer.egress, "several") for _ in range(4)}
+    assert any(each.startswith("UNAVAILABLE: upstream connect error") for each in called)
+    [found] = [each for each in doctor(consumer, "several") if each.id == "DM241"]
     assert NOBODY in found.finding
     assert call(consumer.egress, "plain") == "OK"
     assert "DM241" not in ids(doctor(consumer, "plain"))
+
+
+@pytest.mark.parametrize("app", ["of-itself", "on-demand"])
+def test_hosts_that_cannot_be_known(consumer: sidecars.Sidecar, app: str) -> None:
+    [found] = [each for each in doctor(consumer, app) if each.check == "upstream"]
+    assert found.status == "skipped"
+    assert f"which hosts cluster {app} has" in found.finding
 
 
 @pytest.mark.finds("DM226")

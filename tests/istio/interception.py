@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -56,8 +56,7 @@ class Interceptor:
         self._sidecar = sidecar
         self._source = source
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self._sockets: list[socket.socket] = []
-        self._relaying: list[threading.Thread] = []
+        self._open = ExitStack()
         self.port: int = self._listening.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
         self._accepting = threading.Thread(target=self._accept, daemon=True)
@@ -68,12 +67,7 @@ class Interceptor:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         self._accepting.join()
-        for each in self._sockets:
-            _shut(each)
-        for thread in self._relaying:
-            thread.join()
-        for each in self._sockets:
-            each.close()
+        self._open.close()
 
     def _accept(self) -> None:
         while True:
@@ -85,17 +79,21 @@ class Interceptor:
             host, destination_port = self._destination
             header = f"PROXY TCP4 {self._source} {host} {port} {destination_port}\r\n"
             callee.sendall(header.encode())
-            for ends in ((caller, callee), (callee, caller)):
-                thread = threading.Thread(target=_relay, args=ends, daemon=True)
+            for each, other in ((caller, callee), (callee, caller)):
+                self._open.callback(_shut, each)
+                thread = threading.Thread(target=_relay, args=(each, other), daemon=True)
                 thread.start()
-                self._relaying.append(thread)
-            self._sockets += (caller, callee)
+                self._open.enter_context(closing(each))
+                self._open.callback(thread.join)
+                self._open.callback(_shut, each)
 
 
 def _relay(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
+    try:
         while piece := source.recv(65536):
             sink.sendall(piece)
+    except OSError:
+        pass
     _shut(source)
     _shut(sink)
 

@@ -62,7 +62,7 @@ def _examine(examination: Examination) -> Iterator[Finding]:
     for read in _sidecar(reading, examination, budget):
         if isinstance(read, Snapshot):
             snapshot = read
-            yield from safely("headers", _check_calls, read, called, environment, examination)
+            yield from safely("headers", _check_calls, read, called, environment, examination, budget)
         else:
             yield read
     for each in called:
@@ -85,6 +85,7 @@ def _check_calls(
     called: Sequence[Dialled],
     environment: Environment,
     examination: Examination,
+    budget: Budget,
 ) -> Iterator[Finding]:
     """Follows calls through the sidecar; without any, looks at where they would enter it."""
     if environment.mode != "sidecar":
@@ -92,7 +93,7 @@ def _check_calls(
         return
     entered: list[Listener] = []
     for each in called:
-        for found in safely("route", _check_call, snapshot, each, environment, examination.headers):
+        for found in safely("route", _check_call, snapshot, each, environment, examination, budget):
             if isinstance(found, Listener):
                 entered.append(found)
             else:
@@ -113,9 +114,14 @@ def _check_calls(
 
 
 def _check_call(
-    snapshot: Snapshot, dialled: Dialled, environment: Environment, headers: Sequence[tuple[str, str]]
+    snapshot: Snapshot,
+    dialled: Dialled,
+    environment: Environment,
+    examination: Examination,
+    budget: Budget,
 ) -> Iterator[Finding | Listener]:
     """Follows the calls of a subject; yields the listener that they enter as well."""
+    headers = examination.headers
     forwarded_for = environment.forwarded_for if dialled.dial.way == "sidecar" else None
     # What a call is given takes the place of it; of several values, grpc sends the last.
     forwarded_for = dict(headers).get("x-forwarded-for", forwarded_for)
@@ -156,4 +162,5 @@ def _check_call(
             destination,
             name,
             intercepted=dialled.connection.intercepted,
+            budget=None if examination.config_dumps else budget,
         )

@@ -12,8 +12,8 @@ POLICY: Mapping[str, Problem] = {
         "error",
         "the circuit breaker allows no retries",
         "Calls are not retried, whatever stubs and routes ask for.",
-        "raise max_retries, or the retry budget, in the circuit breaker of the cluster; on Istio, look for "
-        "an EnvoyFilter: a DestinationRule cannot set it to 0",
+        "raise max_retries, or the retry budget, in the circuit breaker of the cluster "
+        "(Istio: connectionPool.http.maxRetries of its DestinationRule)",
     ),
     "DM306": Problem(
         "timeout",

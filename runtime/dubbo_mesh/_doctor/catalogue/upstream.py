@@ -166,4 +166,22 @@ UPSTREAM: Mapping[str, Problem] = {
         "let the sidecar intercept connections (unset DUBBO_MESH_EGRESS), or give the Service an address: it "
         "is headless (clusterIP: None)",
     ),
+    "DM248": Problem(
+        "upstream",
+        "error",
+        "nothing listens where the sidecar would send calls",
+        "The hosts count as healthy, since nobody checks them. Calls fail with UNAVAILABLE, “upstream "
+        "connect error … remote connection failure”.",
+        "start the provider, or correct its address in the cluster: a name such as localhost may stand for "
+        "::1, and a server listen at 127.0.0.1 only",
+    ),
+    "DM249": Problem(
+        "upstream",
+        "error",
+        "the provider does not speak what the sidecar speaks to it",
+        "The hosts count as healthy, since nobody checks them. Calls fail with UNAVAILABLE, “upstream "
+        "connect error”.",
+        "is it the port for gRPC? The cluster needs an UpstreamTlsContext as its transport_socket if the "
+        "provider expects TLS, and none if it does not",
+    ),
 }

@@ -17,6 +17,8 @@ _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 _DISCOVERY_BY_NAME = ("STRICT_DNS", "LOGICAL_DNS")
 
+_HOSTS_BEFORE_CALLS = ("STATIC", "EDS", *_DISCOVERY_BY_NAME)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -46,7 +48,8 @@ class Cluster:
         health_checks: its `HealthCheck` messages.
         hosts: its hosts; None if they are not known.
         panic_threshold: percent. With fewer healthy hosts, requests go to all hosts, healthy or not.
-        discovery: how it finds its hosts: `STATIC`, `EDS`, `STRICT_DNS`, `LOGICAL_DNS`, `ORIGINAL_DST`.
+        discovery: how it finds its hosts: `STATIC`, `EDS`, `STRICT_DNS`, `LOGICAL_DNS`, `ORIGINAL_DST`,
+            or an extension: `AGGREGATE`, `DYNAMIC_FORWARD_PROXY`, and others.
         connect_timeout: seconds.
         message: the whole `Cluster` message.
     """
@@ -103,6 +106,20 @@ class Cluster:
     def found_by_name(self) -> bool:
         """Whether the Envoy asks DNS for its hosts."""
         return self.discovery in _DISCOVERY_BY_NAME
+
+    @property
+    def knows_hosts(self) -> bool:
+        """Whether it has its hosts before it is called. Clusters that are extensions need not."""
+        return self.discovery in _HOSTS_BEFORE_CALLS
+
+    @property
+    def members(self) -> Sequence[str]:
+        """The clusters of which an aggregate cluster consists. The first with a healthy host gets calls."""
+        if self.discovery != "AGGREGATE":
+            return ()
+        names = mapping(self.message, "cluster_type", "typed_config").get("clusters")
+        each_name = cast("list[object]", names) if isinstance(names, list) else []
+        return [each for each in each_name if isinstance(each, str)]
 
     @property
     def host_names(self) -> Iterator[str]:

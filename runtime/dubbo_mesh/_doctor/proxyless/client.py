@@ -20,7 +20,6 @@ from .discovery import Answer, ask
 from .routes import manager_of, routes_of
 
 _AT_FIRST = 0.5  # seconds until the control plane is asked why it takes so long
-_FOR_ASKING = 2.0  # seconds that the control plane has to answer that
 _AT_MOST = 3.0  # seconds that an answer may take to arrive
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 _SHOWN = 4  # endpoints
@@ -161,7 +160,7 @@ def _why_it_waits(
     bootstrap: Bootstrap, awaited: Resource, details: str, name: str, budget: Budget
 ) -> Finding | None:
     """Why grpc has not been told of a resource; None if it will be, or if that cannot be found out."""
-    answer = ask(bootstrap, awaited.kind, awaited.name, budget.left(_FOR_ASKING))
+    answer = ask(bootstrap, awaited.kind, awaited.name, budget.left(2.0))
     if answer is None:
         return problem("DM132", f"{name}: {details}", remedy=_proxy(), subject=name) if details else None
     if answer.outcome == "has it":

@@ -62,17 +62,27 @@ def _check_call(
     budget: Budget,
 ) -> Iterator[Finding]:
     headers = examination.headers
-    if trial.dialled is not None:
-        yield judged(trial, _call(trial, trial.dialled.dial, environment, headers, budget))
-        if trial.dialled.dial.way != "sidecar" or not trial.repeatable:
-            return  # there is nothing to compare with, or the handler may not run twice
-    place = past_the_sidecar(trial, examination.server, environment, targets, snapshot, budget)
-    if place is None:
-        why = f"{trial.name}: {_why_not(trial, environment)}"
-        yield Finding("call", "skipped", why, subject=trial.name)
+    dial = None if trial.dialled is None else trial.dialled.dial
+    place = direct = None
+    # A handler that may not run twice is only called as a stub would.
+    if dial is None or (dial.way == "sidecar" and trial.repeatable):
+        place = past_the_sidecar(trial, examination.server, environment, targets, snapshot, budget)
+    if place is not None:
+        direct = _call_at(place, trial, environment, headers, budget)
+    if dial is None:
+        if direct is None:
+            why = f"{trial.name}: not called: the server cannot be reached"
+            yield Finding("call", "skipped", why, subject=trial.name)
+        else:
+            yield judged(trial, direct, None)
         return
-    outcome = _call_at(place, trial, environment, headers, budget)
-    yield judged(trial, outcome) if trial.dialled is None else compared(trial, outcome)
+    outcome = _call(trial, dial, environment, headers, budget)
+    yield judged(trial, outcome, direct)
+    if direct is not None:
+        yield compared(trial, direct)
+    elif dial.way == "sidecar" and trial.repeatable:
+        why = f"{trial.name}: not called past the sidecar: {_why_not(environment)}"
+        yield Finding("call", "skipped", why, subject=trial.name)
 
 
 def _is_sendable(name: str, value: str) -> bool:
@@ -107,9 +117,7 @@ def _call_at(
     return Outcome(f"{where} {place}", calls)
 
 
-def _why_not(trial: Trial, environment: Environment) -> str:
-    if trial.dialled is None:
-        return "not called: the server cannot be reached"
+def _why_not(environment: Environment) -> str:
     if environment.egress is None:
-        return "not called past the sidecar: it intercepts the connections of this process"
-    return "not called past the sidecar: neither --server nor the hosts of its cluster tell where"
+        return "it intercepts the connections of this process"
+    return "no address of a provider is known (from --server, or the hosts of the sidecar's cluster)"

@@ -89,11 +89,10 @@ def check_health(server: str, health: Health, services: Sequence[Service]) -> It
         yield Finding("health", "ok", f"{server}: {_said(health)}", subject=server)
     else:
         yield problem("DM403", f"{server}: {whole}", subject=server)
-    leaves = isinstance(whole, str) and whole != _SERVING  # and with it all of its services
     for service in services:
         statuses = {name: health.by_name[name] for name in names_of(service)}
         for name, status in statuses.items():
-            if isinstance(status, str) and status != _SERVING and not leaves:
+            if isinstance(status, str) and status != _SERVING and whole in (_SERVING, None):
                 yield problem("DM411", f"{server}: {name}: {status}", subject=service.name)
         missing = [name for name, status in statuses.items() if isinstance(status, Reply)]
         if missing and health.knows(service):

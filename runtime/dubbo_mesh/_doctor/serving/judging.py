@@ -41,46 +41,55 @@ _HARMLESS = (
 _REFUSED = ("DM455",)
 
 
-def judged(trial: Trial, outcome: Outcome) -> Finding:
-    """What calls come to that are made as stubs make them."""
+def judged(trial: Trial, outcome: Outcome, direct: Outcome | None) -> Finding:
+    """What the calls of a stub come to.
+
+    Args:
+        trial: the rpc.
+        outcome: of calls as a stub makes them.
+        direct: of calls past the sidecar; None if there were none.
+    """
     name, last = trial.name, outcome.calls.last
     if arrives(last):
-        return Finding("call", "ok", f"{name}: {_answer(outcome)}", subject=name)
+        return Finding("call", "ok", f"{name}: {_answer(trial, outcome)}", subject=name)
     seen = f"{name}: {_status(last)} {outcome.where}, after {shown(last.seconds)}"
+    beside = "" if direct is None else f"; {direct.where}: {_status(direct.calls.last)}"
     match whose(last):
         case "grpc" | "provider" if last.code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            if trial.method.server_streaming:
-                why = f"{seen}: no response. It may be that the stream has nothing to say"
+            if trial.streaming:
+                why = f"{seen}: no response. It may be that the stream has nothing to say{beside}"
                 return Finding("call", "skipped", why, subject=name)
             if last.seconds < last.timeout * 0.9:
                 seen = f"{seen}, sooner than the call's own deadline of {last.timeout:.3g} s (DM310, DM314)"
-            return problem("DM453", seen, subject=name)
+            return problem("DM453", f"{seen}{beside}", subject=name)
         case "grpc":
-            return problem("DM452", seen, subject=name)
+            return problem("DM452", f"{seen}{beside}", subject=name)
         case "provider":
             id = "DM450" if last.code is grpc.StatusCode.UNIMPLEMENTED else "DM457"
-            return problem(id, f"{seen}, from the provider", subject=name)
-        case "sidecar":
-            return _of_envoy("DM451", last, f"{seen}, from the first Envoy on the way", name)
-        case "other envoy":
-            return _of_envoy("DM458", last, f"{seen}, from another Envoy, such as the provider's", name)
+            return problem(id, f"{seen}, from the provider{beside}", subject=name)
+        case envoy:
+            return _of_envoy(last, envoy == "sidecar", seen, beside, name)
 
 
-def _of_envoy(id: str, last: Attempt, seen: str, name: str) -> Finding:
+def _of_envoy(last: Attempt, by_sidecar: bool, seen: str, beside: str, name: str) -> Finding:
+    who = "the first Envoy on the way" if by_sidecar else "another Envoy, such as the provider's sidecar"
+    seen = f"{seen}, from {who}"
     meaning = meaning_of(last)
     if meaning is None:
-        return problem(id, seen, subject=name)
+        return problem("DM451" if by_sidecar else "DM458", f"{seen}{beside}", subject=name)
     if meaning.ids == _REFUSED:
-        return problem("DM455", f"{seen}: {meaning.meaning}", subject=name)
+        return problem("DM455", f"{seen}: {meaning.meaning}{beside}", subject=name)
     ids = f" ({', '.join(meaning.ids)})" if meaning.ids else ""
-    return problem(id, f"{seen}: {meaning.meaning}{ids}", subject=name)
+    return problem(
+        "DM451" if by_sidecar else "DM458", f"{seen}: {meaning.meaning}{ids}{beside}", subject=name
+    )
 
 
 def compared(trial: Trial, direct: Outcome) -> Finding:
     """What calls past the sidecar come to."""
     name = trial.name
     if arrives(direct.calls.last):
-        return Finding("call", "ok", f"{name}: {_answer(direct)}", subject=name)
+        return Finding("call", "ok", f"{name}: {_answer(trial, direct)}", subject=name)
     seen = f"{name}: {_status(direct.calls.last)} {direct.where}: there is nothing to compare with"
     return Finding("call", "skipped", seen, subject=name)
 
@@ -90,7 +99,7 @@ def arrives(attempt: Attempt) -> bool:
     return attempt.got or (attempt.code in _HARMLESS and whose(attempt) == "provider")
 
 
-def _answer(outcome: Outcome) -> str:
+def _answer(trial: Trial, outcome: Outcome) -> str:
     last = outcome.calls.last
     if last.first:
         status = "the first response"

@@ -36,6 +36,11 @@ class Trial:
     method: Method
     repeatable: bool
 
+    @property
+    def streaming(self) -> bool:
+        """Whether requests or responses are streams."""
+        return self.method.client_streaming or self.method.server_streaming
+
 
 def trials(calls: Iterable[str], targets: Targets, *, anyway: bool) -> Iterator[Trial | Finding]:
     """The rpcs that the command line names, or why they are not called.

@@ -43,22 +43,19 @@ def check_hosts(cluster: Cluster, name: str) -> Iterator[Finding]:
         yield _no_hosts(cluster, name)
         return
     unhealthy = [host for host in hosts if not host.healthy]
-    of_all = f"{len(unhealthy)} of {len(hosts)} hosts of cluster {cluster.name}"
+    of_all = f"{len(unhealthy)} of {len(hosts)} hosts" if len(hosts) > 1 else "the only host"
+    seen = f"{name}: {of_all} of cluster {cluster.name}: {in_words(unhealthy)}"
     if cluster.panics:
-        threshold = f"panic threshold {cluster.panic_threshold:g} %"
-        seen = f"{name}: {of_all} are unhealthy, and get calls all the same ({threshold})"
-        yield problem("DM218", f"{seen}: {in_words(unhealthy)}", subject=name)
+        yield problem("DM218", f"{seen}; its panic threshold is {cluster.panic_threshold:g} %", subject=name)
     elif len(unhealthy) == len(hosts):
         causes = Counter(_PROBLEMS[host.cause] for host in hosts if host.cause is not None)
-        seen = f"{name}: no host of cluster {cluster.name} gets calls: {in_words(unhealthy)}"
         yield problem(causes.most_common(1)[0][0], seen, subject=name)
     elif unhealthy:
-        yield problem("DM217", f"{name}: {of_all} get no calls: {in_words(unhealthy)}", subject=name)
+        yield problem("DM217", seen, subject=name)
     unreachable = [host for host in hosts if host.healthy and host.unreachable]
     if unreachable:
-        shown = in_words(unreachable, lambda host: f"{host.failed_connections} so far")
-        seen = f"{name}: connections to hosts of cluster {cluster.name} have always failed: {shown}"
-        yield problem("DM241", seen, subject=name)
+        shown = in_words(unreachable, lambda host: f"{host.failed_connections} failed connections")
+        yield problem("DM241", f"{name}: cluster {cluster.name}: {shown}", subject=name)
 
 
 def in_words(hosts: Sequence[Host], what: Callable[[Host], str] | None = None) -> str:

@@ -85,8 +85,7 @@ def _read(snapshot: Snapshot, admin: str, path: str, expected: bool, budget: Bud
     except UnreachableError as error:
         if expected:
             return problem("DM201", f"{admin}: {error}")
-        why = f"nothing listens at {admin} ({error}), and no variable tells of a sidecar"
-        return problem("DM235", f"{why}: calls go straight to what names resolve to, and nobody retries them")
+        return problem("DM235", f"nothing listens at {admin}, where a sidecar would be looked for: {error}")
     except StrangeError as error:
         return _stranger(admin, str(error), expected)
     except TimeoutError as error:

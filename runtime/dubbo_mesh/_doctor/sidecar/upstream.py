@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from ..budget import Budget
 from ..envoy.clusters import Cluster, cluster_of
 from ..envoy.origins import origin_of, title_of
 from ..envoy.routes import Route
@@ -12,6 +13,7 @@ from ..envoy.services import cluster_of_host
 from ..envoy.snapshot import Snapshot
 from ..envoy.values import Json, objects
 from ..finding import Finding, problem
+from .connections import check_connections
 from .health_checks import check_health_checks, checked
 from .hosts import check_hosts
 
@@ -50,7 +52,12 @@ def destinations_of(virtual_host: Json) -> Iterator[Destination]:
 
 
 def check_destination(
-    snapshot: Snapshot, destination: Destination, name: str, *, intercepted: bool = False
+    snapshot: Snapshot,
+    destination: Destination,
+    name: str,
+    *,
+    intercepted: bool = False,
+    budget: Budget | None = None,
 ) -> Iterator[Finding]:
     """Checks a cluster and its hosts.
 
@@ -59,6 +66,7 @@ def check_destination(
         destination: the cluster.
         name: of the service or target that is called.
         intercepted: whether connections are opened to the provider, and not to the sidecar itself.
+        budget: the time for all checks; None if hosts are not to be tried.
     """
     if "clusters" not in snapshot.kinds:
         why = f"{name}: no file has the clusters: add /config_dump, or istioctl proxy-config clusters -o json"
@@ -77,15 +85,36 @@ def check_destination(
     if cluster.keeps_address:
         yield from _check_kept_address(cluster, name, intercepted=intercepted)
         return
+    if cluster.members:
+        members = _in_use(snapshot, cluster, destination)
+        for member in members:
+            yield from check_destination(snapshot, member, name, intercepted=intercepted, budget=budget)
+        if members:
+            return
+    if not cluster.hosts and not cluster.knows_hosts:
+        seen = f"{name}: which hosts cluster {cluster.name} has ({cluster.discovery.lower()}) is not known"
+        yield Finding("upstream", "skipped", f"{seen} before it is called", subject=name)
+        return
     found = [*check_hosts(cluster, name), *check_health_checks(cluster, name), *_check_limits(cluster, name)]
     if cluster.http == "http/1":
         found.append(problem("DM211", f"{name}: cluster {cluster.name} speaks HTTP/1.1", subject=name))
-    if any(each.id in ("DM227", "DM228") for each in found):
-        found = [each for each in found if each.id != "DM212"]  # of which they are the reason
+    if budget is not None and not intercepted and not any(each.status == "failed" for each in found):
+        found += check_connections(cluster, name, budget)
     yield from found
-    if not any(each.status in ("failed", "warning") for each in found) and cluster.healthy:
+    if not any(each.status == "failed" for each in found) and cluster.healthy:
         seen = f"{name}: cluster {cluster.name} has {', '.join(_facts(cluster))}"
         yield Finding("upstream", "ok", seen, subject=name)
+
+
+def _in_use(snapshot: Snapshot, cluster: Cluster, destination: Destination) -> list[Destination]:
+    """The member of an aggregate cluster that gets the calls; all of them, if none has a healthy host.
+
+    Members that are aggregates themselves are left out.
+    """
+    members = {each: cluster_of(snapshot, each, destination.priority) for each in cluster.members}
+    healthy = [each for each, known in members.items() if known is not None and known.healthy]
+    followed = [each for each, known in members.items() if known is None or not known.members]
+    return [replace(destination, cluster=each) for each in healthy[:1] or followed]
 
 
 def _facts(cluster: Cluster) -> Iterator[str]:
