@@ -396,10 +396,14 @@ def test_calls_without_a_service_or_with_impossible_headers(mesh: Mesh) -> None:
     [
         ("empty", "get", "UNAVAILABLE: no healthy upstream"),
         ("refused", "get", "it cannot connect to the provider (DM241)"),
-        ("slow", "wait", "its timeout for the route is over (DM306"),
+        ("slow", "wait", "its timeout is over (DM306"),
         ("silent", "wait", "nothing was sent for long (DM312)"),
         ("ancient", "get", "the provider does not speak its version of HTTP (DM211)"),
-        ("nowhere", "get", "the cluster of its route does not exist (DM208, DM209)"),
+        (
+            "nowhere",
+            "get",
+            "its route names no cluster that exists, or answers calls",
+        ),
         ("unrouted", "get", "it has no route for the call (DM206, DM207)"),
         ("elsewhere", "get", "it has no route for the call (DM206, DM207)"),
         ("answered", "get", "(DM208, DM209)"),

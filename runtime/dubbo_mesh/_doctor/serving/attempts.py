@@ -17,9 +17,9 @@ from ..._calling.plan import CallPlan
 from ..budget import Budget
 from .trial import Trial
 
-MOST_CALLS = 5
+_MOST_CALLS = 5
 _ENOUGH = 1.0
-"""Seconds after which no further call is made."""
+"""Seconds that calls have taken after which no further one is made."""
 
 _LONGEST = 5.0
 """Seconds that a call gets whose stub sets no deadline."""
@@ -103,13 +103,14 @@ def attempts(
     plan = CallPlan(trial.method, trial.method.envoy, Headers.of(trial.service, environment, way))
     own = [(name, value.encode() if name.endswith("-bin") else value) for name, value in headers]
     deadline, metadata = plan.resolve(None, own, None)
-    made: list[Attempt] = []
-    begun = time.monotonic()
-    while len(made) < (MOST_CALLS if trial.repeatable else 1):
-        timeout = budget.left(_LONGEST if deadline is None else deadline)
-        made.append(_attempt(channel, trial, timeout, metadata))
-        if not made[-1].got or time.monotonic() - begun > _ENOUGH:
+    longest = _LONGEST if deadline is None else deadline
+    end = time.monotonic() + budget.left()
+    made = [_attempt(channel, trial, budget.left(longest), metadata)]
+    while trial.repeatable and made[-1].got and len(made) < _MOST_CALLS:
+        left = end - time.monotonic()
+        if left <= 0 or sum(attempt.seconds for attempt in made) > _ENOUGH:
             break
+        made.append(_attempt(channel, trial, min(left, longest), metadata))
     return Attempts(made)
 
 

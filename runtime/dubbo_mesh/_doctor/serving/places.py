@@ -94,11 +94,11 @@ def _of_cluster(
         cluster = cluster_of(snapshot, destination.cluster, destination.priority)
         for host in (cluster.hosts or ())[:3] if cluster is not None else ():
             try:
-                name, _, port = check_host_port("", host.address).rpartition(":")
+                address, _, port = check_host_port("", host.address).rpartition(":")
             except ValueError:  # a Unix socket, or the like
                 continue
             if host.healthy:
-                yield Endpoint(name.strip("[]"), int(port))
+                yield Endpoint(address.strip("[]"), int(port))
 
 
 def _accepts(endpoint: Endpoint, budget: Budget) -> bool:

@@ -31,7 +31,9 @@ class Meaning(NamedTuple):
 
 MEANINGS: tuple[Meaning, ...] = (
     Meaning("no healthy upstream", "no host gets calls", ("DM210", "DM212", "DM213", "DM214", "DM216")),
-    Meaning("upstream request timeout", "its timeout for the route is over", ("DM306", "DM308", "DM310")),
+    Meaning(
+        "upstream request timeout", "the timeout of its route is over", ("DM306", "DM308", "DM310", "DM320")
+    ),
     Meaning("downstream duration timeout", "its max_stream_duration is over", ("DM314",)),
     Meaning("stream timeout", "nothing was sent for long", ("DM312",)),
     Meaning("request timeout", "its request_timeout is over", ("DM315",)),
@@ -55,7 +57,9 @@ _CONNECTION = "upstream connect error or disconnect/reset before headers"
 
 _WITHOUT_TEXT = {
     grpc.StatusCode.UNIMPLEMENTED: Meaning("", "it has no route for the call", ("DM206", "DM207")),
-    grpc.StatusCode.UNAVAILABLE: Meaning("", "the cluster of its route does not exist", ("DM208", "DM209")),
+    grpc.StatusCode.UNAVAILABLE: Meaning(
+        "", "its route names no cluster that exists, or answers calls by itself", ("DM208", "DM209")
+    ),
 }
 
 _OF_GRPC = (
@@ -81,13 +85,13 @@ def whose(attempt: Attempt) -> Whose:
     An Envoy adds how long the provider took, unless it answers by itself. What the next Envoy answers by
     itself is the provider's answer to the first.
     """
+    if _SERVICE_TIME in attempt.headers:
+        return "other envoy" if _by_text(attempt) is not None else "provider"
     details = attempt.details.lower()
     if attempt.code is grpc.StatusCode.DEADLINE_EXCEEDED and not attempt.headers:
         return "grpc"
     if any(words in details for words in _OF_GRPC):
         return "grpc"
-    if _SERVICE_TIME in attempt.headers:
-        return "other envoy" if _by_text(attempt) is not None else "provider"
     return "sidecar" if "envoy" in attempt.headers.get("server", "") else "provider"
 
 
