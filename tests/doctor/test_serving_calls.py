@@ -396,7 +396,7 @@ def test_calls_without_a_service_or_with_impossible_headers(mesh: Mesh) -> None:
     [
         ("empty", "get", "UNAVAILABLE: no healthy upstream"),
         ("refused", "get", "it cannot connect to the provider (DM241)"),
-        ("slow", "wait", "its timeout is over (DM306"),
+        ("slow", "wait", "the timeout of its route is over (DM306"),
         ("silent", "wait", "nothing was sent for long (DM312)"),
         ("ancient", "get", "the provider does not speak its version of HTTP (DM211)"),
         (

@@ -80,11 +80,6 @@ class Address:
         hosts = [each.host for each in self.reachable]
         return len(hosts) == 1 and (hosts[0] in ("localhost", "::1") or hosts[0].startswith("127."))
 
-    @property
-    def port(self) -> int:
-        """The port; 0 if it is a Unix socket."""
-        return self.reachable[0].port
-
 
 def parse(what: str, given: str) -> Address:
     """Reads `host:port` or `unix:path`.
