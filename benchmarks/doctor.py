@@ -7,6 +7,7 @@ server of our own gives it out: what Envoy itself takes to write it is not measu
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from typing import Any
 from benchmarks.measuring import Budget, Row, python, row, usage_pairs
 from tests import sidecars
 
-ROUNDS = 9
+ROUNDS = 5
 SERVICES = 2000  # of the Envoy
 SIZE = 60e6  # bytes of its configuration, when it has been repeated
 
@@ -130,7 +131,8 @@ def measure() -> Iterator[Row]:
         admin = f"DUBBO_MESH_ADMIN=127.0.0.1:{server.server_address[1]}"
 
         def doctor(*arguments: str, setting: str = "DUBBO_MESH_ADMIN=off") -> list[str]:
-            variables = [setting, f"DUBBO_MESH_EGRESS={recorded.egress}", f"PYTHONPATH={directory}"]
+            path = os.pathsep.join([str(directory), *filter(None, [os.environ.get("PYTHONPATH")])])
+            variables = [setting, f"DUBBO_MESH_EGRESS={recorded.egress}", f"PYTHONPATH={path}"]
             # Where calls would go nobody listens: what is found there is no matter here.
             script = "import sys; from dubbo_mesh.__main__ import main; main(sys.argv[1:])"
             return ["/usr/bin/env", *variables, *python("-c", script, "doctor", *arguments)]

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import grpc
 import pytest
 
-from dubbo_mesh._doctor.sidecar import asking
+from dubbo_mesh._doctor.sidecar import asking, parsing
 from localmesh import ReservedPort
 from tests import sidecars
 from tests.doctor.hostile import (
@@ -128,6 +128,14 @@ def test_floods_are_bounded(monkeypatch: pytest.MonkeyPatch, flood: Behaviour) -
     [found] = [each for each in findings if each.status == "failed"]
     assert found.id == "DM237"
     assert "more than 1,048,576 bytes" in found.finding
+
+
+def test_floods_of_values_are_bounded() -> None:
+    """A few bytes of text for each would be many bytes of memory."""
+    with asked(sending(response(b"[" + b"[]," * parsing.MOST_VALUES + b"1]"))) as peer:
+        findings = examined(variables={"DUBBO_MESH_ADMIN": peer.address})
+    [found] = [each for each in findings if each.status == "failed"]
+    assert f"more than {parsing.MOST_VALUES:,} values" in found.finding
 
 
 @pytest.mark.parametrize("path", ["headers", "continues"])

@@ -14,6 +14,9 @@ Its rules are those of 1.40. On 1.36 to 1.39 its tests pass but for what these d
 x-envoy-upstream-stream-duration-ms, retry policies of clusters), and how they match repeated headers.
 """
 
+_MOST = 5
+"""Things of one kind that are reported. There may be thousands."""
+
 _LONGEST = 200
 """Characters of what an Envoy says."""
 
@@ -39,9 +42,11 @@ def check_condition(snapshot: Snapshot, name: str) -> Iterator[Finding]:
         yield Finding("admin", "ok", f"{name} answers and is ready")
     elif snapshot.state:
         yield problem("DM203", f"{name} is in the state {first_line(snapshot.state)}")
-    for kind, named, details in snapshot.refused:
+    for kind, named, details in snapshot.refused[:_MOST]:
         what = f"{kind} {named}" if named else f"a {kind}"
         yield problem("DM232", f"{what} was refused: {first_line(details) or 'it does not say why'}")
+    if len(snapshot.refused) > _MOST:
+        yield problem("DM232", f"{len(snapshot.refused) - _MOST} more were refused")
     yield from _check_updates(snapshot, name)
     yield from _check_version(snapshot, name)
 
@@ -50,7 +55,7 @@ def _check_updates(snapshot: Snapshot, name: str) -> Iterator[Finding]:
     dynamic = snapshot.bootstrap.get("dynamic_resources")
     if snapshot.connected is False and isinstance(dynamic, dict) and dynamic:
         yield problem("DM233", f"{name}: control_plane.connected_state is 0")
-    for counter, count in list(snapshot.rejections.items())[:5]:
+    for counter, count in list(snapshot.rejections.items())[:_MOST]:
         times = "once" if count == 1 else f"{count} times"
         yield problem("DM246", f"{name}: {first_line(counter)}.update_rejected: {times}")
 

@@ -7,6 +7,9 @@ import json
 from collections.abc import Generator
 from contextlib import contextmanager
 
+MOST_VALUES = 8_000_000
+"""Values that JSON may have: a real configuration of 256 MiB has fewer, and they fit into memory."""
+
 
 @contextmanager
 def without_collection() -> Generator[None]:
@@ -24,8 +27,10 @@ def parsed(content: bytearray) -> object:
     """Parses JSON, and empties `content` so that its text is not held twice.
 
     Raises:
-        ValueError: it is not JSON, or nested too deeply.
+        ValueError: it is not JSON, nested too deeply, or of more values than `MOST_VALUES`.
     """
+    if sum(content.count(each) for each in (b",", b"[", b"{")) > MOST_VALUES:
+        raise ValueError(f"it has more than {MOST_VALUES:,} values")
     try:
         text = content.decode()
         content.clear()
