@@ -112,6 +112,16 @@ def _overlap(one: Json, other: Json) -> bool:
 
 NUMBERED = {f"l{number}": listener_at_random(number) for number in range(60)}
 
+KINDS: Json = {
+    "listener_filters": [LISTENER_FILTER],
+    "filter_chains": [
+        {"name": "local", "filter_chain_match": {"source_type": "SAME_IP_OR_LOOPBACK"}},
+        {"name": "any", "filter_chain_match": {"destination_port": 80}},
+        {"name": "all"},
+    ],
+}
+"""Chains for local connections, and for others."""
+
 CLUSTER = typed("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", stat_prefix="tcp", cluster="nobody")
 UNBOUND: Json = {"bind_to_port": False}
 
@@ -195,7 +205,7 @@ def envoy(ports: Meeting) -> Iterator[RoutingEnvoy]:
             ],
         },
     }
-    over = {**NUMBERED, **INTERCEPTION, **own}
+    over = {**NUMBERED, **INTERCEPTION, **own, "kinds": KINDS}
     over["redirect"] = {
         **over["redirect"],
         "filter_chains": [
@@ -263,6 +273,25 @@ def test_filter_chains(envoy: RoutingEnvoy, snapshot: Snapshot, tenth: int) -> N
             wrong.append((NUMBERED[name], source, host, port, answer, real))
     assert wrong == []
     assert len(found) > 5
+
+
+@pytest.mark.parametrize(
+    ("source", "port", "chain"),
+    [
+        ("127.0.0.1", 1, "local"),
+        ("10.96.0.1", 1, "local"),
+        ("127.0.0.9", 1, "all"),
+        ("8.8.8.8", 1, "all"),
+        ("127.0.0.1", 80, "any"),
+    ],
+)
+def test_local_connections(
+    envoy: RoutingEnvoy, snapshot: Snapshot, source: str, port: int, chain: str
+) -> None:
+    [message] = [each for each in snapshot.listeners if each["name"] == "kinds"]
+    connection = Connection("10.96.0.1", port, source)
+    assert ours(snapshot, Listener.of(message), connection) == chain
+    assert chain_of(envoy, sent(envoy, "kinds", source, "10.96.0.1", port)) == chain
 
 
 def test_intercepted_connections(envoy: RoutingEnvoy, snapshot: Snapshot) -> None:

@@ -103,6 +103,33 @@ HEADER_VALUES: Sequence[Sequence[str]] = [
 ]
 """Values of `x-a`: none, one, or several."""
 
+QUERY_MATCHERS: Sequence[Json] = [
+    {"name": "q"},
+    {"name": "q", "present_match": True},
+    {"name": "q", "present_match": False},
+    {"name": "q", "string_match": {"exact": "a"}},
+    {"name": "q", "string_match": {"exact": "b"}},
+    {"name": "q", "string_match": {"exact": ""}},
+    {"name": "q", "string_match": {"prefix": "A", "ignore_case": True}},
+    {"name": "Q", "string_match": {"exact": "a"}},
+]
+
+QUERIES = (
+    "",
+    "?",
+    "?q",
+    "?q=",
+    "?q=a",
+    "?q=a&q=b",
+    "?q=b&q=a",
+    "?x=q",
+    "?x&q=ab",
+    "?q=a=b",
+    "?Q=a",
+    "?q=%61",
+    "?&q=a",
+)
+
 # -- regular expressions
 
 EXPRESSIONS: Sequence[str] = [
@@ -210,6 +237,7 @@ ROUTES = [
 ]
 ALL_EXPRESSIONS = [*EXPRESSIONS, *EXPRESSIONS_AT_RANDOM]
 HEADER_HOSTS = [virtual_host(f"h{at}", {"headers": [each]}) for at, each in enumerate(HEADER_MATCHERS)]
+QUERY_HOSTS = [virtual_host(f"q{at}", {"query_parameters": [each]}) for at, each in enumerate(QUERY_MATCHERS)]
 EXPRESSION_HOSTS = [
     virtual_host(f"e{at}", {"headers": [{"name": "x-a", "string_match": {"safe_regex": {"regex": each}}}]})
     for at, each in enumerate(ALL_EXPRESSIONS)
@@ -224,6 +252,7 @@ MANAGERS: Mapping[str, Json] = {
     "routes": {"route_config": {"name": "routes", "virtual_hosts": ROUTES}},
     "headers": {"route_config": {"name": "headers", "virtual_hosts": HEADER_HOSTS}},
     "expressions": {"route_config": {"name": "expressions", "virtual_hosts": EXPRESSION_HOSTS}},
+    "queries": {"route_config": {"name": "queries", "virtual_hosts": QUERY_HOSTS}},
     "tls": {"route_config": {"name": "tls", "virtual_hosts": TLS_HOSTS}},
 }
 
@@ -332,6 +361,13 @@ def test_header_matchers(envoy: RoutingEnvoy, values: Sequence[str]) -> None:
     answers = envoy.ask("headers", asked)
     for matcher, host, headers, its in zip(HEADER_MATCHERS, HEADER_HOSTS, asked, answers, strict=True):
         assert possible(list(routes_of(host, request_of(headers)))) == [its.route], matcher
+
+
+def test_query_parameters(envoy: RoutingEnvoy) -> None:
+    cases = [(host, headers_of(host["domains"][0], f"/a{each}")) for host in QUERY_HOSTS for each in QUERIES]
+    answers = envoy.ask("queries", [headers for _, headers in cases])
+    ours = [possible(list(routes_of(host, request_of(headers)))) for host, headers in cases]
+    assert ours == [[its.route] for its in answers]
 
 
 def test_regular_expressions(envoy: RoutingEnvoy) -> None:
