@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from .conditions import conditions_hold
 from .matching import candidates
@@ -16,6 +17,9 @@ from .values import EMPTY, Json, at, has, mapping, objects, text
 _NO_MATTER = ("name", "match", "metadata", "decorator", "stat_prefix", "tracing")
 """What may differ between two routes that do the same."""
 
+_MOST = 100
+"""How many of the routes that match a path are compared with each other."""
+
 
 def hidden_routes(virtual_host: Json, request: Request, runtime: Json = EMPTY) -> Iterator[tuple[Json, Json]]:
     """The routes that a request would match if others did not hide them, and for each what hides it.
@@ -28,7 +32,7 @@ def hidden_routes(virtual_host: Json, request: Request, runtime: Json = EMPTY) -
         runtime: values of Envoy's runtime, by their keys.
     """
     before: list[Json] = []
-    for route, _ in candidates(virtual_host, request.path):
+    for route, _ in islice(candidates(virtual_host, request.path), _MOST):
         match = mapping(route, "match")
         if conditions_hold(match, request, runtime) is False:
             continue

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .conditions import conditions_hold
 from .identity import remembered
-from .paths import PathMatcher, exact_path, path_matcher, without_query
+from .paths import PathMatcher, exact_path, path_matcher, plain_prefix, without_query
 from .request import Request
 from .unknown import Unknown, Verdict, every
 from .values import EMPTY, Json, has, mapping, objects, text
@@ -33,11 +33,13 @@ class _Table(NamedTuple):
     Attributes:
         routes: all of them.
         exact: those that match one path only, by that path: the indexes of their routes.
+        prefixes: those that match all paths with a prefix.
         others: the rest.
     """
 
     routes: Sequence[Json]
     exact: dict[str, list[int]]
+    prefixes: Sequence[tuple[int, str]]
     others: Sequence[tuple[int, PathMatcher]]
 
 
@@ -83,6 +85,7 @@ def candidates(virtual_host: Json, path: str) -> Iterator[tuple[Json, Verdict]]:
     table = _table(virtual_host)
     bare = without_query(path)
     found: list[tuple[int, Verdict]] = [(index, True) for index in table.exact.get(bare, ())]
+    found += [(index, True) for index, prefix in table.prefixes if bare.startswith(prefix)]
     for index, matcher in table.others:
         verdict = matcher(bare)
         if verdict is not False:
@@ -95,12 +98,15 @@ def candidates(virtual_host: Json, path: str) -> Iterator[tuple[Json, Verdict]]:
 def _table(virtual_host: Json) -> _Table:
     routes = list(objects(virtual_host, "routes"))
     exact: dict[str, list[int]] = {}
+    prefixes: list[tuple[int, str]] = []
     others: list[tuple[int, PathMatcher]] = []
     for index, route in enumerate(routes):
         match = mapping(route, "match")
-        path = exact_path(match)
-        if path is not None:
+        path, prefix = exact_path(match), plain_prefix(match)
+        if prefix is not None:
+            prefixes.append((index, prefix))
+        elif path is not None:
             exact.setdefault(path, []).append(index)
         else:
             others.append((index, path_matcher(match)))
-    return _Table(routes, exact, others)
+    return _Table(routes, exact, prefixes, others)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 from .authority import without_port
+from .identity import remembered
 from .strings import lower
 from .values import Json, objects, texts
 
@@ -38,12 +39,38 @@ def near_misses(routes: Json, authority: str) -> list[NearMiss]:
         authority: the `:authority`, as the connection manager passes it on.
     """
     wanted = lower(authority)
+    app, _, rest = wanted.partition(".")
+    index = _index(routes)
+    similar = [f"{each}.{rest}" for each in index.by_rest.get(rest, ()) if _similar(app, each)]
     found: dict[tuple[Kind, str], NearMiss] = {}
+    for domain in (*index.by_app.get(without_port(app), ()), *similar):
+        if (miss := _miss(wanted, domain)) is not None:
+            found.setdefault((miss.kind, miss.what), miss)
+    return sorted(found.values(), key=lambda miss: _ORDER.index(miss.kind))[:_MOST]
+
+
+class _Index(NamedTuple):
+    """The domains without `*` of a route configuration, in lower case.
+
+    Attributes:
+        by_app: by what is before the first dot, without a port.
+        by_rest: what is before the first dot, by what is behind it.
+    """
+
+    by_app: dict[str, list[str]]
+    by_rest: dict[str, list[str]]
+
+
+@remembered
+def _index(routes: Json) -> _Index:
+    index = _Index({}, {})
     for host in objects(routes, "virtual_hosts"):
         for domain in texts(host, "domains"):
-            if "*" not in domain and (miss := _miss(wanted, lower(domain))) is not None:
-                found.setdefault((miss.kind, miss.what), miss)
-    return sorted(found.values(), key=lambda miss: _ORDER.index(miss.kind))[:_MOST]
+            if "*" not in domain:
+                app, _, rest = lower(domain).partition(".")
+                index.by_app.setdefault(without_port(app), []).append(lower(domain))
+                index.by_rest.setdefault(rest, []).append(app)
+    return index
 
 
 def _miss(wanted: str, domain: str) -> NearMiss | None:

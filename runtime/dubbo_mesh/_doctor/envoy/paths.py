@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from .regex import regex_matches
+from .regex import literal_beginning, regex_matches
 from .strings import lower
 from .unknown import Unknown, Verdict
 from .values import Json, at, flag, has, mapping, text
@@ -28,6 +28,12 @@ def exact_path(match: Json) -> str | None:
     return path if isinstance(path, str) and is_case_sensitive(match) else None
 
 
+def plain_prefix(match: Json) -> str | None:
+    """What all paths begin with that a `RouteMatch` matches, if it matches all such; else None."""
+    prefix = at(match, "prefix")
+    return prefix if isinstance(prefix, str) and is_case_sensitive(match) else None
+
+
 def is_case_sensitive(match: Json) -> bool:
     """Whether a `RouteMatch` minds the case of paths."""
     return flag(match, "case_sensitive") is not False
@@ -47,7 +53,8 @@ def path_matcher(match: Json) -> PathMatcher:
         return lambda path: f"{fold(path)}/".startswith(f"{separated}/")
     if has(match, "safe_regex"):
         pattern = text(match, "safe_regex", "regex")
-        return lambda path: regex_matches(pattern, path)
+        beginning = literal_beginning(pattern)
+        return lambda path: path.startswith(beginning) and regex_matches(pattern, path)
     if has(match, "connect_matcher"):
         return lambda _: False  # which is for CONNECT: calls are made by POST
     if text(match, "path_match_policy", "typed_config", "@type").endswith(_TEMPLATE):

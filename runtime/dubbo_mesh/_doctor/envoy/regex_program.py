@@ -7,7 +7,7 @@ from typing import NamedTuple
 CHARACTER, FORK, ALWAYS, ASSERT, MATCHED = range(5)
 """Kinds of steps: reads a character; goes on at two steps; at one; at one if something holds; is the end."""
 
-_MOST_STEPS = 20_000
+_MOST_STEPS = 2_000
 
 
 class UnsupportedError(Exception):
