@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -84,3 +86,20 @@ def test_a_server_behind_a_sidecar_resource(mesh: Start, emit: Emit, port: int, 
         provider.wait_configured(routes=False)
         (finding,) = found(provider, f"{POD.address}:{port}")
     assert finding.status == "ok", finding
+
+
+def test_calls_on_trial(mesh: Start, emit: Emit) -> None:
+    """With a Sidecar resource the consumer's connections are not intercepted: there is a way past it."""
+    emitted = emit("emit=python+kubernetes+istio")
+    started = mesh(emitted)
+    variables = {
+        name: value for name, value in os.environ.items() if name.startswith(("DUBBO_MESH_", "POD_"))
+    }
+    variables["DUBBO_MESH_ADMIN"] = started.consumer.admin_address
+    with patch.dict("sys.modules", {"greeter_mesh": emitted.module}):
+        findings = running.examined("greeter_mesh", variables=variables, calls=["greeter.v1.Greeter/look"])
+    through, past = [each for each in findings if each.check == "call"]
+    assert through.finding.startswith("greeter.v1.Greeter/look: OK through the sidecar, in "), through
+    assert past.finding.startswith(
+        "greeter.v1.Greeter/look: OK past the sidecar, at a host of its cluster, 127.0.10."
+    )
