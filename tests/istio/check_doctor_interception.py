@@ -121,6 +121,7 @@ def test_what_the_sidecar_does_not_know(mesh: Redirected) -> None:
 SHAPES = {
     "answers": ("config_dump", "hosts"),
     "istioctl": ("listeners", "routes", "clusters", "endpoints"),
+    "istioctl, --eds": ("listeners", "routes", "clusters", "eds"),
 }
 """The files of each. The first is what the admin endpoint says, and `istioctl proxy-config all` prints."""
 
