@@ -115,6 +115,12 @@ def test_what_is_no_target(target: str) -> None:
     assert "DM104" not in ids(found("pets:1"))
 
 
+@pytest.mark.parametrize("target", ["shop/zoo_mesh.py", "./shop/zoo_mesh.py"])
+def test_a_file_of_a_module(target: str) -> None:
+    (finding,) = [each for each in found(target) if each.check == "dial"]
+    assert (finding.id, finding.remedy) == ("DM104", "name its module: shop.zoo_mesh")
+
+
 class TestModules:
     def test_all_services_of_a_generated_module(self, write: Write) -> None:
         write("zoo_mesh")

@@ -14,7 +14,10 @@ from tests.doctor.running import examined
 from tests.sidecars.config import typed
 
 HTTP = "envoy.extensions.filters.http"
-FAULT, LIMIT, BUFFER = (f"envoy.filters.http.{name}" for name in ("fault", "local_ratelimit", "buffer"))
+FAULT, LIMIT, BUFFER, RBAC = (
+    f"envoy.filters.http.{name}" for name in ("fault", "local_ratelimit", "buffer", "rbac")
+)
+EVERYBODY = {"permissions": [{"any": True}], "principals": [{"any": True}]}
 
 NONE = EnvoyHeaders(timeout=0)
 ALL = {"numerator": 100}
@@ -77,6 +80,13 @@ CASES = [
     Case(name="limit-off", envoy=NONE, http_filters=NO_FILTERS, route=per_filter(LIMIT, {
         name: value for name, value in limit(1).items() if name != "filter_enabled"})),
     Case(name="limited", envoy=NONE, http_filters=NO_FILTERS, route=per_filter(LIMIT, limit(1))),
+    Case(name="refused", envoy=NONE, http_filters=[{"name": RBAC, "typed_config": typed(
+        f"{HTTP}.rbac.v3.RBAC", rules={"action": "DENY", "policies": {"all": EVERYBODY}})}]),
+    Case(name="refused-not", envoy=NONE, http_filters=[{"name": RBAC, "typed_config": typed(
+        f"{HTTP}.rbac.v3.RBAC", shadow_rules={"action": "DENY", "policies": {"all": EVERYBODY}})}]),
+    Case(name="header-decides", envoy=NONE, action={"cluster": None, "cluster_header": "x-cluster"}),
+    Case(name="metadata-decide", envoy=NONE, action={
+        "metadata_match": {"filter_metadata": {"envoy.lb": {"version": "2"}}}}),
     Case(name="path", envoy=NONE, action={"prefix_rewrite": "/other/"}),
     Case(name="path-same", envoy=NONE, action={"prefix_rewrite": "/"}),
     Case(name="path-regex", envoy=NONE, action={
@@ -169,6 +179,20 @@ def test_a_limit_of_the_rate(mesh: Mesh) -> None:
     assert mesh.call("limited").code is grpc.StatusCode.UNAVAILABLE
     assert "DM331" not in mesh.ids("plain") | mesh.ids("limit-off")
     assert {mesh.call("limit-off").code for _ in range(3)} == {grpc.StatusCode.OK}
+
+
+@pytest.mark.finds("DM348")
+def test_a_filter_that_may_refuse(mesh: Mesh) -> None:
+    assert f"calls pass filter {RBAC} of the listener" in said(mesh, "refused", "DM348")
+    assert mesh.call("refused").code is grpc.StatusCode.PERMISSION_DENIED
+    assert "DM348" not in mesh.ids("refused-not") | mesh.ids("plain")
+    assert mesh.call("refused-not").code is grpc.StatusCode.OK
+
+
+@pytest.mark.parametrize(("name", "why"), [("header-decides", "x-cluster"), ("metadata-decide", "metadata")])
+def test_destinations_that_are_not_looked_at(mesh: Mesh, name: str, why: str) -> None:
+    (found,) = [each for each in mesh.findings(name) if (each.check, each.status) == ("upstream", "skipped")]
+    assert why in found.finding
 
 
 @pytest.mark.finds("DM332")

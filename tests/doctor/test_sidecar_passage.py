@@ -43,6 +43,7 @@ class Mesh:
             self._http("well", _virtual_hosts()),
             self._http("draining", _virtual_hosts(), drain_type="DEFAULT"),
             self._tcp("tcp", "well"),
+            self._tcp("inner", "to-inner"),
             self._tcp("closed", "BlackHoleCluster"),
             self._tcp("past", "PassthroughCluster"),
             self._http("allowing", [_any("allow_any", _to("PassthroughCluster"))]),
@@ -51,7 +52,7 @@ class Mesh:
         ]
         secure = listeners[-1]
         secure["filter_chains"] = [{**listeners[0]["filter_chains"][0], "transport_socket": _tls()}]
-        clusters = [cluster("well", [server]), BLACK_HOLE, PASSTHROUGH]
+        clusters = [cluster("well", [server]), _to_an_internal_listener(), BLACK_HOLE, PASSTHROUGH]
         self.envoy = stack.enter_context(sidecars.StaticEnvoy("passage", listeners, clusters))
 
     def doctor(self, listener: str, target: str = f"well:{PORT}") -> list[Finding]:
@@ -93,6 +94,13 @@ def _virtual_hosts() -> list[Json]:
         merged(service("answering").virtual_host(), {"routes": [_answer(403)]}),
         merged(service("redirecting").virtual_host(), {"routes": [_redirect()]}),
     ]
+
+
+def _to_an_internal_listener() -> Json:
+    """A cluster for connections that the Envoy makes to itself. Nobody listens there."""
+    address = {"envoy_internal_address": {"server_listener_name": "inner"}}
+    hosts = {"endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]}
+    return {"name": "to-inner", "load_assignment": {"cluster_name": "to-inner", **hosts}}
 
 
 def _any(name: str, does: Json) -> Json:
@@ -167,6 +175,12 @@ def test_listeners(mesh: Mesh, listener: str, id: str, seen: str, called: str) -
     assert any(each.id == id and seen in each.finding for each in findings), findings
     assert mesh.call(listener, wait=False).startswith(called)
     assert id not in ids(mesh.doctor("well"))
+
+
+def test_an_internal_listener(mesh: Mesh) -> None:
+    [found] = [each for each in mesh.doctor("inner") if each.check == "listener"]
+    assert (found.status, found.id) == ("skipped", None)
+    assert "internal listener" in found.finding
 
 
 @pytest.mark.finds("DM231")

@@ -90,7 +90,10 @@ class Reaching:
             return Finding("reachable", "ok", f"{name}: {at} {met.peer.value}", subject=name)
         said = f": it says “{met.said}”" if met.said else ""
         seen = f"{name}: what listens at {at} {met.peer.value}{said}"
-        return problem(_PEERS[met.peer], seen, subject=name)
+        remedy = (
+            "does it still run, or hang? And is it the port for gRPC?" if met.peer is Peer.SILENT else None
+        )
+        return problem(_PEERS[met.peer], seen, remedy=remedy, subject=name)
 
     def _failed(self, error: OSError, way: Dial, name: str, addresses: Sequence[str]) -> Finding:
         at = way.address

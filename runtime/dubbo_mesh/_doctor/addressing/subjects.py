@@ -57,6 +57,10 @@ class Subjects:
                 a module, `MODULE:CLASS`, a package with generated modules, or an installed distribution.
         """
         add_working_directory()
+        if given.endswith(".py"):  # by a shell's completion
+            module = given.removesuffix(".py").strip("./").replace("/", ".")
+            yield problem("DM104", f"{given}: a file", remedy=f"name its module: {module}", subject=given)
+            return
         of_class = _CLASS.fullmatch(given)
         if of_class is not None:
             yield from self._of_class(given, of_class["module"], of_class["path"])
@@ -73,7 +77,7 @@ class Subjects:
     def _of_target(self, given: str) -> Iterator[Subject | Finding]:
         match = _MESH_NAME.fullmatch(given)
         if match is None:
-            seen = f"{given}: neither a target nor a module that can be found"
+            seen = f"{given or 'an empty argument'}: neither a target nor a module that can be found"
             yield problem("DM104", seen, subject=given)
             return
         try:

@@ -102,4 +102,13 @@ TRUST: Mapping[str, Problem] = {
         "The router does not get what calls ask for, although the sidecar obeys their headers.",
         "take the headers out of the filter (Istio: the EnvoyFilter that adds it)",
     ),
+    "DM348": Problem(
+        "route",
+        "info",
+        "a filter of the sidecar may refuse calls",
+        "Whether it lets a call pass depends on others that it asks, on credentials or on rules, which are "
+        "not looked at here.",
+        "nothing, if calls arrive: --call tells. They end with PERMISSION_DENIED, UNAUTHENTICATED or "
+        "UNAVAILABLE if not",
+    ),
 }

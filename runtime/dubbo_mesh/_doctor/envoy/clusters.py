@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from .hosts import Host, host_of
 from .snapshot import Snapshot
-from .values import Json, flag, has, mapping, number, objects, seconds, text
+from .values import Json, flag, has, mapping, number, objects, seconds, text, texts
 
 Http = Literal["http/1", "http/2", "alpn", "downstream"]
 """HTTP/1.1 only, HTTP/2 only, what TLS negotiates, or what the caller speaks."""
@@ -117,16 +117,20 @@ class Cluster:
         """The clusters of which an aggregate cluster consists. The first with a healthy host gets calls."""
         if self.discovery != "AGGREGATE":
             return ()
-        names = mapping(self.message, "cluster_type", "typed_config").get("clusters")
-        each_name = cast("list[object]", names) if isinstance(names, list) else []
-        return [each for each in each_name if isinstance(each, str)]
+        return texts(self.message, "cluster_type", "typed_config", "clusters")
 
     @property
     def host_names(self) -> Iterator[str]:
-        """The addresses in its configuration: names, where it asks DNS for them."""
+        """The hosts in its configuration: names, where it asks DNS for them."""
+        for each in self.addresses:
+            yield text(each, "socket_address", "address")
+
+    @property
+    def addresses(self) -> Iterator[Json]:
+        """The `Address` messages in its configuration."""
         for locality in objects(self.message, "load_assignment", "endpoints"):
             for each in objects(locality, "lb_endpoints"):
-                yield text(each, "endpoint", "address", "socket_address", "address")
+                yield mapping(each, "endpoint", "address")
 
 
 def cluster_of(snapshot: Snapshot, name: str, priority: str = "DEFAULT") -> Cluster | None:

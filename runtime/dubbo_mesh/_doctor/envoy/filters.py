@@ -96,6 +96,20 @@ def fault_of(message: Json) -> Fault | None:
     return Fault(delay if delayed else 0.0, delayed, abort if aborted else "", aborted)
 
 
+_ANSWERING = frozenset(
+    ("ExtAuthz", "JwtAuthentication", "BasicAuth", "ApiKeyAuth", "OAuth2", "RateLimit", "AdmissionControl")
+)
+"""Kinds of filters that ask others, or a caller's credentials, whether a request may pass."""
+
+
+def may_refuse(filter: Filter) -> bool:
+    """Whether requests may end at a filter, for reasons that its configuration does not tell."""
+    if filter.kind in ("RBAC", "RBACPerRoute"):  # with shadow rules alone, it only counts
+        rules = mapping(filter.message, "rbac") if filter.kind == "RBACPerRoute" else filter.message
+        return has(rules, "rules") or has(rules, "matcher")
+    return filter.kind in _ANSWERING
+
+
 def is_limiting(message: Json) -> bool:
     """Whether a `LocalRateLimit` refuses requests: unless it is enabled and enforced, it only counts them."""
     shares = (percentage(message, name, "default_value") for name in ("filter_enabled", "filter_enforced"))

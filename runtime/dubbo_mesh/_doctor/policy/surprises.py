@@ -5,28 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..envoy.conditions import header_matches
-from ..envoy.filters import Fault, Filter, fault_of, filters_of, is_limiting
+from ..envoy.filters import Fault, Filter, fault_of, filters_of, is_limiting, may_refuse
 from ..envoy.rewriting import new_authority, new_path
-from ..envoy.values import flag, mapping, objects, text
+from ..envoy.values import flag, has, mapping, objects, text
 from ..finding import Finding
 from .followed import Followed
 from .wording import duration, percent
 
 
 def check_surprises(followed: Followed) -> Iterator[Finding]:
-    """Reports injected faults, limits, buffering, rewriting and mirroring."""
+    """Reports injected faults, limits, filters that may refuse calls, buffering, rewriting and mirroring."""
     for each in filters_of(followed.entrance.manager, followed.route):
         where = f"filter {each.name} of the {each.where}"
         if each.kind == "HTTPFault":
             yield from _check_fault(followed, each, where)
         elif each.kind == "LocalRateLimit" and is_limiting(each.message):
             yield followed.problem("DM331", f"calls are limited by {where}")
+        elif may_refuse(each):
+            yield followed.problem("DM348", f"calls pass {where}, which may refuse them")
         elif each.kind.startswith("Buffer") and followed.asked.method.client_streaming:
             if flag(each.message, "disabled"):
                 continue
             yield followed.problem("DM335", f"{where} keeps requests until the last one has been sent")
     yield from _check_rewriting(followed)
     action = mapping(followed.route.message, "route")
+    header = text(action, "cluster_header")
+    if header:
+        seen = f"{followed.subject}{followed.where} goes by header {header}: its cluster is not looked at"
+        yield Finding("upstream", "skipped", seen, subject=followed.asked.name)
+    elif has(action, "metadata_match"):
+        seen = f"{followed.subject}{followed.where} goes to hosts with certain metadata only: not looked at"
+        yield Finding("upstream", "skipped", seen, subject=followed.asked.name)
     for owner in (action, followed.route.virtual_host):
         mirrors = [text(each, "cluster") for each in objects(owner, "request_mirror_policies")]
         if mirrors:

@@ -123,6 +123,9 @@ def _not_http(snapshot: Snapshot, proxy: TcpProxy, name: str) -> Finding:
         cluster = cluster_of(snapshot, each)
         if each == _BLACK_HOLE:
             return problem("DM222", to, subject=name)
+        if cluster is not None and any("envoy_internal_address" in each for each in cluster.addresses):
+            why = f"{to}, an internal listener of the Envoy, which is not looked at"
+            return Finding("listener", "skipped", why, subject=name)
         if each == _PASSTHROUGH or (cluster is not None and cluster.passes_through):
             return problem("DM221", to, subject=name)
     return problem("DM205", f"{to}, without HTTP", subject=name)
