@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, cast
 
@@ -145,6 +146,24 @@ def test_what_tools_cannot_read(answers: tuple[bytes, ...], seen: str) -> None:
         (finding,) = found(address)
     assert finding.id == "DM424"
     assert seen in finding.finding
+
+
+def test_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dubbo_mesh._doctor.serving.reflection._PATIENCE", 0.2)
+    over = threading.Event()
+
+    def never(requests: Iterable[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        over.wait()
+        yield b""
+
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(never)
+    name = "grpc.reflection.v1.ServerReflection"
+    generic = grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler})
+    with plain(lambda server: server.add_generic_rpc_handlers((generic,))) as address:
+        (finding,) = found(address)
+        over.set()
+    assert finding.status == "skipped"
+    assert "DEADLINE_EXCEEDED" in finding.finding
 
 
 def test_what_they_can() -> None:
