@@ -395,10 +395,10 @@ def test_calls_without_a_service_or_with_impossible_headers(mesh: Mesh) -> None:
     ("app", "rpc", "seen"),
     [
         ("empty", "get", "UNAVAILABLE: no healthy upstream"),
-        ("refused", "get", "it cannot connect to the provider (DM241)"),
+        ("refused", "get", "it cannot connect to the provider (DM241, DM248)"),
         ("slow", "wait", "the timeout of its route is over (DM306"),
         ("silent", "wait", "nothing was sent for long (DM312)"),
-        ("ancient", "get", "the provider does not speak its version of HTTP (DM211)"),
+        ("ancient", "get", "the provider does not speak its version of HTTP (DM211, DM249)"),
         (
             "nowhere",
             "get",

@@ -38,10 +38,14 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning("stream timeout", "nothing was sent for long", ("DM312",)),
     Meaning("request timeout", "its request_timeout is over", ("DM315",)),
     Meaning("reset reason: overflow", "a circuit breaker is full", ("DM224",)),
-    Meaning("reset reason: protocol error", "the provider does not speak its version of HTTP", ("DM211",)),
-    Meaning("connection failure", "it cannot connect to the provider", ("DM241",)),
-    Meaning("connection timeout", "it cannot connect to the provider", ("DM241",)),
-    Meaning("reset reason: connection termination", "the provider has closed the connection", ("DM211",)),
+    Meaning(
+        "reset reason: protocol error", "the provider does not speak its version of HTTP", ("DM211", "DM249")
+    ),
+    Meaning("connection failure", "it cannot connect to the provider", ("DM241", "DM248")),
+    Meaning("connection timeout", "it cannot connect to the provider", ("DM241", "DM248")),
+    Meaning(
+        "reset reason: connection termination", "the provider has closed the connection", ("DM211", "DM249")
+    ),
     Meaning("disconnect/reset before headers", "the provider has not answered"),
     Meaning("rbac: access denied", "an authorization policy forbids it", ("DM455",)),
     Meaning("jwt is missing", "it asks for a token (--header authorization=…)", ("DM455",)),
