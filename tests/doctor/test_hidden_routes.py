@@ -71,6 +71,8 @@ HOSTS = [
         virtual_host(app, route("first", first, forward()), route("second", second, DENY))
         for app, (first, second) in {**HIDDEN, **REACHED}.items()
     ),
+    {**virtual_host("external", route("all", {"prefix": "/"}, forward())), "require_tls": "EXTERNAL_ONLY"},
+    {**virtual_host("secure", route("all", {"prefix": "/"}, forward())), "require_tls": "ALL"},
     virtual_host(
         "alike", route("first", {"prefix": "/"}, forward()), route("second", {"path": RPC}, forward())
     ),
@@ -126,6 +128,14 @@ def test_hidden_routes(mesh: Mesh, app: str, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("app", [*REACHED, "alike"])
 def test_routes_that_are_not_hidden(mesh: Mesh, app: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "DM345" not in {each.id for each in mesh.doctor(with_rpc(app, monkeypatch))}
+
+
+def test_calls_in_plaintext_are_redirected(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    [found] = [each for each in mesh.doctor(with_rpc("secure", monkeypatch)) if each.id == "DM208"]
+    assert "virtual host secure redirects every call to https (require_tls)" in found.finding
+    assert call(mesh.egress, "secure").startswith("UNKNOWN")
+    assert "DM208" not in {each.id for each in mesh.doctor(with_rpc("external", monkeypatch))}
+    assert call(mesh.egress, "external") == "OK"
 
 
 @pytest.mark.parametrize(("first", "second"), REACHED.values(), ids=REACHED)

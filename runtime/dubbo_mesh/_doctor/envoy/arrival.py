@@ -16,14 +16,11 @@ from .request import Request
 from .trust import Cause, Trust
 from .values import at, flag, has, number, text, texts
 
-INTERNAL_HEADERS = frozenset(
+ROUTER_HEADERS = frozenset(
     {
         "x-envoy-expected-rq-timeout-ms",
-        "x-envoy-force-trace",
         "x-envoy-hedge-on-per-try-timeout",
-        "x-envoy-ip-tags",
         "x-envoy-max-retries",
-        "x-envoy-original-url",
         "x-envoy-retriable-header-names",
         "x-envoy-retriable-status-codes",
         "x-envoy-retry-grpc-on",
@@ -35,6 +32,9 @@ INTERNAL_HEADERS = frozenset(
         "x-envoy-upstream-stream-duration-ms",
     }
 )
+"""With what calls ask the router for something."""
+
+INTERNAL_HEADERS = ROUTER_HEADERS | {"x-envoy-force-trace", "x-envoy-ip-tags", "x-envoy-original-url"}
 """What Envoy removes from all external requests."""
 
 EDGE_HEADERS = frozenset(

@@ -53,7 +53,6 @@ class Manager:
         scoped: whether each request is given a route configuration of its own (`scoped_routes`), which cannot
             be known.
         tls: whether it expects TLS, so that a plaintext connection fails.
-        before: types of the network filters before it, which may close connections.
     """
 
     listener: str
@@ -62,7 +61,6 @@ class Manager:
     message: Json
     scoped: bool = False
     tls: bool = False
-    before: Sequence[str] = ()
 
     @property
     def stream_idle_timeout(self) -> float:
@@ -211,7 +209,7 @@ def handler_of(
         message = mapping(each, "typed_config")
         kind = text(message, "@type")
         if kind.endswith(_HCM):
-            return _manager(snapshot, listener, message, _expects_tls(chain), before)
+            return _manager(snapshot, listener, message, _expects_tls(chain))
         if kind.endswith(_TCP_PROXY):
             return TcpProxy(listener.name, _clusters(message), message)
         before.append(kind.rpartition("/")[2] or text(each, "name"))
@@ -230,9 +228,7 @@ def _clusters(proxy: Json) -> tuple[str, ...]:
     return tuple(each for each in (text(proxy, "cluster"), *weighted) if each)
 
 
-def _manager(
-    snapshot: Snapshot, listener: Listener, message: Json, tls: bool, before: Sequence[str]
-) -> Manager:
+def _manager(snapshot: Snapshot, listener: Listener, message: Json, tls: bool) -> Manager:
     name, scoped = "", has(message, "scoped_routes")
     routes: Json | None = None
     if has(message, "route_config"):
@@ -241,4 +237,4 @@ def _manager(
     elif at(message, "rds") is not None:
         name = text(message, "rds", "route_config_name")
         routes = snapshot.routes.get(name)
-    return Manager(listener.name, routes, name, message, scoped, tls, tuple(before))
+    return Manager(listener.name, routes, name, message, scoped, tls)

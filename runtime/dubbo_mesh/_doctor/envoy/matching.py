@@ -72,12 +72,15 @@ def unknown_routes(virtual_host: Json) -> Unknown | None:
     return None
 
 
-def redirects_to_https(virtual_host: Json, request: Request) -> bool:
-    """Whether the virtual host redirects the request to HTTPS, whatever its routes are (`require_tls`)."""
+def redirects_to_https(virtual_host: Json, *, internal: bool) -> bool:
+    """Whether the virtual host redirects requests in plaintext to HTTPS, whatever its routes are.
+
+    Args:
+        virtual_host: the `VirtualHost` message.
+        internal: whether the requests are internal.
+    """
     required = text(virtual_host, "require_tls")
-    if required in ("", "NONE") or request.headers.get("x-forwarded-proto", "http") == "https":
-        return False
-    return required == "ALL" or request.headers.get("x-envoy-internal") != "true"
+    return required == "ALL" or (required == "EXTERNAL_ONLY" and not internal)
 
 
 def candidates(virtual_host: Json, path: str) -> Iterator[tuple[Json, Verdict]]:

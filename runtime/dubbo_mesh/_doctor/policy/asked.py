@@ -12,29 +12,12 @@ from ..._calling.headers import Headers
 from ..._calling.plan import CallPlan
 from ..._contract.service import Method, Service
 from ..addressing.dialling import Dialled
+from ..envoy.arrival import ROUTER_HEADERS
 from ..envoy.request import Request
 from ..envoy.retries import Retries, retries
 from ..envoy.routes import NO_RETRIES
 from ..envoy.timeouts import grpc_timeout
 from .configured import ConfiguredRetry, is_idempotent, retry_of, rpc_of
-
-ROUTER_HEADERS = frozenset(
-    {
-        "x-envoy-expected-rq-timeout-ms",
-        "x-envoy-hedge-on-per-try-timeout",
-        "x-envoy-max-retries",
-        "x-envoy-retriable-header-names",
-        "x-envoy-retriable-status-codes",
-        "x-envoy-retry-grpc-on",
-        "x-envoy-retry-on",
-        "x-envoy-upstream-alt-stat-name",
-        "x-envoy-upstream-rq-per-try-timeout-ms",
-        "x-envoy-upstream-rq-timeout-alt-response",
-        "x-envoy-upstream-rq-timeout-ms",
-        "x-envoy-upstream-stream-duration-ms",
-    }
-)
-"""What Envoy removes from external requests."""
 
 _SENT_ONCE = frozenset({"x-forwarded-for", "x-forwarded-host"})
 """Headers of which grpc sends the last value only."""

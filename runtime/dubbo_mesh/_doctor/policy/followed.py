@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..envoy.arrival import arrived
+from ..envoy.arrival import ROUTER_HEADERS, arrived
 from ..envoy.matching import Taken, routes_of
 from ..envoy.origins import title_of
 from ..envoy.request import Request
@@ -17,7 +17,7 @@ from ..envoy.trust import Cause
 from ..envoy.values import Json, percentage, text
 from ..finding import Finding, problem
 from ..sidecar.passage import Entrance
-from .asked import ROUTER_HEADERS, Asked
+from .asked import Asked
 from .wording import percent
 
 

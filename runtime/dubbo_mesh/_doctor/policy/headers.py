@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..envoy.arrival import INTERNAL_HEADERS
+from ..envoy.arrival import ROUTER_HEADERS
 from ..envoy.meddling import meddling
 from ..envoy.trust import Cause, Trust
 from ..finding import Finding, problem
@@ -62,7 +62,7 @@ def check_header_filters(entrance: Entrance, name: str = "") -> Iterator[Finding
     for each in meddling(entrance.manager.message):
         if each.headers is None:
             possible.append(each.name)
-        elif changed := sorted(INTERNAL_HEADERS.intersection(each.headers)):
+        elif changed := sorted(ROUTER_HEADERS.intersection(each.headers)):
             seen = f"filter {each.name} {where} changes {', '.join(changed)}"
             yield problem("DM347", seen, subject=name)
     if possible:

@@ -19,6 +19,7 @@ from ..envoy.listeners import (
     listener_of,
     outbound,
 )
+from ..envoy.matching import redirects_to_https
 from ..envoy.near_misses import Kind, near_misses
 from ..envoy.services import address_of
 from ..envoy.snapshot import Snapshot
@@ -151,7 +152,7 @@ def virtual_host_at(snapshot: Snapshot, entrance: Entrance, dialled: Dialled) ->
             return problem("DM206", seen, subject=name)
         seen = f"{seen}; {'; '.join(f'{each.domain} is there: {each.what}' for each in nearest)}"
         return problem("DM206", seen, remedy=_REMEDIES.get(nearest[0].kind), subject=name)
-    if text(virtual_host, "require_tls") == "ALL":
+    if redirects_to_https(virtual_host, internal=entrance.trust.internal):
         where = text(virtual_host, "name")
         seen = f"{name}: virtual host {where} redirects every call to https (require_tls)"
         return problem("DM208", seen, subject=name)
