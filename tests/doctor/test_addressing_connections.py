@@ -248,6 +248,14 @@ def test_a_server_with_tls(provider: str, mutual: bool) -> None:
     assert reachable(direct(provider)).id is None
 
 
+@pytest.mark.finds("DM106")
+def test_a_sidecar_by_a_name_that_does_not_exist() -> None:
+    [finding] = [
+        each for each in examined("echo:1", variables=egress("sidecar.invalid:1")) if each.id == "DM106"
+    ]
+    assert finding.remedy == "correct the name in DUBBO_MESH_EGRESS"
+
+
 @pytest.mark.finds("DM122")
 def test_a_fallback_for_a_sidecar_that_is_away(provider: str) -> None:
     with ReservedPort() as nobody:

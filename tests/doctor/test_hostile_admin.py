@@ -28,6 +28,7 @@ from tests.doctor.hostile import (
 )
 from tests.doctor.running import examined, ids, run
 from tests.doctor.upstreams import silent
+from tests.sidecars.config import http_listener
 
 DEEP = b"[" * 1_000_000
 HEADERS = b"HTTP/1.1 200 OK\r\nserver: envoy\r\n\r\n"
@@ -191,6 +192,14 @@ def test_an_envoy_that_does_not_show_its_configuration() -> None:
     assert {each.id for each in findings if each.status == "failed"} == {"DM238"}
     with asked(answering(AN_ENVOY)) as peer:
         assert "DM238" not in ids(examined(variables={"DUBBO_MESH_ADMIN": peer.address}))
+
+
+@pytest.mark.finds("DM202")
+def test_a_listener_of_an_envoy() -> None:
+    listener = http_listener("listener", "127.0.0.1:0", [])
+    with sidecars.StaticEnvoy("swapped", [listener]) as swapped:
+        variables = {"DUBBO_MESH_ADMIN": swapped.admin.listeners()["listener"]}
+        assert ids(examined(variables=variables)) == {"DM202"}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -149,7 +149,8 @@ def test_no_listener(mesh: Mesh) -> None:
     with ReservedPort() as nobody:
         mesh.addresses["none"] = nobody.address
         [found] = [each for each in mesh.doctor("none") if each.id == "DM204"]
-        assert f"no listener for port {nobody.number}" in found.finding
+        assert f"no listener for port {nobody.number}; it has 127.0.0.1:" in found.finding
+        assert "DUBBO_MESH_ADMIN to the admin endpoint of the same sidecar" in found.remedy
     assert "DM204" not in ids(mesh.doctor("well"))
 
 

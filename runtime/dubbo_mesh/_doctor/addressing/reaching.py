@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..._addressing.dialing import Dial
@@ -67,6 +68,8 @@ class Reaching:
         addresses: Sequence[str] = [host]
         if not is_ip(host):
             finding, addresses = check_name(host, name, self._budget, self._resolver)
+            if finding.id == "DM106" and self._environment.egress == way.address:
+                finding = replace(finding, remedy="correct the name in DUBBO_MESH_EGRESS")
             findings.append(finding)
         if not addresses:
             return Reached(findings, ok=False)

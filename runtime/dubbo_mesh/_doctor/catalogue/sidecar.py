@@ -27,7 +27,7 @@ SIDECAR: Mapping[str, Problem] = {
     "DM202": Problem(
         "admin",
         "error",
-        "what answers at the admin endpoint's address is not an Envoy",
+        "what answers at the admin endpoint's address is no Envoy's admin endpoint",
         "The server would tell the wrong program that it is going down.",
         "set DUBBO_MESH_ADMIN to the address of Envoy's admin endpoint, or to off if there is no sidecar",
     ),
@@ -139,7 +139,7 @@ SIDECAR: Mapping[str, Problem] = {
     "DM236": Problem(
         "admin",
         "warning",
-        "what answers at the default address of admin endpoints is not an Envoy",
+        "what answers at the default address of admin endpoints is no Envoy's admin endpoint",
         "A server would take it for its sidecar, and tell it that it is going down.",
         "set DUBBO_MESH_ADMIN to the address of Envoy's admin endpoint, or to off if there is no sidecar",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from ..addressing.dialling import Dialled
 from ..envoy.authority import normalised
@@ -38,6 +39,12 @@ _REMEDIES: Mapping[Kind, str] = {
     "cluster domain": "set CLUSTER_DOMAIN to the cluster's DNS domain",
     "app": "correct the app of the target: it is the name of the provider's Kubernetes Service",
 }
+
+_ANOTHER = (
+    "set DUBBO_MESH_EGRESS to the sidecar's listener for outbound calls, and DUBBO_MESH_ADMIN to the admin "
+    "endpoint of the same sidecar"
+)
+_SHOWN = 4  # listeners
 
 _PASSTHROUGH, _BLACK_HOLE = "PassthroughCluster", "BlackHoleCluster"
 """Istio's clusters for connections to what the mesh does not know (pilot/pkg/util/constant.go)."""
@@ -108,7 +115,20 @@ def _no_listener(snapshot: Snapshot, connection: Connection, name: str) -> Findi
     refused = [each.name for each in snapshot.refused if each.kind == "listener"]
     if refused:
         seen = f"{seen}; it has refused the listener {refused[0]}"
+    elif not connection.intercepted:
+        known = list(islice(_known(snapshot), _SHOWN))
+        seen = f"{seen}; it has {', '.join(known) or 'none'}"
+        return problem("DM204", seen, remedy=_ANOTHER, subject=name)
     return problem("DM204", seen, subject=name)
+
+
+def _known(snapshot: Snapshot) -> Iterator[str]:
+    """Where the sidecar has listeners."""
+    for each in snapshot.listeners:
+        host = text(each, "address", "socket_address", "address")
+        port = number(each, "address", "socket_address", "port_value")
+        if host and port:
+            yield f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _address(connection: Connection) -> str:
