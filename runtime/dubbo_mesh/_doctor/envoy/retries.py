@@ -9,34 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from ..._contract.header_checks import RETRIES_SLOW_ATTEMPTS, RETRY_GRPC_ON, RETRY_ON
 from .conditions import header_matches
 from .request import Request
 from .routes import RetryPolicy, split
 from .timeouts import whole
 from .values import Json, has, mapping, number, objects, real, text
 
-RETRY_ON = frozenset(
-    {
-        "5xx",
-        "connect-failure",
-        "envoy-ratelimited",
-        "gateway-error",
-        "http3-post-connect-failure",
-        "refused-stream",
-        "reset",
-        "reset-before-request",
-        "retriable-4xx",
-        "retriable-headers",
-        "retriable-status-codes",
-    }
-)
-"""What `x-envoy-retry-on` and a route's `retry_on` may name."""
-
-RETRY_GRPC_ON = frozenset({"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"})
-"""What `x-envoy-retry-grpc-on` and a route's `retry_on` may name: statuses of gRPC."""
-
-SLOW_ATTEMPTS = frozenset({"5xx", "gateway-error", "reset"})
-"""Conditions under which an attempt is retried that exceeds its own timeout."""
+_KNOWN = frozenset({*RETRY_ON, *RETRY_GRPC_ON})
+"""What a route's `retry_on` may name."""
 
 _HTTP_STATUS = frozenset({"5xx", "gateway-error", "retriable-4xx", "retriable-status-codes"})
 _BEFORE_RUNNING = frozenset(
@@ -94,7 +75,7 @@ class Retries:
     @property
     def of_slow_attempts(self) -> bool:
         """Whether an attempt that exceeds its own timeout is followed by another one."""
-        return self.happen and (self.hedges or not SLOW_ATTEMPTS.isdisjoint(self.on))
+        return self.happen and (self.hedges or not RETRIES_SLOW_ATTEMPTS.isdisjoint(self.on))
 
     @property
     def of_statuses(self) -> bool:
@@ -132,10 +113,10 @@ def retries(
         return None
     asked_on = tuple(each for each in named if each in asked)
     route_on = (
-        *(each for each in policy.on if each in RETRY_ON | RETRY_GRPC_ON),
+        *(each for each in policy.on if each in _KNOWN),
         *(each for each in named if each not in asked),
     )
-    unknown = (*unknown, *(each for each in policy.on if each not in RETRY_ON | RETRY_GRPC_ON))
+    unknown = (*unknown, *(each for each in policy.on if each not in _KNOWN))
     refused = bool(policy.request_headers) and not _any_matches(policy.request_headers, changed)
     if refused:
         asked_on, route_on = (), ()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..._contract.header_checks import RETRY_GRPC_ON
 from ..addressing.dialling import Dialled
 from ..envoy.listeners import Manager
 from ..envoy.matching import routes_of
-from ..envoy.retries import RETRY_GRPC_ON, Retries
+from ..envoy.retries import Retries
 from ..envoy.router import Effect
 from ..envoy.routes import Route
 from ..envoy.timeouts import Timeout
