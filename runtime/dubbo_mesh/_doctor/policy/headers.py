@@ -23,13 +23,18 @@ _PROBLEMS: Mapping[Cause, str] = {
 }
 
 
-def check_headers(entrance: Entrance, name: str = "") -> Finding:
-    """Judges the connection manager that calls meet.
+def check_headers(entrance: Entrance, name: str = "") -> Iterator[Finding]:
+    """Judges the connection manager that calls meet, and its filters before the router.
 
     Args:
         entrance: where calls enter the sidecar.
         name: of what is called; empty if that is not known.
     """
+    yield _judged(entrance, name)
+    yield from _check_filters(entrance, name)
+
+
+def _judged(entrance: Entrance, name: str) -> Finding:
     trust, listener = entrance.trust, entrance.listener.name
     if trust.cause is Cause.UNKNOWN:
         why = trust.why or "the address that calls come from is not known"
@@ -50,13 +55,8 @@ def _detail(trust: Trust) -> str:
     return f" ({ranges} would count)" if trust.cause is Cause.NO_FORWARDED_FOR else ""
 
 
-def check_header_filters(entrance: Entrance, name: str = "") -> Iterator[Finding]:
-    """Reports filters before the router that change the headers that calls ask by, or may do so.
-
-    Args:
-        entrance: where calls enter the sidecar.
-        name: of what is called; empty if that is not known.
-    """
+def _check_filters(entrance: Entrance, name: str) -> Iterator[Finding]:
+    """Reports filters that change the headers that calls ask by, or may do so."""
     where = f"of listener {entrance.listener.name}"
     possible: list[str] = []
     for each in meddling(entrance.manager.message):

@@ -23,6 +23,12 @@ class Targets:
     own: Sequence[Service]
     called: Sequence[Dialled]
 
+    @property
+    def services(self) -> Sequence[Service]:
+        """All services, whoever provides them."""
+        called = (each.subject.service for each in self.called)
+        return (*self.own, *(each for each in called if each is not None))
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
