@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -297,7 +297,7 @@ def serve_pages(server: socket.socket) -> None:
             return
         connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         connection.initiate_connection()
-        with peer:
+        with peer, suppress(OSError):  # reset by those who have seen enough
             peer.sendall(connection.data_to_send())
             while received := peer.recv(65536):
                 for event in connection.receive_data(received):
@@ -358,8 +358,8 @@ class TestWhatIsNoGrpcServer:
                         peer, _ = server.accept()
                     except OSError:
                         return
-                    peer.sendall(says)
-                    peer.close()
+                    with peer, suppress(OSError):
+                        peer.sendall(says)
 
             thread = threading.Thread(target=serve, daemon=True)
             thread.start()
