@@ -170,7 +170,7 @@ AN_ENVOY: dict[str, Any] = {"/server_info": INFO, "/config_dump": DUMP, "/cluste
 )
 def test_an_envoy_whose_configuration_is_broken(late: Behaviour) -> None:
     with asked(answering({"/server_info": INFO}, late)) as peer:
-        findings = examined(variables={"DUBBO_MESH_ADMIN": peer.address}, timeout=2)
+        findings = examined(variables={"DUBBO_MESH_ADMIN": peer.address}, timeout=0.7)
     [found] = [each for each in findings if each.status == "failed"]
     assert found.id in ("DM237", "DM202")
     assert found.finding.startswith(f"{peer.address}")

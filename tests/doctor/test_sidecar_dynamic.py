@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from dubbo_mesh._doctor.finding import Finding
+from dubbo_mesh._doctor.sidecar import reading
 from localmesh import Envoy, ReservedPort, wait_until
 from tests import sidecars
+from tests.doctor.hostile import INFO, answering, asked, response
 from tests.doctor.running import examined, ids
 from tests.doctor.upstreams import INTERNAL, NOBODY, PORT, bad, call, doctor, service, serving
 from tests.sidecars.config import ROUTER, Json, cluster, duration, http_listener, socket_address
@@ -81,7 +85,7 @@ class DynamicEnvoy(Envoy):
             listener={"drain_type": "MODIFY_ONLY"},
         )
 
-    def doctor(self, egress: ReservedPort, app: str) -> list[Any]:
+    def doctor(self, egress: ReservedPort, app: str) -> list[Finding]:
         variables = {"DUBBO_MESH_EGRESS": egress.address, "DUBBO_MESH_ADMIN": self.admin_address}
         return examined(f"{app}:{PORT}", variables=variables)
 
@@ -107,10 +111,21 @@ _CLUSTERS = "cluster.v3.Cluster"
 _ROUTES = "route.v3.RouteConfiguration"
 
 
+def _bad(findings: list[Finding]) -> set[str | None]:
+    """The ids of errors and warnings, but that nobody is there to send anything new."""
+    return bad(findings) - {"DM233"}
+
+
 class Ports(dict[str, ReservedPort]):
     def __missing__(self, name: str) -> ReservedPort:
         self[name] = ReservedPort()
         return self[name]
+
+
+@pytest.fixture(autouse=True)
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a connection is taken for lost."""
+    monkeypatch.setattr(reading, "_PAUSES", (0.0, 0.0))
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +171,7 @@ def test_all_is_well(tmp_path: Path, ports: Ports) -> None:
         envoy.write("listeners", _LISTENERS, envoy.listener("all", ports["all"], envoy.source("all")))
         envoy.write("all", _ROUTES, {"name": "all", "virtual_hosts": virtual_hosts(well="well")})
         envoy.start()
-        assert bad(envoy.doctor(ports["all"], "well")) == {"DM233"}  # nobody is there to send anything new
+        assert _bad(envoy.doctor(ports["all"], "well")) == set()
         assert "DM246" not in ids(envoy.doctor(ports["all"], "well"))
         assert call(ports["all"].address, "well") == "OK"
 
@@ -164,12 +179,37 @@ def test_all_is_well(tmp_path: Path, ports: Ports) -> None:
             assert bad(doctor(static, "well")) == set()
 
 
-@pytest.mark.finds("DM232")
 @pytest.mark.finds("DM233")
+def test_no_control_plane(envoy: DynamicEnvoy, ports: Ports) -> None:
+    """While it tries to connect, Envoy says for a moment that it is connected."""
+    wait_until(lambda: "DM233" in ids(envoy.doctor(ports["well"], "well")), what="it is noticed")
+
+
+@pytest.mark.parametrize("states", [[1], [0, 1], [0, 0, 1]])
+def test_a_control_plane_that_ends_a_connection(states: list[int]) -> None:
+    """They do now and then, for the load to be spread anew."""
+    left = list(states)
+
+    def behave(connection: socket.socket, path: str) -> None:
+        if path.startswith("/stats"):
+            state = left.pop(0)
+            connection.sendall(response(f"control_plane.connected_state: {state}\n".encode()))
+        else:
+            answering({"/server_info": INFO, "/config_dump": dump, "/clusters": {}})(connection, path)
+
+    dynamic: Any = {"dynamic_resources": {"cds_config": {"ads": {}}}}
+    section: Any = {"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump", "bootstrap": dynamic}
+    dump: Any = {"configs": [section]}
+    with asked(behave) as peer:
+        assert bad(examined(variables={"DUBBO_MESH_ADMIN": peer.address})) == set()
+    assert left == []
+
+
+@pytest.mark.finds("DM232")
 @pytest.mark.finds("DM246")
 def test_what_a_sidecar_refuses(envoy: DynamicEnvoy, ports: Ports) -> None:
     findings = envoy.doctor(ports["well"], "well")
-    assert bad(findings) == {"DM232", "DM233"}
+    assert _bad(findings) == {"DM232"}
     [refused] = [each for each in findings if each.id == "DM232"]
     assert refused.finding.startswith("listener refused was refused: ")
     assert "must be the last filter" in refused.finding
@@ -218,7 +258,7 @@ def test_no_clusters_have_come(tmp_path: Path, ports: Ports) -> None:
         envoy.write("listeners", _LISTENERS, envoy.listener("empty", ports["empty"], envoy.source("empty")))
         envoy.write("empty", _ROUTES, {"name": "empty", "virtual_hosts": virtual_hosts(well="well")})
         envoy.start()
-        assert bad(envoy.doctor(ports["empty"], "well")) == {"DM220", "DM233"}
+        assert _bad(envoy.doctor(ports["empty"], "well")) == {"DM220"}
         assert call(ports["empty"].address, "well").startswith("UNAVAILABLE")
 
 
@@ -232,7 +272,7 @@ def test_a_sidecar_that_is_starting(tmp_path: Path, ports: Ports, state: str) ->
         envoy.write("listeners", _LISTENERS, envoy.listener("late", ports["late"], from_nobody()))
         envoy.process.start()
         wait_until(lambda: f"{state}: " in _seen(envoy, ports["late"], "DM203"), what="it answers")
-        assert bad(envoy.doctor(ports["late"], "well")) == {"DM107", "DM203", "DM233"}
+        assert _bad(envoy.doctor(ports["late"], "well")) == {"DM107", "DM203"}
 
 
 def _seen(envoy: DynamicEnvoy, egress: ReservedPort, id: str) -> str:
