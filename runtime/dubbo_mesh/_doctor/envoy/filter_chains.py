@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .addresses import Address, Range, is_loopback, parsed, peer, ranges, within
+from .addresses import Address, Range, is_loopback, peer, ranges, within
 from .connection import Connection
 from .unknown import Unknown
 from .values import Json, at, flag, has, mapping, number, objects, text, texts
@@ -141,6 +141,5 @@ def _holds(predicate: Json, port: int) -> bool:
 
 
 def _name(listener: Json) -> str:
-    return (
-        f"listener {text(listener, 'name') or parsed(text(listener, 'address', 'socket_address', 'address'))}"
-    )
+    address = mapping(listener, "address", "socket_address")
+    return f"listener {text(listener, 'name') or text(address, 'address')}"
