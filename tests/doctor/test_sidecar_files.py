@@ -22,6 +22,9 @@ from tests.doctor.upstreams import NOBODY, PORT, bad, checks, doctor, service, s
 FAILING = checks(grpc_health_check={"service_name": "nobody"})
 
 
+RESOURCES = ("config_dump?resource=static_listeners", "config_dump?resource=static_clusters")
+
+
 class Saved:
     """What a sidecar has answered, and what the doctor found when it could still ask.
 
@@ -37,7 +40,8 @@ class Saved:
         self.found = doctor(sidecar, *APPS)
         for path in ("config_dump", "config_dump?include_eds", "clusters", "server_info", "certs", "memory"):
             (directory / path).write_text(sidecar.admin.get(f"/{path}"))
-        (directory / "clusters?format=json").write_text(sidecar.admin.get("/clusters?format=json"))
+        for path in ("clusters?format=json", *RESOURCES):
+            (directory / path).write_text(sidecar.admin.get(f"/{path}"))
 
     def read(self, name: str) -> Any:
         return json.loads((self.directory / name).read_text())
@@ -106,6 +110,12 @@ def test_what_no_file_has_is_skipped(saved: Saved, tmp_path: Path, left_out: str
         return
     assert bad(found) == set()
     assert any(each.status == "skipped" and "add /" in each.finding for each in found), found
+
+
+def test_parts_of_a_dump(saved: Saved) -> None:
+    files = [saved.directory / name for name in ("clusters?format=json", *RESOURCES)]
+    found = [each for app in APPS for each in saved.doctor(*files, app=app)]
+    assert told(found) == told(saved.found)
 
 
 def test_a_support_bundle(saved: Saved, tmp_path: Path) -> None:
