@@ -33,6 +33,9 @@ from tests.sidecars.config import http_listener
 DEEP = b"[" * 1_000_000
 HEADERS = b"HTTP/1.1 200 OK\r\nserver: envoy\r\n\r\n"
 
+DUMP: Any = {"configs": []}
+AN_ENVOY: dict[str, Any] = {"/server_info": INFO, "/config_dump": DUMP, "/clusters": {}, "/stats": {}}
+
 STRANGERS: dict[str, Behaviour] = {
     "closes": sending(),
     "HTTP/0.9": sending(b"hello\n"),
@@ -124,16 +127,27 @@ def test_what_never_answers_is_late() -> None:
 )
 def test_floods_are_bounded(monkeypatch: pytest.MonkeyPatch, flood: Behaviour) -> None:
     monkeypatch.setattr(asking, "LARGEST", 1 << 20)
-    with asked(flood) as peer:
+    with asked(answering({"/server_info": INFO}, flood)) as peer:
         findings = examined(variables={"DUBBO_MESH_ADMIN": peer.address})
     [found] = [each for each in findings if each.status == "failed"]
     assert found.id == "DM237"
     assert "more than 1,048,576 bytes" in found.finding
 
 
+@pytest.mark.parametrize("path", ["/server_info", "/stats"])
+def test_floods_of_what_is_short_are_bounded(path: str) -> None:
+    others = {known: answer for known, answer in AN_ENVOY.items() if known != path}
+    with asked(answering(others, sending_for_ever(HEADERS, b"a: 1\n" * 10_000))) as peer:
+        findings = examined(variables={"DUBBO_MESH_ADMIN": peer.address})
+    failed = [each for each in findings if each.status == "failed"]
+    assert [each.id for each in failed] == (["DM237"] if path == "/server_info" else [])
+    assert all("more than 4,194,304 bytes" in each.finding for each in failed)
+
+
 def test_floods_of_values_are_bounded() -> None:
     """A few bytes of text for each would be many bytes of memory."""
-    with asked(sending(response(b"[" + b"[]," * parsing.MOST_VALUES + b"1]"))) as peer:
+    flood = sending(response(b"[" + b"[]," * parsing.MOST_VALUES + b"1]"))
+    with asked(answering({"/server_info": INFO}, flood)) as peer:
         findings = examined(variables={"DUBBO_MESH_ADMIN": peer.address})
     [found] = [each for each in findings if each.status == "failed"]
     assert f"more than {parsing.MOST_VALUES:,} values" in found.finding
@@ -149,10 +163,6 @@ def test_floods_of_headers_are_bounded(path: str) -> None:
         findings = examined(variables={"DUBBO_MESH_ADMIN": peer.address})
     [found] = [each for each in findings if each.status == "failed"]
     assert found.id in ("DM202", "DM237")
-
-
-DUMP: Any = {"configs": []}
-AN_ENVOY: dict[str, Any] = {"/server_info": INFO, "/config_dump": DUMP, "/clusters": {}, "/stats": {}}
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,9 @@ class Answer:
     body: bytearray
 
 
-def ask(admin: str, path: str, budget: Budget, at_most: float = float("inf")) -> Answer:
+def ask(
+    admin: str, path: str, budget: Budget, at_most: float = float("inf"), most: int | None = None
+) -> Answer:
     """GETs `path` of an admin endpoint. Redirects are not followed.
 
     Args:
@@ -59,20 +61,21 @@ def ask(admin: str, path: str, budget: Budget, at_most: float = float("inf")) ->
         path: with the query.
         budget: the time that is left for everything.
         at_most: seconds that this may take.
+        most: bytes that the answer may have; by default `LARGEST`.
 
     Raises:
         UnreachableError: no connection could be made.
         TimeoutError: there was no whole answer in time.
         OSError: the connection broke.
         StrangeError: the answer is not HTTP, or not whole.
-        LargeError: it has more than `LARGEST` bytes.
+        LargeError: it has more than `most` bytes.
     """
     budget = budget.part(at_most)
     host, _, port = admin.rpartition(":")
     connection = _Connection(host.strip("[]"), int(port), budget)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
-        return _answer(connection, budget)
+        return _answer(connection, LARGEST if most is None else most)
     except IncompleteRead:
         raise StrangeError("the answer ends too early") from None
     except (HTTPException, ValueError) as error:
@@ -83,12 +86,12 @@ def ask(admin: str, path: str, budget: Budget, at_most: float = float("inf")) ->
         connection.close()
 
 
-def _answer(connection: _Connection, budget: Budget) -> Answer:
+def _answer(connection: _Connection, most: int) -> Answer:
     answer = connection.getresponse()
     with answer:
         body = bytearray()
         if answer.status in (200, 503):
-            connection.received.most = LARGEST
+            connection.received.most = most
             while piece := answer.read(_PIECE):
                 body += piece
             if answer.length:

@@ -17,6 +17,10 @@ from .files import check_files
 from .parsing import parsed, without_collection
 
 _STATISTICS = "/stats?filter=update_rejected%7Ccontrol_plane%5C.connected_state"
+_INFO = "/server_info"
+_SHORT = 1 << 22
+"""Bytes of all answers but those that tell of every cluster."""
+
 _FOR_STATISTICS = 2.0  # seconds
 _PAUSES = (0.2, 0.5)  # seconds
 _SHARE = 0.8
@@ -57,7 +61,7 @@ def _nothing(why: str) -> Iterator[Finding]:
 
 def _check_admin(admin: str, expected: bool, budget: Budget) -> Iterator[Finding | Snapshot]:
     snapshot = Snapshot()
-    trouble = _read(snapshot, admin, "/server_info", expected, budget)
+    trouble = _read(snapshot, admin, _INFO, expected, budget)
     if trouble is None and snapshot.state != "":
         trouble = _read(snapshot, admin, "/config_dump", True, budget)
     elif trouble is None:
@@ -83,7 +87,7 @@ def _read(snapshot: Snapshot, admin: str, path: str, expected: bool, budget: Bud
     """Adds an answer to the snapshot; returns the problem if there is one."""
     where = f"{admin}{path}"
     try:
-        answer = ask(admin, path, budget)
+        answer = ask(admin, path, budget, most=_SHORT if path == _INFO else None)
     except UnreachableError as error:
         if expected:
             return problem("DM201", f"{admin}: {error}")
@@ -135,7 +139,7 @@ def _read_statistics(snapshot: Snapshot, admin: str, budget: Budget) -> None:
         part = budget.part(_FOR_STATISTICS)
         for pause in (0.0, *_PAUSES):
             time.sleep(min(pause, part.left()))
-            snapshot.add_lines(ask(admin, _STATISTICS, part).body.decode())
+            snapshot.add_lines(ask(admin, _STATISTICS, part, most=_SHORT).body.decode())
             if snapshot.connected is not False:
                 break
     except (OSError, ValueError):
