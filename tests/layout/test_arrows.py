@@ -51,7 +51,7 @@ MAY_IMPORT_IN_THE_DOCTOR: dict[str, set[str]] = {
 }
 """The rooms of the doctor, and which others each of them may import."""
 
-BELOW_THE_ROOMS = {f"{DOCTOR}.{name}" for name in ("budget", "examination", "finding", "safety")}
+BELOW_THE_ROOMS = {f"{DOCTOR}.{name}" for name in ("budget", "examination", "finding", "safety", "wording")}
 """What all rooms of the doctor may import but `envoy`, which knows nothing of findings, and `catalogue`."""
 
 PUBLIC_FACES = {RUNTIME, f"{RUNTIME}.aio"}

@@ -11,7 +11,7 @@ from typing import Literal
 
 from .._contract.errors import ConfigurationError
 from .._contract.reserved_headers import owner_of
-from .._contract.validation import check_header_value, check_host_port, check_label
+from .._contract.validation import check_header_value, check_host_port, check_label, is_sendable_name
 
 Mode = Literal["sidecar", "proxyless", "direct"]
 """How a mesh name is dialled (`DUBBO_MESH_MODE`)."""
@@ -78,7 +78,6 @@ _SERVICE_LINK = re.compile(
 )
 """What Kubernetes sets in every pod for a Service, one called `dubbo-mesh-…` too (`enableServiceLinks`)."""
 _OFF = "off"
-_HEADER_NAME = re.compile(r"[0-9a-z_.-]+")  # as gRPC allows in metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +251,7 @@ def _fallback(value: str | None) -> Literal["proxyless", "direct"] | None:
 def _carried(value: str | None) -> frozenset[str]:
     names = {name.strip().lower() for name in (value or "").split(",") if name.strip()}
     for name in sorted(names):
-        if not _HEADER_NAME.fullmatch(name):
+        if not is_sendable_name(name):
             raise ConfigurationError(f"DUBBO_MESH_CARRY: {name!r} is not the name of a header")
         owner = owner_of(name)
         if owner == "credentials":

@@ -6,6 +6,7 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})", re.ASCII)
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_METADATA_NAME = re.compile(r"[0-9a-z_.-]+")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _LONGEST_DNS_NAME = 253
 
@@ -110,6 +111,11 @@ def check_header_value(what: str, value: str) -> str:
             f"end), not {value!r}"
         )
     return value
+
+
+def is_sendable_name(name: str) -> bool:
+    """Whether gRPC sends a header with this name (`validate_metadata.cc`)."""
+    return _METADATA_NAME.fullmatch(name) is not None
 
 
 def is_sendable(value: str) -> bool:

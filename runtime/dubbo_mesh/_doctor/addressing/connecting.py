@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import cast
 
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # an empty frame: RFC 9113, 6.5
-_GOAWAY = b"\x00\x00\x08\x07\x00\x00\x00\x00\x00" + bytes(8)  # without an error: 6.8
-_HEADER_LENGTH = 9  # bytes of a frame's header
-_SETTINGS_TYPE = 4
+from .frames import GOAWAY, HEAD, PREFACE, SETTINGS, frame
+
+_NO_ERROR = bytes(8)  # the payload of a GOAWAY frame that ends a connection in good order: RFC 9113, 6.8
 
 
 class Peer(Enum):
@@ -96,15 +94,15 @@ def _answer(opened: socket.socket, timeout: float) -> tuple[Peer, str]:
     end = time.monotonic() + timeout
     try:
         opened.settimeout(timeout)
-        opened.sendall(_PREFACE + _SETTINGS)
-        while len(received) < _HEADER_LENGTH:
+        opened.sendall(PREFACE + frame(SETTINGS))
+        while len(received) < HEAD:
             opened.settimeout(max(end - time.monotonic(), 0.001))
             piece = opened.recv(1024)
             if not piece:
                 break
             received += piece
         if _is_settings(received):
-            opened.sendall(_GOAWAY)
+            opened.sendall(frame(GOAWAY, _NO_ERROR))
             return Peer.HTTP2, ""
     except TimeoutError:
         if not received:
@@ -119,7 +117,7 @@ def _answer(opened: socket.socket, timeout: float) -> tuple[Peer, str]:
 
 
 def _is_settings(received: bytes) -> bool:
-    return len(received) >= _HEADER_LENGTH and received[3] == _SETTINGS_TYPE and received[5:9] == bytes(4)
+    return len(received) >= HEAD and received[3] == SETTINGS and received[5:9] == bytes(4)
 
 
 def _speaks_tls(again: Callable[[float], socket.socket], left: Callable[[float], float]) -> bool:

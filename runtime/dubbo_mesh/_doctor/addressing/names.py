@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ..budget import Budget
 from ..finding import Finding, problem
+from ..wording import first_of, measured_time
 from .resolv_conf import ResolvConf
 
 _SLOW = 1.0  # seconds
@@ -42,14 +43,13 @@ def check_name(host: str, name: str, budget: Budget, resolver: ResolvConf) -> tu
         if error.errno in _NO_ADDRESS:
             seen = f"{name}: the name {host} exists, and has no address"
             return problem("DM124", seen, subject=name), ()
-        seen = f"{name}: {host} cannot be resolved now: {error.strerror}, after {_duration(took)}"
+        seen = f"{name}: {host} cannot be resolved now: {error.strerror}, after {measured_time(took)}"
         return problem("DM123", _joined(seen, asked), subject=name), ()
     except OSError as error:
         seen = f"{name}: {host} cannot be resolved: {error.strerror or error}"
         return problem("DM123", seen, subject=name), ()
     took = time.monotonic() - start
-    more = f" and {len(addresses) - _SHOWN} more" if len(addresses) > _SHOWN else ""
-    seen = f"{name}: {host} is {', '.join(addresses[:_SHOWN])}{more}, found in {_duration(took)}"
+    seen = f"{name}: {host} is {first_of(addresses, _SHOWN)}, found in {measured_time(took)}"
     if took > _SLOW:
         return problem("DM125", _joined(seen, asked), subject=name), addresses
     return Finding("dns", "ok", _joined(seen, queries(host, resolver)), subject=name), addresses
@@ -72,7 +72,7 @@ def queries(host: str, resolver: ResolvConf) -> str:
     if not host.endswith("."):
         return ""
     without_dot = resolver.names_tried(host[:-1])
-    saved = (without_dot.index(host)) * _QUERIES
+    saved = without_dot.index(host) * _QUERIES
     said = f"{_QUERIES} queries, A and AAAA"
     if not saved:
         return said
@@ -81,7 +81,3 @@ def queries(host: str, resolver: ResolvConf) -> str:
 
 def _joined(seen: str, more: str) -> str:
     return f"{seen}; {more}" if more else seen
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

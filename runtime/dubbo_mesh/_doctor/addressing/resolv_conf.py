@@ -52,9 +52,7 @@ class ResolvConf:
         return cls(nameservers, search, ndots)
 
     def names_tried(self, name: str) -> list[str]:
-        """The names that a lookup asks for, in order, until one exists."""
-        if name.endswith("."):
-            return [name]
+        """The names that a lookup of a name without a trailing dot asks for, in order, until one exists."""
         searched = [f"{name}.{domain}." for domain in self.search]
         as_it_is = f"{name}."
         return [as_it_is, *searched] if name.count(".") >= self.ndots else [*searched, as_it_is]

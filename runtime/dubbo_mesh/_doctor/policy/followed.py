@@ -12,13 +12,12 @@ from ..envoy.request import Request
 from ..envoy.router import Effect, effect
 from ..envoy.routes import Route
 from ..envoy.snapshot import Snapshot
-from ..envoy.timeouts import Timeout
 from ..envoy.trust import Cause
 from ..envoy.values import Json, percentage, text
 from ..finding import Finding, problem
 from ..sidecar.passage import Entrance
+from ..wording import percent
 from .asked import Asked
-from .wording import percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +65,28 @@ class Followed:
     @property
     def limit(self) -> float | None:
         """Seconds after which calls end at the latest, however much is sent; None without a limit."""
-        limits = [self.effect.timeout, self.effect.duration, Timeout(self.asked.deadline or 0.0, "deadline")]
-        return min((each.seconds for each in limits if each.seconds), default=None)
+        return limit_of(self.asked, self.effect)
+
+    @property
+    def silence(self) -> float:
+        """Seconds without a message after which calls end; 0 if another limit always comes first."""
+        return silence_of(self.asked, self.effect)
 
     def problem(self, id: str, seen: str) -> Finding:
         """A problem of these calls, in which what was seen begins with their subject."""
         return problem(id, f"{self.subject}{seen}", subject=self.asked.name)
+
+
+def limit_of(asked: Asked, effect: Effect) -> float | None:
+    """Seconds after which calls end at the latest, however much is sent; None without a limit."""
+    limits = (asked.deadline, effect.timeout.seconds, effect.duration.seconds)
+    return min((each for each in limits if each), default=None)
+
+
+def silence_of(asked: Asked, effect: Effect) -> float:
+    """Seconds without a message after which calls end; 0 if another limit always comes first."""
+    limit, idle = limit_of(asked, effect), effect.idle.seconds
+    return idle if limit is None or idle < limit else 0.0
 
 
 def received(snapshot: Snapshot, entrance: Entrance, asked: Asked) -> Request:

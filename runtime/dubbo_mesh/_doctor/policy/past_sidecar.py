@@ -9,7 +9,7 @@ from ..addressing.dialling import Dialled
 from ..finding import Finding
 from .asked import Asked, asked
 from .proxyless import check_proxyless, headers_ignored
-from .wording import duration
+from .sentence import deadline_said
 
 
 def check_past_sidecar(
@@ -29,7 +29,6 @@ def check_past_sidecar(
 
 
 def _check_direct(call: Asked) -> Iterator[Finding]:
-    limit = "no timeout" if call.deadline is None else f"{duration(call.deadline)} (its deadline)"
-    seen = f"{call.name}: {limit}, no retries: it is dialled directly"
+    seen = f"{call.name}: {deadline_said(call)}, no retries: it is dialled directly"
     yield Finding("rpc", "ok", seen, subject=call.name)
     yield from headers_ignored(call, None, "its provider is dialled directly", "DM336")

@@ -20,9 +20,9 @@ from ..envoy.unknown import Unknown
 from ..envoy.values import Json, has, mapping, text
 from ..envoy.virtual_hosts import virtual_host_of
 from ..finding import Finding, problem
+from ..wording import duration, times
 from .asked import Asked
-from .sentence import retries_said, time_limit
-from .wording import duration, times
+from .sentence import deadline_said, retries_said, time_limit
 
 _MOST_RETRIES = 4
 """After the first attempt. grpc makes five attempts at most (`maxAttempts` of gRFC A6)."""
@@ -105,7 +105,7 @@ def headers_ignored(call: Asked, got: Retries | None, why: str, id: str = "DM337
 
 
 def _unknown(call: Asked) -> Iterator[Finding]:
-    limit = "no timeout" if call.deadline is None else f"{duration(call.deadline)} (its deadline)"
-    seen = f"{call.name}: {limit}, or less if the control plane says so; retries are the control plane's"
+    limit = f"{deadline_said(call)}, or less if the control plane says so"
+    seen = f"{call.name}: {limit}; retries are the control plane's"
     yield Finding("rpc", "ok", seen, subject=call.name)
     yield from headers_ignored(call, None, "grpc ignores x-envoy-… headers")

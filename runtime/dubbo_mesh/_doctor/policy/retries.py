@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from ..envoy.retries import Retries, RetryLimit
 from ..finding import Finding
+from ..wording import listed, times
 from .followed import Followed
-from .wording import listed, times
 
 _BY_ISTIO = {"connect-failure", "refused-stream", "unavailable", "cancelled", "retriable-status-codes"}
 """The conditions of the retries that Istio has by itself."""

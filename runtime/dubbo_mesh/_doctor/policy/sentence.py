@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
 
 from ..envoy.retries import Retries
 from ..envoy.router import Effect
 from ..envoy.timeouts import LEAST, Timeout
+from ..wording import duration, listed, percent, times
 from .asked import Asked
-from .followed import Followed
-from .wording import duration, listed, percent, times
+from .followed import Followed, silence_of
 
 SLACK = 0.15
 """Seconds. Stubs ask the sidecar for a little more than the deadline, so that their own timer is first."""
@@ -32,9 +32,11 @@ def sentence(followed: Followed, forbidden: str = "") -> str:
         forbidden: the cluster whose circuit breaker allows no retries; empty if all do.
     """
     if followed.unknown:
-        if_obeyed = _both(followed, followed.obeyed, forbidden, dropped=False)
-        return f"if its headers count: {if_obeyed}; if not: {_both(followed, followed.effect, forbidden)}"
-    parts = [_both(followed, followed.effect, forbidden, dropped=not followed.internal)]
+        obeyed = replace(followed, effect=followed.obeyed)
+        if_obeyed = _limits_and_retries(obeyed, forbidden, dropped=False)
+        if_not = _limits_and_retries(followed, forbidden, dropped=True)
+        return f"if its headers count: {if_obeyed}; if not: {if_not}"
+    parts = [_limits_and_retries(followed, forbidden, dropped=not followed.internal)]
     if followed.route.priority != "DEFAULT":
         parts.append("with high priority")
     if len(followed.clusters) > 1:
@@ -43,10 +45,10 @@ def sentence(followed: Followed, forbidden: str = "") -> str:
     return ", ".join(parts)
 
 
-def _both(followed: Followed, effect: Effect, forbidden: str, *, dropped: bool = True) -> str:
-    asked = followed.asked
+def _limits_and_retries(followed: Followed, forbidden: str, *, dropped: bool) -> str:
+    asked, effect = followed.asked, followed.effect
     parts = [time_limit(asked, effect)]
-    if asked.streaming and effect.idle.seconds and not _covers(followed.limit, effect.idle.seconds):
+    if asked.streaming and followed.silence:
         parts.append(f"ended when silent for {duration(effect.idle.seconds)}")
     if effect.per_try_timeout.seconds:
         origin = _ORIGINS[effect.per_try_timeout.origin]
@@ -64,19 +66,15 @@ def _both(followed: Followed, effect: Effect, forbidden: str, *, dropped: bool =
     return ", ".join(parts)
 
 
-def _covers(limit: float | None, idle: float) -> bool:
-    return limit is not None and limit <= idle
-
-
 def time_limit(asked: Asked, effect: Effect) -> str:
     """When calls end at the latest, and who ends them."""
     deadline, timeout, longest = asked.deadline, effect.timeout, effect.duration
     first = min((each for each in (deadline, timeout.seconds) if each), default=None)
-    silent = effect.idle.seconds if not asked.streaming else 0.0  # nothing is sent while the handler runs
-    if silent and _first(silent, (first, longest.seconds)):
+    silent = 0.0 if asked.streaming else silence_of(asked, effect)  # nothing is sent while the handler runs
+    if silent:
         field = "idle_timeout" if effect.idle.origin == "route" else "stream_idle_timeout"
         return f"ended after {duration(silent)} without an answer ({field}: {_ORIGINS[effect.idle.origin]})"
-    if longest.seconds and _first(longest.seconds, (first,)):
+    if longest.seconds and (first is None or longest.seconds < first):
         if longest.seconds <= LEAST:
             return "ended at once (the route takes all of the deadline off)"
         if longest.origin == "deadline":
@@ -93,8 +91,9 @@ def time_limit(asked: Asked, effect: Effect) -> str:
     return _by_route(asked, timeout)
 
 
-def _first(limit: float, others: Iterable[float | None]) -> bool:
-    return all(limit < each for each in others if each)
+def deadline_said(asked: Asked) -> str:
+    """When calls end at the latest, where nothing but their deadline is known to end them."""
+    return "no timeout" if asked.deadline is None else f"{duration(asked.deadline)} (its deadline)"
 
 
 def _deadline(deadline: float, effect: Effect) -> str:
@@ -146,7 +145,8 @@ def retries_said(
     if not got.happen:
         why = lost or ("asked" if got.origin == "asked" else "route")
         if got.most and not got.on:
-            why = f"{got.most} {_BY.get(got.origin, 'by the route')}, but on no condition"
+            by = "asked for" if got.origin == "asked" else "by the route"
+            why = f"{got.most} {by}, but on no condition"
             if got.refused:
                 why = "the route retries only calls with certain headers"
         return f"no retries ({why})"
@@ -159,9 +159,6 @@ def retries_said(
     if got.of_http_statuses_only:
         notes.append("of broken connections, not of statuses that handlers return")
     return f"{times(got.most)} on {', '.join(got.on)} ({'; '.join(filter(None, notes))})"
-
-
-_BY = {"asked": "asked for"}
 
 
 def _asked(retries: Retries) -> str:

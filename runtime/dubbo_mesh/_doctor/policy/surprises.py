@@ -9,8 +9,8 @@ from ..envoy.filters import Fault, Filter, fault_of, filters_of, is_limiting, ma
 from ..envoy.rewriting import new_authority, new_path
 from ..envoy.values import flag, has, mapping, objects, text
 from ..finding import Finding
+from ..wording import duration, percent
 from .followed import Followed
-from .wording import duration, percent
 
 
 def check_surprises(followed: Followed) -> Iterator[Finding]:

@@ -7,8 +7,15 @@ from collections.abc import Iterator
 from ..._contract.envoy_headers import TIMEOUT_HEADER
 from ..envoy.timeouts import LEAST, Timeout, whole
 from ..finding import Finding
+from ..wording import duration
 from .followed import Followed
-from .wording import duration
+
+_OWNERS = {
+    "asked": "asked for",
+    "deadline": "the deadline",
+    "route": "the route's",
+    "cluster": "the cluster's",
+}
 
 
 def check_timeouts(followed: Followed) -> Iterator[Finding]:
@@ -70,7 +77,7 @@ def _longer(timeout: Timeout, other: Timeout) -> bool:
 
 def _check_idle(followed: Followed) -> Iterator[Finding]:
     asked, idle, limit = followed.asked, followed.effect.idle, followed.limit
-    if not idle.seconds or (limit is not None and limit <= idle.seconds):
+    if not followed.silence:
         return
     by = {"route": f"idle_timeout of {followed.where}", "default": "Envoy's default for stream_idle_timeout"}
     whose = by.get(idle.origin, f"stream_idle_timeout of listener {followed.entrance.listener.name}")
@@ -148,6 +155,4 @@ def _per_try(timeout: Timeout) -> str:
 
 
 def _whose(timeout: Timeout) -> str:
-    return {"asked": "asked for", "route": "the route's", "cluster": "the cluster's"}.get(
-        timeout.origin, "the deadline" if timeout.origin == "deadline" else "Envoy's default"
-    )
+    return _OWNERS.get(timeout.origin, "Envoy's default")

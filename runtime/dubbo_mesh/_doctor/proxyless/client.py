@@ -14,6 +14,7 @@ from ..budget import Budget
 from ..envoy.listeners import Manager
 from ..envoy.values import EMPTY, mapping, text
 from ..finding import Finding, problem
+from ..wording import first_of
 from .bootstrap import Bootstrap
 from .client_status import Kind, Resource, resources_of
 from .discovery import Answer, ask
@@ -121,7 +122,7 @@ class _Channel:
 
     def resources(self) -> Sequence[Resource]:
         """What the client has asked the control plane for."""
-        return resources_of(self._authority) or ()
+        return resources_of(self._authority)
 
     def awaited(self) -> Resource | None:
         """What it has asked for and waits for; None if it can make calls without it, or never will."""
@@ -201,10 +202,11 @@ def _why_it_fails(resources: Sequence[Resource], details: str, name: str) -> Fin
 
 
 def _summary(resources: Sequence[Resource]) -> str:
+    if not resources:
+        return "this version of grpcio does not show what the control plane has told it"
     kinds: dict[str, list[str]] = {}
     for each in resources:
         kinds.setdefault(each.kind, []).append(each.name)
     endpoints = [each for resource in resources for each in resource.endpoints]
-    more = f" and {len(endpoints) - _SHOWN} more" if len(endpoints) > _SHOWN else ""
     accepted = "; ".join(f"{kind} {', '.join(names)}" for kind, names in kinds.items())
-    return f"grpc has accepted {accepted}; endpoints {', '.join(endpoints[:_SHOWN]) or 'unknown'}{more}"
+    return f"grpc has accepted {accepted}; endpoints {first_of(endpoints, _SHOWN) or 'unknown'}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast, get_args
 
 from .wire import Message, bytes_of, integer, messages, parse, text
 
@@ -18,15 +18,7 @@ State: TypeAlias = Literal[
     "unknown", "requested", "does not exist", "accepted", "refused", "error", "timeout"
 ]
 
-_STATES: tuple[State, ...] = (
-    "unknown",
-    "requested",
-    "does not exist",
-    "accepted",
-    "refused",
-    "error",
-    "timeout",
-)
+_STATES: tuple[State, ...] = get_args(State)
 """`ClientResourceStatus`, by number."""
 
 TYPES: dict[Kind, str] = {
@@ -61,33 +53,30 @@ class Resource:
     content: bytes = b""
 
 
-def resources_of(authority: str) -> list[Resource] | None:
-    """The resources that channels to `xds:///authority` have asked for; None if grpcio does not tell."""
-    dump = _dump()
-    if dump is None:
-        return None
+def resources_of(authority: str) -> list[Resource]:
+    """The resources that channels to `xds:///authority` have asked for; none if grpcio does not tell."""
     try:
         found = [
             resource
-            for client in messages(parse(dump), 1)
+            for client in messages(parse(_dump()), 1)
             if _is_client_of(authority, client)
             for resource in _resources(client)
         ]
     except ValueError:
-        return None
+        return []
     order = list(TYPES)
     return sorted(found, key=lambda each: (order.index(each.kind), each.name))
 
 
-def _dump() -> bytes | None:
-    """A serialized `ClientStatusResponse`; None if this version of grpcio has none."""
+def _dump() -> bytes:
+    """A serialized `ClientStatusResponse`; empty if this version of grpcio has none."""
     try:
         cython = importlib.import_module("grpc._cython.cygrpc")
     except ImportError:
-        return None
+        return b""
     dump = cast("Callable[[], object] | None", getattr(cython, "dump_xds_configs", None))
     content = dump() if dump is not None else None
-    return content if isinstance(content, bytes) else None
+    return content if isinstance(content, bytes) else b""
 
 
 def _is_client_of(authority: str, client: Message) -> bool:

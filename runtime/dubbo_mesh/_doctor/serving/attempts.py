@@ -15,6 +15,7 @@ from ..._addressing.environment import Environment
 from ..._calling.headers import Headers
 from ..._calling.plan import CallPlan
 from ..budget import Budget
+from ..wording import measured_time
 from .trial import Trial
 
 _MOST_CALLS = 5
@@ -66,17 +67,11 @@ class Attempts:
     def times(self) -> str:
         """How long the calls took. The first one also waits for the connection."""
         if len(self.made) == 1:
-            return f"{shown(self.made[0].seconds)} (one call, connecting included)"
+            return f"{measured_time(self.made[0].seconds)} (one call, connecting included)"
+        first = measured_time(self.made[0].seconds)
         rest = [attempt.seconds for attempt in self.made[1:]]
-        first = shown(self.made[0].seconds)
-        return (
-            f"{shown(statistics.median(rest))} (median of {len(rest)}; {first} for the first, which connects)"
-        )
-
-
-def shown(seconds: float) -> str:
-    """A time, in the unit that suits it."""
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
+        median = measured_time(statistics.median(rest))
+        return f"{median} (median of {len(rest)}; {first} for the first, which connects)"
 
 
 def attempts(

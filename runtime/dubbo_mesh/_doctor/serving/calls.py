@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 import grpc
 
 from ..._addressing.dialing import Dial
 from ..._addressing.environment import Environment
-from ..._contract.validation import is_sendable
+from ..._contract.validation import is_sendable, is_sendable_name
 from ..budget import Budget
 from ..envoy.snapshot import Snapshot
 from ..examination import Examination
@@ -86,7 +85,7 @@ def _check_call(
 
 
 def _is_sendable(name: str, value: str) -> bool:
-    return re.fullmatch(r"[0-9a-z_.-]+", name) is not None and (name.endswith("-bin") or is_sendable(value))
+    return is_sendable_name(name) and (name.endswith("-bin") or is_sendable(value))
 
 
 def _call(

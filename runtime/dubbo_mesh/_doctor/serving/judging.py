@@ -7,8 +7,9 @@ from typing import NamedTuple
 import grpc
 
 from ..finding import Finding, problem
+from ..wording import measured_time
 from .asking import NO_TEXT
-from .attempts import Attempt, Attempts, shown
+from .attempts import Attempt, Attempts
 from .replies import meaning_of, measured, whose
 from .trial import Trial
 
@@ -52,7 +53,7 @@ def judged(trial: Trial, outcome: Outcome, direct: Outcome | None) -> Finding:
     name, last = trial.name, outcome.calls.last
     if arrives(last):
         return Finding("call", "ok", f"{name}: {_answer(trial, outcome)}", subject=name)
-    seen = f"{name}: {_status(last)} {outcome.where}, after {shown(last.seconds)}"
+    seen = f"{name}: {_status(last)} {outcome.where}, after {measured_time(last.seconds)}"
     beside = "" if direct is None else f"; {direct.where}: {_status(direct.calls.last)}"
     match whose(last):
         case "grpc" | "provider" if last.code is grpc.StatusCode.DEADLINE_EXCEEDED:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
+from ..addressing.frames import GOAWAY
 from ..budget import Budget
 from ..envoy.snapshot import Snapshot
 from ..finding import Finding, problem
 from .address import Endpoint
 from .inbound import Pinging, pinging
-from .wire import GOAWAY, Wire, is_ping_answer
+from .wire import Wire, is_ping_answer
 
 _PINGS = 6
 """gRPC's servers forgive two that come too early (`grpc.http2.max_ping_strikes`); grpc-go's do the same."""
@@ -70,7 +71,7 @@ def _ended_by_pings(endpoint: Endpoint, timeout: float) -> str | None:
         for number in range(_PINGS):
             with suppress(OSError):  # closed: what was said before can still be read
                 wire.ping(number)
-            while not is_ping_answer(frame := wire.frame()):
+            while not is_ping_answer(frame := wire.receive()):
                 if frame.kind == GOAWAY:
                     code, why = int.from_bytes(frame.payload[4:8], "big"), frame.payload[8:]
                     if code != _ENHANCE_YOUR_CALM:

@@ -6,13 +6,10 @@ import time
 from contextlib import suppress
 from typing import NamedTuple, Self
 
+from ..addressing.frames import HEAD, PING, PREFACE, SETTINGS, frame
 from .address import Endpoint
 
-PING, GOAWAY = 6, 7
-_SETTINGS = 4
 _ACK = 1
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_HEAD = 9
 _LARGEST_FRAME = 16384  # bytes: what a peer may send that was not told otherwise
 _MOST_FRAMES = 1000
 
@@ -48,7 +45,7 @@ class Wire:
         self._frames = 0
         self._socket = endpoint.connect(timeout)
         with suppress(OSError):  # it is closed already: what was said before can still be read
-            self._socket.sendall(_PREFACE + _frame(_SETTINGS, 0, b""))
+            self._socket.sendall(PREFACE + frame(SETTINGS))
 
     def __enter__(self) -> Self:
         return self
@@ -63,30 +60,30 @@ class Wire:
             OSError: the connection is closed.
         """
         self._socket.settimeout(self._left())
-        self._socket.sendall(_frame(PING, 0, number.to_bytes(8, "big")))
+        self._socket.sendall(frame(PING, number.to_bytes(8, "big")))
 
-    def frame(self) -> Frame:
+    def receive(self) -> Frame:
         """The next frame; settings and pings are acknowledged.
 
         Raises:
             OSError: the connection is closed, or nothing comes in time.
             ValueError: the server does not keep to the protocol.
         """
-        self._receive(_HEAD)
-        head = self._received[:_HEAD]
+        self._fill(HEAD)
+        head = self._received[:HEAD]
         size = int.from_bytes(head[:3], "big")
         self._frames += 1
         if size > _LARGEST_FRAME or self._frames > _MOST_FRAMES:
             raise ValueError("it does not keep to HTTP/2")
-        self._receive(_HEAD + size)
-        payload, self._received = self._received[_HEAD : _HEAD + size], self._received[_HEAD + size :]
-        frame = Frame(head[3], head[4], payload)
-        if frame.kind in (_SETTINGS, PING) and not frame.flags & _ACK:
-            answer = b"" if frame.kind == _SETTINGS else frame.payload
-            self._socket.sendall(_frame(frame.kind, _ACK, answer))
-        return frame
+        self._fill(HEAD + size)
+        payload, self._received = self._received[HEAD : HEAD + size], self._received[HEAD + size :]
+        received = Frame(head[3], head[4], payload)
+        if received.kind in (SETTINGS, PING) and not received.flags & _ACK:
+            answer = b"" if received.kind == SETTINGS else payload
+            self._socket.sendall(frame(received.kind, answer, _ACK))
+        return received
 
-    def _receive(self, size: int) -> None:
+    def _fill(self, size: int) -> None:
         while len(self._received) < size:
             self._socket.settimeout(self._left())
             received = self._socket.recv(65536)
@@ -99,10 +96,6 @@ class Wire:
         if left <= 0:
             raise TimeoutError("no answer in time")
         return left
-
-
-def _frame(kind: int, flags: int, payload: bytes) -> bytes:
-    return len(payload).to_bytes(3, "big") + bytes((kind, flags, 0, 0, 0, 0)) + payload
 
 
 def is_ping_answer(frame: Frame) -> bool:

@@ -8,6 +8,7 @@ from ..envoy.listeners import Listener
 from ..envoy.services import is_istio
 from ..envoy.snapshot import Snapshot
 from ..finding import Finding, problem
+from ..wording import first_of
 
 
 def check_leaving(snapshot: Snapshot, listeners: Iterable[Listener]) -> Iterator[Finding]:
@@ -17,7 +18,6 @@ def check_leaving(snapshot: Snapshot, listeners: Iterable[Listener]) -> Iterator
     """
     if is_istio(snapshot):
         return
-    names = dict.fromkeys(each.name for each in listeners if each.drain_type == "DEFAULT")
+    names = list(dict.fromkeys(each.name for each in listeners if each.drain_type == "DEFAULT"))
     if names:
-        shown = ", ".join(list(names)[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        yield problem("DM231", f"the drain type of {shown} is DEFAULT")
+        yield problem("DM231", f"the drain type of {first_of(names, 3)} is DEFAULT")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def duration(seconds: float) -> str:
@@ -14,6 +14,11 @@ def duration(seconds: float) -> str:
     if seconds >= 120 and seconds % 60 == 0:
         return f"{seconds / 60:g} min"
     return f"{_number(seconds)} s"
+
+
+def measured_time(seconds: float) -> str:
+    """How long something took, in three digits: `2.35 ms`, `1.02 s`."""
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
 
 
 def percent(share: float) -> str:
@@ -30,6 +35,12 @@ def listed(names: Iterable[str]) -> str:
     """A list: `a, b and c`."""
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """A list that may be long: `a, b, c and 5 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def _number(value: float) -> str:
