@@ -11,13 +11,14 @@ from ..._addressing.environment import Environment
 from ..._calling.headers import Headers
 from ..._calling.plan import CallPlan
 from ..._contract.service import Method, Service
+from ..addressing.descriptors import is_idempotent, rpc_of
 from ..addressing.dialling import Dialled
 from ..envoy.arrival import ROUTER_HEADERS
 from ..envoy.request import Request
 from ..envoy.retries import Retries, retries
 from ..envoy.routes import NO_RETRIES
 from ..envoy.timeouts import grpc_timeout
-from .configured import ConfiguredRetry, is_idempotent, retry_of, rpc_of
+from .configured import ConfiguredRetry, retry_of
 
 _SENT_ONCE = frozenset({"x-forwarded-for", "x-forwarded-host"})
 """Headers of which grpc sends the last value only."""

@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import MethodDescriptor
 
-from ..._contract.service import Method, Service
-
 _METHOD, _SERVICE = "dubbo_mesh.v1.method", "dubbo_mesh.v1.service"
 
 
@@ -21,19 +19,6 @@ class ConfiguredRetry(NamedTuple):
 
     attempts: int | None
     on: tuple[str, ...]
-
-
-def rpc_of(service: Service, method: Method) -> MethodDescriptor | None:
-    """The rpc in the descriptor of the service; None in modules of API version 1, which have none."""
-    if service.descriptor is None:
-        return None
-    described = service.descriptor.services_by_name.get(service.name.rpartition(".")[2])
-    return None if described is None else described.methods_by_name.get(method.name)
-
-
-def is_idempotent(rpc: MethodDescriptor) -> bool:
-    """Whether its `idempotency_level` is NO_SIDE_EFFECTS or IDEMPOTENT."""
-    return bool(rpc.GetOptions().idempotency_level)  # 0 is IDEMPOTENCY_UNKNOWN
 
 
 def retry_of(rpc: MethodDescriptor) -> ConfiguredRetry | None:

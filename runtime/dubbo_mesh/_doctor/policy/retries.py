@@ -75,7 +75,7 @@ def _unasked(followed: Followed, got: Retries) -> bool:
     """Whether retries may run a handler again although nobody asks for that.
 
     With policy=routes, stubs leave retries to routes, which may be meant to have some: unless they are those
-    that Istio has by itself. Modules of API version 1 do not tell which rpcs are idempotent.
+    that Istio has by itself.
     """
     asked = followed.asked
     if asked.idempotent is not False or not got.run_again or got.asked_on or got.origin == "asked":

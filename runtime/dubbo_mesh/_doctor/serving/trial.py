@@ -6,16 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from google.protobuf import descriptor_pool
-from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.descriptor_pb2 import MethodOptions
-
 from ..._contract.service import Method, Service
+from ..addressing.descriptors import is_idempotent, rpc_of
 from ..addressing.dialling import Dialled
 from ..finding import Finding, problem
 from .own import Targets
-
-_REPEATABLE = (MethodOptions.IDEMPOTENT, MethodOptions.NO_SIDE_EFFECTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +60,8 @@ def trials(calls: Iterable[str], targets: Targets, *, anyway: bool) -> Iterator[
             hint = _hint(rpc, service.methods)
             yield problem("DM456", f"{given}: {name} has no rpc {rpc}{hint}", subject=name)
             continue
-        level = _idempotency_level(service, method)
-        repeatable = level in _REPEATABLE
+        described = rpc_of(service, method)
+        repeatable = described is not None and is_idempotent(described)
         if repeatable or anyway:
             yield Trial(f"{name}/{rpc}", dialled, service, method, repeatable)
         else:
@@ -88,18 +83,3 @@ def _unknown_service(given: str, name: str, services: Iterable[str]) -> Finding:
 def _hint(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, list(known), 1, 0.6)
     return f": did you mean {close[0]}?" if close else ""
-
-
-def _idempotency_level(service: Service, method: Method) -> int:
-    """The rpc's `idempotency_level`: 0 if it has none, or the service's file is not known."""
-    package, _, name = service.name.rpartition(".")
-    found: ServiceDescriptor | None = None
-    if service.descriptor is not None and service.descriptor.package == package:
-        found = service.descriptor.services_by_name.get(name)
-    else:  # modules for version 1 of the API do not name their file, but import it
-        try:
-            found = descriptor_pool.Default().FindServiceByName(service.name)
-        except KeyError:
-            return 0
-    rpc = None if found is None else found.methods_by_name.get(method.name)
-    return 0 if rpc is None else rpc.GetOptions().idempotency_level
