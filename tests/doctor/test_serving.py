@@ -72,7 +72,11 @@ class TestOurs:
         assert not [each for each in own if each.check in ("dns", "reachable")]
         assert "DM106" not in ids(own)
         without = examined(MODULE, variables=OFF | {"DUBBO_MESH_APP": "echo"})
-        assert [each for each in without if each.check in ("dns", "reachable")]
+        [dial] = [each for each in without if each.check in ("dial", "dns", "reachable")]
+        assert dial.status == "skipped"
+        assert "--server auto looks at its server" in dial.finding
+        other = examined(MODULE, variables=OFF | {"DUBBO_MESH_APP": "web"})
+        assert [each for each in other if each.check in ("dns", "reachable")]
 
     def test_on_asyncio_is_well(self) -> None:
         from tests.calling.echo import EchoAsyncServicer

@@ -52,6 +52,12 @@ demo.Other
     )
 
 
+def test_a_heading_does_not_name_all_of_many_services() -> None:
+    shared = [Finding("headers", "ok", f"s.S{each}: obeyed", subject=f"s.S{each}") for each in range(200)]
+    assert as_text(shared).splitlines()[0] == "s.S0, s.S1, s.S2, s.S3, 196 more"
+    assert as_text(shared[:5]).splitlines()[0] == "s.S0, s.S1, s.S2, s.S3, s.S4"
+
+
 def test_what_several_services_share_is_said_once() -> None:
     names = ("a.A", "b.B", "c.C")
     both = [problem("DM303", f"{each}: dropped", remedy="unset it", subject=each) for each in names[:2]]

@@ -20,8 +20,8 @@ def check_targets(
         targets: as on the command line.
         reading: the environment.
         budget: the time for all checks.
-        served: whether this process's own server is looked at. Then the services of this application
-            (`DUBBO_MESH_APP`) are what it serves, and not called.
+        served: whether this process's own server is looked at. In either case the services of this
+            application (`DUBBO_MESH_APP`) are what it serves, and not called.
         offline: whether nothing may be dialled, as the sidecar's configuration is that of another host.
     """
     if not targets:
@@ -33,9 +33,13 @@ def check_targets(
         for found in subjects.of(given):
             if not isinstance(found, Subject):
                 yield found
-            elif served and _is_own(found, reading):
-                why = f"{found.name}: this application's own (DUBBO_MESH_APP): looked at where --server says"
-                yield Finding("dial", "ok", why, subject=found.name)
+            elif _is_own(found, reading):
+                own = f"{found.name}: this application's own (DUBBO_MESH_APP)"
+                if served:
+                    yield Finding("dial", "ok", f"{own}: looked at where --server says", subject=found.name)
+                else:
+                    why = f"{own}, which it need not call; --server auto looks at its server"
+                    yield Finding("dial", "skipped", why, subject=found.name)
                 yield found
             elif reading.hides_targets is not None:
                 why = f"{found.name}: not known while {reading.hides_targets} is malformed"

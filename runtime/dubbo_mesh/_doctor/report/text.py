@@ -24,6 +24,7 @@ _NARROW = 76
 _RPC = re.compile(r"[A-Za-z_][\w.]*/[A-Za-z_]\w*")  # unlike unix:/run/server.sock
 
 _AS_ABOVE = "as above"
+_SHOWN = 4  # services, in the heading of what they share
 
 
 def as_text(findings: Sequence[Finding], *, width: int | None = None, colours: bool = False) -> str:
@@ -39,12 +40,17 @@ def as_text(findings: Sequence[Finding], *, width: int | None = None, colours: b
     page = _Page(width, colours)
     lines: list[str] = []
     for names, rows in _blocks(findings):
-        lines.extend(page.heading(", ".join(names) or "this process"))
+        lines.extend(page.heading(_heading(names) or "this process"))
         for row in rows:
             lines.extend(page.lines_of(row))
         lines.append("")
     lines.extend(wrapped(summary(findings), "", width))
     return "\n".join(lines)
+
+
+def _heading(names: Sequence[str]) -> str:
+    shown = names if len(names) <= _SHOWN + 1 else [*names[:_SHOWN], f"{len(names) - _SHOWN} more"]
+    return ", ".join(shown)
 
 
 def summary(findings: Sequence[Finding]) -> str:
