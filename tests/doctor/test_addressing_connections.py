@@ -21,7 +21,7 @@ from dubbo_mesh._doctor.addressing.dialling import Dialled
 from dubbo_mesh._doctor.addressing.environment import read_environment
 from dubbo_mesh._doctor.addressing.targets import check_targets
 from dubbo_mesh._doctor.budget import Budget
-from dubbo_mesh._doctor.envoy.listeners import Connection
+from dubbo_mesh._doctor.envoy.entering.listeners import Connection
 from dubbo_mesh._doctor.finding import Finding
 from localmesh import ReservedPort
 from tests import sidecars

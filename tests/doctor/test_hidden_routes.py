@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dubbo_mesh._doctor.envoy.hiding import covers
-from dubbo_mesh._doctor.envoy.near_misses import near_misses
+from dubbo_mesh._doctor.envoy.routing.hiding import covers
+from dubbo_mesh._doctor.envoy.routing.near_misses import near_misses
 from dubbo_mesh._doctor.finding import Finding
 from localmesh import ReservedPort
 from tests import sidecars

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dubbo_mesh._doctor.envoy.clusters import cluster_of
-from dubbo_mesh._doctor.envoy.snapshot import Snapshot
+from dubbo_mesh._doctor.envoy.configuration.snapshot import Snapshot
+from dubbo_mesh._doctor.envoy.forwarding.clusters import cluster_of
 from dubbo_mesh._doctor.sidecar.parsing import parsed
 from tests.doctor import istioctl
 from tests.doctor.upstreams import NOBODY, service

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 
+from dubbo_mesh._doctor.envoy.configuration.snapshot import Snapshot
 from dubbo_mesh._doctor.envoy.connection import Connection
-from dubbo_mesh._doctor.envoy.listeners import (
+from dubbo_mesh._doctor.envoy.entering.listeners import (
     Closed,
     Listener,
     Manager,
@@ -18,7 +19,6 @@ from dubbo_mesh._doctor.envoy.listeners import (
     handler_of,
     listener_of,
 )
-from dubbo_mesh._doctor.envoy.snapshot import Snapshot
 from dubbo_mesh._doctor.envoy.unknown import Unknown
 from localmesh import ReservedPort
 from tests.doctor.proxy_protocol import LISTENER_FILTER, header

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from dubbo_mesh._doctor.envoy.authority import normalised
-from dubbo_mesh._doctor.envoy.hiding import covers
-from dubbo_mesh._doctor.envoy.listeners import Manager
-from dubbo_mesh._doctor.envoy.matching import Taken, redirects_to_https, routes_of
-from dubbo_mesh._doctor.envoy.regex import regex_matches
+from dubbo_mesh._doctor.envoy.entering.authority import normalised
+from dubbo_mesh._doctor.envoy.entering.listeners import Manager
+from dubbo_mesh._doctor.envoy.regex.matching import regex_matches
 from dubbo_mesh._doctor.envoy.request import Request
+from dubbo_mesh._doctor.envoy.routing.hiding import covers
+from dubbo_mesh._doctor.envoy.routing.matching import Taken, redirects_to_https, routes_of
+from dubbo_mesh._doctor.envoy.routing.virtual_hosts import virtual_host_of
 from dubbo_mesh._doctor.envoy.unknown import Unknown
-from dubbo_mesh._doctor.envoy.virtual_hosts import virtual_host_of
 from tests.doctor import routes_at_random
 from tests.doctor.http2 import Headers
 from tests.doctor.routing import REFUSED, RoutingEnvoy, answer

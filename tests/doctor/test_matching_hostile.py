@@ -7,18 +7,18 @@ from typing import Any, cast
 
 import pytest
 
-from dubbo_mesh._doctor.envoy.arrival import arrived
+from dubbo_mesh._doctor.envoy.configuration.snapshot import Snapshot
 from dubbo_mesh._doctor.envoy.connection import Connection
-from dubbo_mesh._doctor.envoy.hiding import hidden_routes
-from dubbo_mesh._doctor.envoy.listeners import Listener, Manager, handler_of, listener_of, outbound
-from dubbo_mesh._doctor.envoy.matching import redirects_to_https, routes_of, unknown_routes
-from dubbo_mesh._doctor.envoy.meddling import meddling
-from dubbo_mesh._doctor.envoy.near_misses import near_misses
+from dubbo_mesh._doctor.envoy.entering.arrival import arrived
+from dubbo_mesh._doctor.envoy.entering.listeners import Listener, Manager, handler_of, listener_of, outbound
+from dubbo_mesh._doctor.envoy.entering.meddling import meddling
+from dubbo_mesh._doctor.envoy.entering.trust import trust
 from dubbo_mesh._doctor.envoy.request import Request
-from dubbo_mesh._doctor.envoy.snapshot import Snapshot
-from dubbo_mesh._doctor.envoy.trust import trust
+from dubbo_mesh._doctor.envoy.routing.hiding import hidden_routes
+from dubbo_mesh._doctor.envoy.routing.matching import redirects_to_https, routes_of, unknown_routes
+from dubbo_mesh._doctor.envoy.routing.near_misses import near_misses
+from dubbo_mesh._doctor.envoy.routing.virtual_hosts import virtual_host_of
 from dubbo_mesh._doctor.envoy.unknown import Unknown
-from dubbo_mesh._doctor.envoy.virtual_hosts import virtual_host_of
 from tests.doctor import routes_at_random
 from tests.doctor.test_headers import FILTERS, mutations
 from tests.doctor.test_listeners_by_envoy import listener_at_random

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from dubbo_mesh._doctor.envoy.arrival import arrived
+from dubbo_mesh._doctor.envoy.configuration.snapshot import Snapshot
 from dubbo_mesh._doctor.envoy.connection import Connection
-from dubbo_mesh._doctor.envoy.listeners import Manager
+from dubbo_mesh._doctor.envoy.entering.arrival import arrived
+from dubbo_mesh._doctor.envoy.entering.listeners import Manager
+from dubbo_mesh._doctor.envoy.entering.trust import Cause, trust
 from dubbo_mesh._doctor.envoy.request import Beginning, Request
-from dubbo_mesh._doctor.envoy.snapshot import Snapshot
-from dubbo_mesh._doctor.envoy.trust import Cause, trust
 from localmesh import ReservedPort
 from tests.doctor.http2 import Headers
 from tests.doctor.proxy_protocol import LISTENER_FILTER, header

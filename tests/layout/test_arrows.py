@@ -51,6 +51,15 @@ MAY_IMPORT_IN_THE_DOCTOR: dict[str, set[str]] = {
 }
 """The rooms of the doctor, and which others each of them may import."""
 
+MAY_IMPORT_IN_ITS_ENVOY: dict[str, set[str]] = {
+    "configuration": set(),
+    "regex": set(),
+    "entering": {"configuration"},
+    "routing": {"configuration", "regex", "entering"},
+    "forwarding": {"configuration", "regex", "entering", "routing"},
+}
+"""The rooms of `envoy`, in the order in which a call meets them, and which others each may import."""
+
 BELOW_THE_ROOMS = {f"{DOCTOR}.{name}" for name in ("budget", "examination", "finding", "safety", "wording")}
 """What all rooms of the doctor may import but `envoy`, which knows nothing of findings, and `catalogue`."""
 
@@ -128,6 +137,18 @@ def upward_in_the_doctor(found: Iterable[Import]) -> Iterator[Import]:
             yield each
 
 
+def upward_in_its_envoy(found: Iterable[Import]) -> Iterator[Import]:
+    """Imports between the rooms of `envoy` that the table does not allow; what is in none is below all."""
+    prefix = f"{DOCTOR}.envoy."
+    for each in found:
+        if not (each.importer.startswith(prefix) and each.imported.startswith(prefix)):
+            continue
+        importer, imported = (name.removeprefix(prefix).partition(".")[0] for name in each[:2])
+        allowed = MAY_IMPORT_IN_ITS_ENVOY.get(importer, set())
+        if imported in MAY_IMPORT_IN_ITS_ENVOY and imported != importer and imported not in allowed:
+            yield each
+
+
 def _room_of(module: str) -> str | None:
     """The room of the doctor that a module is in."""
     room = module.removeprefix(f"{DOCTOR}.").partition(".")[0]
@@ -196,6 +217,7 @@ class TestTheTable:
     def test_names_all_packages(self, runtime: dict[str, Path]) -> None:
         packages = {name for name, path in runtime.items() if path.name == "__init__.py"}
         rooms = {f"{DOCTOR}.{name}" for name in MAY_IMPORT_IN_THE_DOCTOR}
+        rooms |= {f"{DOCTOR}.envoy.{name}" for name in MAY_IMPORT_IN_ITS_ENVOY}
         assert packages - PUBLIC_FACES == {f"{RUNTIME}.{name}" for name in MAY_IMPORT} | rooms
         beside_them = {name for name in runtime if name.count(".") < 2 and name not in packages}
         assert beside_them == {COMMAND}
@@ -217,6 +239,7 @@ class TestTheRuntime:
 
     def test_imports_downward_only_in_the_doctor(self, found: list[Import]) -> None:
         assert unexpected(upward_in_the_doctor(found)) == []
+        assert unexpected(upward_in_its_envoy(found)) == []
 
     def test_keeps_async_twins_to_asyncio(self, found: list[Import]) -> None:
         expected = [pair for pair in TWINS_IN_SHARED_CODE if is_async_twin(pair[1])]
@@ -297,6 +320,27 @@ class TestWhatIsPlanted:
         (tmp_path / RUNTIME / "__init__.py").touch()
         (tmp_path / RUNTIME / "_doctor" / f"{importer}.py").write_text(source)
         planted = upward_in_the_doctor(imports_of(modules(tmp_path, RUNTIME)))
+        assert (list(planted) == []) is allowed
+
+    @pytest.mark.parametrize(
+        ("importer", "source", "allowed"),
+        [
+            ("entering/trust", "from ..forwarding import router", False),
+            ("entering/trust", "from .. import values", True),
+            ("forwarding/router", "from ..entering.trust import Trust", True),
+            ("values", "from .entering import trust", False),
+        ],
+    )
+    def test_a_room_of_its_envoy(self, tmp_path: Path, importer: str, source: str, allowed: bool) -> None:
+        for name in ("values", "entering/trust", "forwarding/router"):
+            path = tmp_path / RUNTIME / "_doctor" / "envoy" / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            (path.parent / "__init__.py").touch()
+        (tmp_path / RUNTIME / "_doctor" / "envoy" / f"{importer}.py").write_text(source)
+        (tmp_path / RUNTIME / "_doctor" / "__init__.py").touch()
+        (tmp_path / RUNTIME / "__init__.py").touch()
+        planted = upward_in_its_envoy(imports_of(modules(tmp_path, RUNTIME)))
         assert (list(planted) == []) is allowed
 
     @pytest.mark.parametrize(

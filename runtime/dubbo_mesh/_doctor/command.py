@@ -9,7 +9,7 @@ from .addressing.dialling import Dialled
 from .addressing.environment import Reading, check_environment, read_environment
 from .addressing.targets import check_targets
 from .budget import Budget
-from .envoy.snapshot import Snapshot
+from .envoy.configuration.snapshot import Snapshot
 from .examination import Examination
 from .finding import Finding
 from .policy.past_sidecar import check_past_sidecar

@@ -11,7 +11,7 @@ from ..._addressing.dialing import Backup, Dial, dial, ways
 from ..._addressing.environment import Environment
 from ..._contract.errors import ConfigurationError
 from ..budget import Budget
-from ..envoy.listeners import Connection, Manager
+from ..envoy.entering.listeners import Connection, Manager
 from ..finding import Finding, problem
 from ..proxyless.bootstrap import Bootstrap, read_bootstrap
 from ..proxyless.client import check_control_plane

@@ -13,11 +13,11 @@ from ..._calling.plan import CallPlan
 from ..._contract.service import Method, Service
 from ..addressing.descriptors import is_idempotent, rpc_of
 from ..addressing.dialling import Dialled
-from ..envoy.arrival import ROUTER_HEADERS
+from ..envoy.entering.arrival import ROUTER_HEADERS
+from ..envoy.forwarding.retries import Retries, retries
+from ..envoy.forwarding.routes import NO_RETRIES
+from ..envoy.forwarding.timeouts import grpc_timeout
 from ..envoy.request import Request
-from ..envoy.retries import Retries, retries
-from ..envoy.routes import NO_RETRIES
-from ..envoy.timeouts import grpc_timeout
 from .configured import ConfiguredRetry, retry_of
 
 _SENT_ONCE = frozenset({"x-forwarded-for", "x-forwarded-host"})

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..envoy.arrival import ROUTER_HEADERS, arrived
-from ..envoy.matching import Taken, routes_of
-from ..envoy.origins import title_of
+from ..envoy.configuration.snapshot import Snapshot
+from ..envoy.entering.arrival import ROUTER_HEADERS, arrived
+from ..envoy.entering.trust import Cause
+from ..envoy.forwarding.router import Effect, effect
+from ..envoy.forwarding.routes import Route
 from ..envoy.request import Request
-from ..envoy.router import Effect, effect
-from ..envoy.routes import Route
-from ..envoy.snapshot import Snapshot
-from ..envoy.trust import Cause
+from ..envoy.routing.matching import Taken, routes_of
+from ..envoy.routing.origins import title_of
 from ..envoy.values import Json, percentage, text
 from ..finding import Finding, problem
 from ..sidecar.passage import Entrance

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..envoy.arrival import ROUTER_HEADERS
-from ..envoy.meddling import meddling
-from ..envoy.trust import Cause, Trust
+from ..envoy.entering.arrival import ROUTER_HEADERS
+from ..envoy.entering.meddling import meddling
+from ..envoy.entering.trust import Cause, Trust
 from ..finding import Finding, problem
 from ..sidecar.passage import Entrance
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..envoy.hiding import hidden_routes
-from ..envoy.origins import title_of
 from ..envoy.request import Request
+from ..envoy.routing.hiding import hidden_routes
+from ..envoy.routing.origins import title_of
 from ..envoy.values import Json, text
 from ..finding import Finding, problem
 

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 
 from ..._contract.header_checks import RETRY_GRPC_ON
 from ..addressing.dialling import Dialled
-from ..envoy.listeners import Manager
-from ..envoy.matching import routes_of
-from ..envoy.retries import Retries
-from ..envoy.router import Effect
-from ..envoy.routes import Route
-from ..envoy.timeouts import Timeout
+from ..envoy.entering.listeners import Manager
+from ..envoy.forwarding.retries import Retries
+from ..envoy.forwarding.router import Effect
+from ..envoy.forwarding.routes import Route
+from ..envoy.forwarding.timeouts import Timeout
+from ..envoy.routing.matching import routes_of
+from ..envoy.routing.virtual_hosts import virtual_host_of
 from ..envoy.unknown import Unknown
 from ..envoy.values import Json, has, mapping, text
-from ..envoy.virtual_hosts import virtual_host_of
 from ..finding import Finding, problem
 from ..wording import duration, times
 from .asked import Asked

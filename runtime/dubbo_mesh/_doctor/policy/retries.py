@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..envoy.retries import Retries, RetryLimit
+from ..envoy.forwarding.retries import Retries, RetryLimit
 from ..finding import Finding
 from ..wording import listed, times
 from .followed import Followed

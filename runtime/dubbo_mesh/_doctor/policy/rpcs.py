@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..envoy.matching import unknown_routes
-from ..envoy.retries import RetryLimit, retry_limit
-from ..envoy.snapshot import Snapshot
+from ..envoy.configuration.snapshot import Snapshot
+from ..envoy.forwarding.retries import RetryLimit, retry_limit
+from ..envoy.routing.matching import unknown_routes
 from ..envoy.values import Json, objects
 from ..finding import Finding
 from ..sidecar.passage import Entrance

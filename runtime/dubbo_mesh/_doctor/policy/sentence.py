@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..envoy.retries import Retries
-from ..envoy.router import Effect
-from ..envoy.timeouts import LEAST, Timeout
+from ..envoy.forwarding.retries import Retries
+from ..envoy.forwarding.router import Effect
+from ..envoy.forwarding.timeouts import LEAST, Timeout
 from ..wording import duration, listed, percent, times
 from .asked import Asked
 from .followed import Followed, silence_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..envoy.conditions import header_matches
-from ..envoy.filters import Fault, Filter, fault_of, filters_of, is_limiting, may_refuse
-from ..envoy.rewriting import new_authority, new_path
+from ..envoy.forwarding.filters import Fault, Filter, fault_of, filters_of, is_limiting, may_refuse
+from ..envoy.forwarding.rewriting import new_authority, new_path
+from ..envoy.routing.conditions import header_matches
 from ..envoy.values import flag, has, mapping, objects, text
 from ..finding import Finding
 from ..wording import duration, percent

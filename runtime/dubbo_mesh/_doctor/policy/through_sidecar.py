@@ -8,8 +8,8 @@ from ..._addressing.environment import Environment
 from ..addressing.addresses import host_and_port
 from ..addressing.dialling import Dialled, presumed_source, source_of
 from ..budget import Budget
-from ..envoy.listeners import Listener
-from ..envoy.snapshot import Snapshot
+from ..envoy.configuration.snapshot import Snapshot
+from ..envoy.entering.listeners import Listener
 from ..examination import Examination
 from ..finding import Finding
 from ..safety import safely

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..._contract.envoy_headers import TIMEOUT_HEADER
-from ..envoy.timeouts import LEAST, Timeout, whole
+from ..envoy.forwarding.timeouts import LEAST, Timeout, whole
 from ..finding import Finding
 from ..wording import duration
 from .followed import Followed

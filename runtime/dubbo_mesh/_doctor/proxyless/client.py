@@ -11,7 +11,7 @@ import grpc
 
 from ..._addressing.dialing import Dial
 from ..budget import Budget
-from ..envoy.listeners import Manager
+from ..envoy.entering.listeners import Manager
 from ..envoy.values import EMPTY, mapping, text
 from ..finding import Finding, problem
 from ..wording import first_of

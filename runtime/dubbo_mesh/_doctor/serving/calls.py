@@ -10,7 +10,7 @@ from ..._addressing.dialing import Dial
 from ..._addressing.environment import Environment
 from ..._contract.validation import is_sendable, is_sendable_name
 from ..budget import Budget
-from ..envoy.snapshot import Snapshot
+from ..envoy.configuration.snapshot import Snapshot
 from ..examination import Examination
 from ..finding import Finding, problem
 from ..safety import safely

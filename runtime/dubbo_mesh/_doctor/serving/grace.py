@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ..._addressing.environment import Environment
 from ..._serving.options import DEFAULT_GRACE
-from ..envoy.snapshot import Snapshot
+from ..envoy.configuration.snapshot import Snapshot
 from ..envoy.values import mapping, seconds, text, texts
 from ..finding import Finding, problem
 from .pod import in_kubernetes

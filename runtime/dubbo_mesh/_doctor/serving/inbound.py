@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from ..._health.board import HEALTH
 from ..addressing.dialling import source_of
-from ..envoy.clusters import cluster_of
-from ..envoy.conditions import header_matches
+from ..envoy.configuration.snapshot import Snapshot
+from ..envoy.forwarding.clusters import cluster_of
+from ..envoy.forwarding.routes import Route
 from ..envoy.request import Request
-from ..envoy.routes import Route
-from ..envoy.snapshot import Snapshot
+from ..envoy.routing.conditions import header_matches
 from ..envoy.values import Json, flag, has, mapping, number, objects, seconds, text
 from ..finding import Finding, problem
 from .address import Endpoint

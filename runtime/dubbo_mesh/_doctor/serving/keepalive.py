@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from ..addressing.frames import GOAWAY
 from ..budget import Budget
-from ..envoy.snapshot import Snapshot
+from ..envoy.configuration.snapshot import Snapshot
 from ..finding import Finding, problem
 from .address import Endpoint
 from .inbound import Pinging, pinging

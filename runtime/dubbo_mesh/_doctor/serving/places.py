@@ -9,8 +9,8 @@ from ..._addressing.environment import Environment
 from ..._contract.validation import check_host_port
 from ..addressing.dialling import Dialled
 from ..budget import Budget
-from ..envoy.clusters import cluster_of
-from ..envoy.snapshot import Snapshot
+from ..envoy.configuration.snapshot import Snapshot
+from ..envoy.forwarding.clusters import cluster_of
 from ..finding import Finding
 from ..sidecar.passage import entrance_of, virtual_host_at
 from ..sidecar.upstream import destinations_of

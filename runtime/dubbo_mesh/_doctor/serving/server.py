@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..._addressing.environment import Environment
 from ..addressing.connecting import Met, Peer, meet
 from ..budget import Budget
-from ..envoy.snapshot import Snapshot
+from ..envoy.configuration.snapshot import Snapshot
 from ..examination import Examination
 from ..finding import Finding, problem
 from ..safety import safely

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..envoy.snapshot import Snapshot
+from ..envoy.configuration.snapshot import Snapshot
 from ..finding import Finding, problem
 
 TESTED = ((1, 36), (1, 40))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ..addressing.addresses import host_and_port, is_ip
 from ..addressing.connecting import Met, Peer, connect
 from ..budget import Budget
-from ..envoy.clusters import Cluster
+from ..envoy.forwarding.clusters import Cluster
 from ..envoy.values import has, text
 from ..finding import Finding, problem
 

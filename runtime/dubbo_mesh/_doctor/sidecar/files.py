@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..budget import Budget
-from ..envoy.snapshot import Snapshot
+from ..envoy.configuration.snapshot import Snapshot
 from ..finding import Finding, problem
 from .asking import LARGEST
 from .condition import check_condition

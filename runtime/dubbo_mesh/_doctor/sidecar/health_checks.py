@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..envoy.clusters import Cluster
-from ..envoy.hosts import Cause
+from ..envoy.forwarding.clusters import Cluster
+from ..envoy.forwarding.hosts import Cause
 from ..envoy.values import Json, flag, has, mapping, number, objects, seconds, text
 from ..finding import Finding, problem
 

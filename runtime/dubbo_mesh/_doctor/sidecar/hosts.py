@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from ..envoy.clusters import Cluster
-from ..envoy.hosts import Cause, Host
+from ..envoy.forwarding.clusters import Cluster
+from ..envoy.forwarding.hosts import Cause, Host
 from ..finding import Finding, problem
 
 _SHOWN = 4

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..envoy.listeners import Listener
-from ..envoy.services import is_istio
-from ..envoy.snapshot import Snapshot
+from ..envoy.configuration.services import is_istio
+from ..envoy.configuration.snapshot import Snapshot
+from ..envoy.entering.listeners import Listener
 from ..finding import Finding, problem
 from ..wording import first_of
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from ..addressing.dialling import Dialled
-from ..envoy.authority import normalised
-from ..envoy.clusters import cluster_of
-from ..envoy.listeners import (
+from ..envoy.configuration.services import address_of
+from ..envoy.configuration.snapshot import Snapshot
+from ..envoy.entering.authority import normalised
+from ..envoy.entering.listeners import (
     Closed,
     Connection,
     Listener,
@@ -20,14 +21,13 @@ from ..envoy.listeners import (
     listener_of,
     outbound,
 )
-from ..envoy.matching import redirects_to_https
-from ..envoy.near_misses import Kind, near_misses
-from ..envoy.services import address_of
-from ..envoy.snapshot import Snapshot
-from ..envoy.trust import Trust, trust
+from ..envoy.entering.trust import Trust, trust
+from ..envoy.forwarding.clusters import cluster_of
+from ..envoy.routing.matching import redirects_to_https
+from ..envoy.routing.near_misses import Kind, near_misses
+from ..envoy.routing.virtual_hosts import virtual_host_of
 from ..envoy.unknown import Unknown
 from ..envoy.values import Json, number, text
-from ..envoy.virtual_hosts import virtual_host_of
 from ..finding import Finding, problem
 from .routing import unknown_destination
 

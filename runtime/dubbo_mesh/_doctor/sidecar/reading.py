@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..._addressing.environment import Environment
 from ..budget import Budget
-from ..envoy.snapshot import Snapshot
+from ..envoy.configuration.snapshot import Snapshot
 from ..finding import Finding, problem
 from .asking import Answer, LargeError, StrangeError, UnreachableError, ask
 from .condition import WAITING, check_condition

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..envoy.clusters import cluster_of
-from ..envoy.origins import origin_of, title_of
-from ..envoy.routes import Route
-from ..envoy.snapshot import Snapshot
+from ..envoy.configuration.snapshot import Snapshot
+from ..envoy.forwarding.clusters import cluster_of
+from ..envoy.forwarding.routes import Route
+from ..envoy.routing.origins import origin_of, title_of
 from ..envoy.values import Json, number, objects, text
 from ..finding import Finding, problem
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ..budget import Budget
-from ..envoy.clusters import Cluster, cluster_of
-from ..envoy.origins import origin_of, title_of
-from ..envoy.routes import Route
-from ..envoy.services import cluster_of_host
-from ..envoy.snapshot import Snapshot
+from ..envoy.configuration.services import cluster_of_host
+from ..envoy.configuration.snapshot import Snapshot
+from ..envoy.forwarding.clusters import Cluster, cluster_of
+from ..envoy.forwarding.routes import Route
+from ..envoy.routing.origins import origin_of, title_of
 from ..envoy.values import Json, objects
 from ..finding import Finding, problem
 from .connections import check_connections

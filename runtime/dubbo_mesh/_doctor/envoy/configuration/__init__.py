@@ -1,0 +1,1 @@
+"""The configuration of an Envoy, from the answers of its admin endpoint or from files."""

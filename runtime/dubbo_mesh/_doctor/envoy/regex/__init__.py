@@ -1,0 +1,1 @@
+"""Regular expressions as Envoy's RE2 has them."""

@@ -1,0 +1,1 @@
+"""Which virtual host and which route a request matches."""
