@@ -258,7 +258,7 @@ def test_what_grpc_refuses(app: str, control_plane: ControlPlane, provider: Prov
         put(control_plane, LISTENER, authority(app))
     finding = the_problem(app, bootstrap(control_plane.address))
     assert finding.id == "DM135"
-    assert f"grpc refuses the {kind} {authority(app)}: " in finding.finding
+    assert f"grpc rejects the {kind} {authority(app)}: " in finding.finding
     assert ("LB policy is not supported" if kind == "Cluster" else "ApiListener") in finding.finding
     assert call(app, bootstrap(control_plane.address)) is grpc.StatusCode.UNAVAILABLE
 

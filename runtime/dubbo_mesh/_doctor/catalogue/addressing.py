@@ -17,8 +17,8 @@ ADDRESSING: Mapping[str, Problem] = {
     "DM102": Problem(
         "environment",
         "error",
-        "a DUBBO_MESH_ variable is set that does not exist",
-        "Nothing reads it, so what it was meant to change stays as it is.",
+        "an unknown DUBBO_MESH_ variable is set",
+        "Nothing reads it, so it changes nothing.",
         "unset it, or correct its name",
     ),
     "DM103": Problem(
@@ -31,7 +31,7 @@ ADDRESSING: Mapping[str, Problem] = {
     "DM104": Problem(
         "dial",
         "error",
-        "a target cannot be understood, or imported",
+        "a target cannot be understood",
         "The doctor cannot tell what would be called.",
         "name an APP, APP:PORT, APP.NAMESPACE:PORT, a module, MODULE:STUB, or a package of generated modules",
     ),
@@ -75,8 +75,8 @@ ADDRESSING: Mapping[str, Problem] = {
         "environment",
         "info",
         "a variable has no effect",
-        "What it is for does not exist in this mode.",
-        "unset it if it stays like that",
+        "Nothing uses it, given how the other variables are set.",
+        "unset it, unless the mode is about to change",
     ),
     "DM111": Problem(
         "environment",
@@ -95,7 +95,7 @@ ADDRESSING: Mapping[str, Problem] = {
     "DM113": Problem(
         "dial",
         "warning",
-        "no app is known that provides a service",
+        "it is not known which app provides a service",
         "A stub raises ConfigurationError when it is created, unless its code gives it a target.",
         "set option (dubbo_mesh.v1.service).app in the proto, the plugin's app= or config=, or pass "
         "target=dubbo_mesh.Target(...) to the stub",
@@ -104,14 +104,14 @@ ADDRESSING: Mapping[str, Problem] = {
         "dial",
         "error",
         "a module cannot be imported",
-        "A program that imports it ends, and the doctor cannot tell what would be called.",
+        "A program that imports it fails, and the doctor cannot tell what would be called.",
         "correct what is named; modules are found as by python -m, from the working directory",
     ),
     "DM115": Problem(
         "dial",
         "error",
         "a module was generated for another version of dubbo-mesh",
-        "A program that imports it ends with ImportError.",
+        "A program that imports it fails with ImportError.",
         "pip install --upgrade dubbo-mesh, or regenerate the module with a current protoc-gen-dubbo-mesh",
     ),
     "DM116": Problem(
@@ -132,15 +132,15 @@ ADDRESSING: Mapping[str, Problem] = {
     "DM118": Problem(
         "reachable",
         "error",
-        "there is no way to where calls would go",
+        "the address that calls would go to cannot be reached",
         "Calls wait until their deadline, or fail with UNAVAILABLE.",
-        "does a NetworkPolicy or a firewall forbid it? Is the address the right one?",
+        "is the address right, and does a NetworkPolicy or a firewall block it?",
     ),
     "DM119": Problem(
         "reachable",
         "error",
         "connections are accepted, and closed at once",
-        "Calls fail with UNAVAILABLE: whoever accepts connections has nobody to pass them on to.",
+        "Calls fail with UNAVAILABLE. Often it is a proxy whose own destination is down.",
         "is the provider up, and has the sidecar that accepts connections its configuration?",
     ),
     "DM120": Problem(
@@ -154,13 +154,14 @@ ADDRESSING: Mapping[str, Problem] = {
         "reachable",
         "warning",
         "what listens where calls would go expects TLS",
-        "Stubs speak clear text to mesh addresses, so calls fail, unless they are given credentials.",
-        "let the sidecar do TLS and its listener for this process none; or give the stub credentials",
+        "Stubs send clear text to mesh addresses, so calls fail, unless they are given credentials.",
+        "remove TLS from the sidecar's listener for this process, and let the sidecar encrypt what it sends "
+        "on; or give the stub credentials",
     ),
     "DM122": Problem(
         "reachable",
         "warning",
-        "the sidecar is out of reach, and calls take the fallback",
+        "the sidecar cannot be reached, and calls take the fallback",
         "Past the sidecar, its retries, timeouts, routes and policies do not apply.",
         "is the sidecar up?",
     ),
@@ -223,14 +224,14 @@ ADDRESSING: Mapping[str, Problem] = {
     "DM135": Problem(
         "proxyless",
         "error",
-        "grpc refuses what the control plane says",
-        "grpc does not know all that Envoy does. Calls fail with UNAVAILABLE.",
+        "grpc rejects what the control plane sends",
+        "grpc does not support everything that Envoy does. Calls fail with UNAVAILABLE.",
         "use what grpc supports: emit=istio, and no routes of the Gateway API (their prefixes are refused)",
     ),
     "DM136": Problem(
         "proxyless",
         "error",
-        "no endpoint gets calls",
+        "the provider has no healthy endpoint",
         "Calls fail with UNAVAILABLE.",
         "is a pod of the provider ready, and does the Service's selector match its labels?",
     ),

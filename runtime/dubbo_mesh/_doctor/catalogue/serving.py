@@ -8,7 +8,7 @@ from .problem import Problem
 
 _NO_CALLS = "Health checks of sidecars and of Kubernetes fail, so that it gets no calls."
 _SERVE = "serve with dubbo_mesh.serve, or add a servicer by its generated add_..._to_server"
-_KUBELET = "Kubernetes takes the pod for dead or not ready."
+_KUBELET = "Kubernetes considers the pod dead or not ready."
 
 SERVING: Mapping[str, Problem] = {
     "DM401": Problem(
@@ -43,7 +43,7 @@ SERVING: Mapping[str, Problem] = {
     "DM405": Problem(
         "probes",
         "error",
-        "the readiness probe says no",
+        "the readiness probe reports that the server is not ready",
         "Kubernetes sends the pod no calls.",
         "the server is draining, was taken out (set_serving), a health check fails, or the sidecar that it "
         "requires is gone",
@@ -73,7 +73,7 @@ SERVING: Mapping[str, Problem] = {
     "DM409": Problem(
         "health",
         "error",
-        "what listens at the server's address is no gRPC server",
+        "what listens at the server's address is not a gRPC server",
         "Calls fail.",
         "name the port of the gRPC server: is it another process, or the probes' or metrics' port?",
     ),
@@ -144,7 +144,7 @@ SERVING: Mapping[str, Problem] = {
     "DM419": Problem(
         "probes",
         "error",
-        "the liveness probe says no",
+        "the liveness probe reports that the server has stopped",
         "Kubernetes restarts the pod.",
         "the server has stopped, and its process goes on: let it end, or serve again",
     ),
@@ -188,7 +188,7 @@ SERVING: Mapping[str, Problem] = {
     "DM426": Problem(
         "reflection",
         "info",
-        "the server has services that no target has",
+        "the server has services that no target names",
         "The doctor has not looked at them.",
         "name their generated modules as targets",
     ),

@@ -12,8 +12,8 @@ _UNSEEN = (
 )
 
 _UNKNOWN = (
-    "does the Service exist, with this port, and does a Sidecar resource hide it? That in istio/<app>.yaml "
-    "of the caller has what its `calls` name ([apps] in the config)"
+    "does the Service exist, with this port, and does a Sidecar resource hide it? The one in the caller's "
+    "istio/<app>.yaml lists the apps that its `calls` name ([apps] in the config)"
 )
 
 SIDECAR: Mapping[str, Problem] = {
@@ -125,7 +125,7 @@ SIDECAR: Mapping[str, Problem] = {
         "info",
         "the Envoy is of a version that this doctor was not tested with",
         "What it says about calls may differ from what such an Envoy does.",
-        "nothing, unless what the doctor says is not what happens",
+        "nothing, unless calls do something else than the doctor says",
     ),
     "DM235": Problem(
         "admin",
@@ -199,7 +199,7 @@ SIDECAR: Mapping[str, Problem] = {
         "info",
         "the sidecar has refused updates since it was started",
         "If the last one was among them, it works with an older state of what the control plane has.",
-        "look into the sidecar's log for “rejected”; nothing, if it has been corrected since",
+        "look for “rejected” in the sidecar's log; if it has been corrected since, there is nothing to do",
     ),
     **UPSTREAM,
 }

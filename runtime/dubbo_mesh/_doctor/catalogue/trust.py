@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 from .problem import Problem
 
-_IGNORED = (
-    "Envoy removes the headers for timeouts and retries, and says so nowhere: calls get what the route has."
-)
+_IGNORED = "Envoy silently removes the headers for timeouts and retries: calls get what the route has."
 
 TRUST: Mapping[str, Problem] = {
     "DM301": Problem(
@@ -24,7 +22,8 @@ TRUST: Mapping[str, Problem] = {
         "error",
         "the sidecar drops timeout and retry headers: this process's address does not count as internal",
         _IGNORED,
-        "add the address that calls come from to internal_address_config",
+        "add the address that calls come from to internal_address_config (Istio: to internal_addresses in "
+        "[istio], from which istio/internal-addresses.yaml is generated)",
     ),
     "DM303": Problem(
         "headers",
@@ -47,7 +46,7 @@ TRUST: Mapping[str, Problem] = {
         "the sidecar drops timeout and retry headers: the address in x-forwarded-for is not internal",
         _IGNORED,
         "set DUBBO_MESH_FORWARDED_FOR to an address of internal_address_config, or add this one "
-        "(Istio: [istio] internal_addresses, which istio/internal-addresses.yaml is made of)",
+        "(Istio: to internal_addresses in [istio], from which istio/internal-addresses.yaml is generated)",
     ),
     "DM341": Problem(
         "headers",
@@ -59,7 +58,7 @@ TRUST: Mapping[str, Problem] = {
     "DM342": Problem(
         "headers",
         "error",
-        "the sidecar drops timeout and retry headers: x-forwarded-for is no IP address",
+        "the sidecar drops timeout and retry headers: x-forwarded-for is not an IP address",
         _IGNORED,
         "have interceptors and metadata send an IP address without a port, or none, and set "
         "DUBBO_MESH_FORWARDED_FOR",
@@ -68,7 +67,8 @@ TRUST: Mapping[str, Problem] = {
         "headers",
         "error",
         "the sidecar drops timeout and retry headers: it expects proxies in front of it",
-        f"With xff_num_trusted_hops, no request is internal that it judges by x-forwarded-for. {_IGNORED}",
+        "An Envoy with xff_num_trusted_hops takes no request as internal that it judges by x-forwarded-for. "
+        + _IGNORED,
         "set xff_num_trusted_hops to 0 for the listener of this process's calls",
     ),
     "DM344": Problem(

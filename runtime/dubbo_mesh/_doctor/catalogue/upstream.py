@@ -161,7 +161,7 @@ UPSTREAM: Mapping[str, Problem] = {
     "DM247": Problem(
         "upstream",
         "error",
-        "calls are sent to the address that they are opened to, and that is the sidecar's own",
+        "calls are sent on to the address that they were made to, which is the sidecar's own",
         _UNHEALTHY,
         "let the sidecar intercept connections (unset DUBBO_MESH_EGRESS), or give the Service an address: it "
         "is headless (clusterIP: None)",

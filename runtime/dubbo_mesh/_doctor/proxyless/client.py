@@ -136,7 +136,7 @@ def _judged(channel: _Channel, name: str) -> Iterator[Finding]:
     resources, state = channel.resources(), channel.state
     refused = [each for each in resources if each.state == "refused"]
     for each in refused:
-        seen = f"{name}: grpc refuses the {each.kind} {each.name}: {each.error}"
+        seen = f"{name}: grpc rejects the {each.kind} {each.name}: {each.error}"
         yield problem("DM135", seen, subject=name)
     missing = [each for each in resources if each.state in ("does not exist", "timeout", "error")]
     for each in missing:
@@ -195,7 +195,7 @@ def _why_it_fails(resources: Sequence[Resource], details: str, name: str) -> Fin
     assignments = [each for each in resources if each.kind == "ClusterLoadAssignment"]
     if assignments and not any(each.endpoints for each in assignments):
         named = ", ".join(each.name for each in assignments)
-        return problem("DM136", f"{name}: no endpoint gets calls: {named} has none", subject=name)
+        return problem("DM136", f"{name}: {named} has no healthy endpoint", subject=name)
     if resources and "Cluster" not in kinds:
         return problem("DM138", f"{name}: no route leads to a cluster: {details}", subject=name)
     return problem("DM137", f"{name}: {details or 'grpc cannot connect'}", subject=name)
