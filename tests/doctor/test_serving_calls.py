@@ -334,7 +334,7 @@ class TestAnIdempotentRpc:
     def test_may_refuse_an_empty_request(self, mesh: Mesh, code: str) -> None:
         findings = mesh.call("get", headers=[("code", code), ("text", "no such thing")])
         assert [each.status for each in findings] == ["ok", "ok"]
-        assert f"the provider answers {code}: no such thing through the sidecar" in findings[0].finding
+        assert f"the provider answers {code} “no such thing” through the sidecar" in findings[0].finding
 
 
 class TestAnRpcThatIsNotIdempotent:
@@ -394,7 +394,7 @@ def test_calls_without_a_service_or_with_impossible_headers(mesh: Mesh) -> None:
 @pytest.mark.parametrize(
     ("app", "rpc", "seen"),
     [
-        ("empty", "get", "UNAVAILABLE: no healthy upstream"),
+        ("empty", "get", "UNAVAILABLE “no healthy upstream”"),
         ("refused", "get", "it cannot connect to the provider (DM241, DM248)"),
         ("slow", "wait", "the timeout of its route is over (DM306"),
         ("silent", "wait", "nothing was sent for long (DM312)"),
@@ -485,6 +485,14 @@ def test_no_answer(mesh: Mesh) -> None:
     assert "DEADLINE_EXCEEDED" in through.finding
     assert past.status == "skipped"
     assert "sooner" not in through.finding
+
+
+@pytest.mark.finds("DM453")
+def test_one_call_leaves_time_for_the_other(mesh: Mesh) -> None:
+    """The first one is past the sidecar, and gets no answer."""
+    (through, past) = mesh.call("wait", timeout=1.5)
+    assert through.id == "DM453"
+    assert past.status == "skipped"
 
 
 @pytest.mark.finds("DM453")

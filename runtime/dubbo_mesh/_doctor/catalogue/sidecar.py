@@ -22,7 +22,8 @@ SIDECAR: Mapping[str, Problem] = {
         "error",
         "the sidecar's admin endpoint cannot be reached",
         _UNSEEN,
-        "set DUBBO_MESH_ADMIN to the address of Envoy's admin endpoint, or to off if there is no sidecar",
+        "is the sidecar up? Set DUBBO_MESH_ADMIN to the address of its admin endpoint, or to off if there is "
+        "none",
     ),
     "DM202": Problem(
         "admin",

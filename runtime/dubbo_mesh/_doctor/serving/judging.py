@@ -113,4 +113,5 @@ def _answer(trial: Trial, outcome: Outcome) -> str:
 def _status(attempt: Attempt) -> str:
     if attempt.got:
         return "OK"
-    return f"{attempt.code.name}: {attempt.details or NO_TEXT}"
+    code = attempt.code.name
+    return f"{code} “{attempt.details}”" if attempt.details else f"{code} {NO_TEXT}"
