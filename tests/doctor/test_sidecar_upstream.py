@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from dubbo_mesh._doctor.envoy.connection import Connection
 from localmesh import wait_until
 from tests import sidecars
 from tests.doctor.faulty_clusters import services, write_endpoints
@@ -212,6 +213,21 @@ def test_hosts_that_cannot_be_known(consumer: sidecars.Sidecar, app: str) -> Non
     [found] = [each for each in doctor(consumer, app) if each.check == "upstream"]
     assert found.status == "skipped"
     assert f"which hosts cluster {app} has" in found.finding
+
+
+@pytest.mark.parametrize(
+    ("host", "source", "here"),
+    [
+        ("127.0.0.2", "127.0.0.1", True),
+        ("::1", "::1", True),
+        ("10.0.0.1", "10.0.0.1", True),
+        ("10.0.0.2", "10.0.0.1", False),
+        (None, None, False),
+    ],
+)
+def test_hosts_are_tried_only_beside_the_sidecar(host: str | None, source: str | None, here: bool) -> None:
+    """Elsewhere 127.0.0.1, or a name, may be another host."""
+    assert Connection(host, 1, source).stays_here is here
 
 
 @pytest.mark.finds("DM226")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .addresses import parsed
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -21,3 +23,11 @@ class Connection:
     port: int
     source: str | None = None
     intercepted: bool = False
+
+    @property
+    def stays_here(self) -> bool:
+        """Whether it is opened to an address of this host, so that both ends see the same network."""
+        if self.host is None:
+            return False
+        host = parsed(self.host)
+        return self.host == self.source or (host is not None and host.is_loopback)

@@ -116,5 +116,5 @@ def _check_calls(
             destination,
             name,
             intercepted=dialled.connection.intercepted,
-            budget=None if examination.config_dumps else budget,
+            budget=budget if dialled.connection.stays_here and not examination.config_dumps else None,
         )

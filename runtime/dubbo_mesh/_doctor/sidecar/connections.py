@@ -1,7 +1,7 @@
 """Tries the hosts of a cluster from here, where nobody else has: without health checks, all count as healthy.
 
-That says something of the sidecar's own connections only where this process's are not intercepted. A sidecar
-shares its application's network.
+That says something of the sidecar's own connections only if it is on this host, and does not intercept those
+of this process.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def check_destination(
         destination: the cluster.
         name: of the service or target that is called.
         intercepted: whether connections are opened to the provider, and not to the sidecar itself.
-        budget: the time for all checks; None if hosts are not to be tried.
+        budget: the time for all checks; None if hosts are not to be tried from here.
     """
     if "clusters" not in snapshot.kinds:
         why = f"{name}: no file has the clusters: add /config_dump, or istioctl proxy-config clusters -o json"
