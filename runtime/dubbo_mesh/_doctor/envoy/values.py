@@ -96,13 +96,6 @@ def percentage(node: object, *path: str) -> float | None:
     return (number(message, "numerator") or 0) * 100 / whole
 
 
-def numbers(node: object, *path: str) -> list[int]:
-    """The whole numbers in the list at `path` below `node`."""
-    value = at(node, *path)
-    found = cast("list[object]", value) if isinstance(value, list) else []
-    return [each for each in found if isinstance(each, int) and not isinstance(each, bool)]
-
-
 def flag(node: object, *path: str) -> bool | None:
     """The boolean at `path`; None if there is none."""
     value = at(node, *path)

@@ -63,12 +63,6 @@ class Manager:
     tls: bool = False
 
     @property
-    def stream_idle_timeout(self) -> float:
-        """Seconds that a stream may be silent; 0 means for ever. Envoy's default is 5 minutes."""
-        given = seconds(self.message, "stream_idle_timeout")
-        return 300.0 if given is None else given
-
-    @property
     def max_stream_duration(self) -> float:
         """Seconds that a stream may last; 0 means for ever."""
         return seconds(self.message, "common_http_protocol_options", "max_stream_duration") or 0.0

@@ -24,17 +24,15 @@ _HOSTS_BEFORE_CALLS = ("STATIC", "EDS", *_DISCOVERY_BY_NAME)
 class Limits:
     """The circuit breakers of a cluster, for one priority. Envoy's defaults stand for what is unset.
 
+    Those for retries are in `retries`.
+
     Attributes:
-        max_connections: how many connections there may be. At 0, Envoy makes one to each host all the same.
         max_pending_requests: how many requests may wait for a connection.
         max_requests: how many requests may be under way at the same time.
-        max_retries: how many retries may be under way at the same time; None if a retry budget decides.
     """
 
-    max_connections: int
     max_pending_requests: int
     max_requests: int
-    max_retries: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +61,6 @@ class Cluster:
     discovery: str
     connect_timeout: float
     message: Json
-
-    @property
-    def max_retries(self) -> int | None:
-        """How many retries may be under way at the same time; None if a retry budget decides."""
-        return self.limits.max_retries
 
     @property
     def healthy(self) -> int | None:
@@ -185,10 +178,8 @@ def _limits(cluster: Json, priority: str) -> Limits:
         return default if given is None else given
 
     return Limits(
-        limit("max_connections", 1024),
         limit("max_pending_requests", 1024),
         limit("max_requests", 1024),
-        None if has(message, "retry_budget") else limit("max_retries", 3),
     )
 
 

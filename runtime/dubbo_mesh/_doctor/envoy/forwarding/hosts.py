@@ -28,7 +28,6 @@ class Host:
     Attributes:
         address: `host:port`, or what else its address is.
         cause: why it is unhealthy, so that it gets no requests; None if it is healthy.
-        degraded: whether it gets requests only if there are too few others.
         excluded: whether Envoy leaves it out of the count that the panic threshold is compared with.
         priority: 0 is the highest.
         connections: connections that were made or tried.
@@ -37,7 +36,6 @@ class Host:
 
     address: str
     cause: Cause | None
-    degraded: bool
     excluded: bool
     priority: int
     connections: int
@@ -64,7 +62,6 @@ def host_of(status: Json) -> Host:
     return Host(
         _address(mapping(status, "address")),
         _cause(health, eds),
-        flag(health, "failed_active_degraded_check") is True or eds == "DEGRADED",
         excluded or pending,
         number(status, "priority") or 0,
         statistics.get("cx_total", 0),

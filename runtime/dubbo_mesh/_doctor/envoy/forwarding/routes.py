@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..values import Json, flag, has, mapping, number, numbers, objects, seconds, text
+from ..values import Json, flag, has, mapping, number, objects, seconds, text
 from .mutations import Mutations
 
 Kind = Literal["forward", "redirect", "answer", "other"]
@@ -20,8 +20,6 @@ class RetryPolicy:
         on: its conditions (`retry_on`), as they are written.
         retries: attempts after the first. Envoy's default is one.
         per_try_timeout, per_try_idle_timeout: seconds; 0 means none.
-        status_codes: HTTP codes for `retriable-status-codes`.
-        response_headers: names of headers for `retriable-headers`.
         request_headers: `HeaderMatcher` messages; if there are any, only requests that match one are retried.
     """
 
@@ -29,8 +27,6 @@ class RetryPolicy:
     retries: int
     per_try_timeout: float
     per_try_idle_timeout: float
-    status_codes: tuple[int, ...]
-    response_headers: tuple[str, ...]
     request_headers: Sequence[Json]
 
     @classmethod
@@ -42,8 +38,6 @@ class RetryPolicy:
             retries=1 if retries is None else max(retries, 0),
             per_try_timeout=seconds(message, "per_try_timeout") or 0.0,
             per_try_idle_timeout=seconds(message, "per_try_idle_timeout") or 0.0,
-            status_codes=tuple(numbers(message, "retriable_status_codes")),
-            response_headers=tuple(text(each, "name") for each in objects(message, "retriable_headers")),
             request_headers=tuple(objects(message, "retriable_request_headers")),
         )
 
