@@ -82,6 +82,7 @@ def described(
 BY_ROUTES = EnvoyHeaders(inherit_timeout=True)
 RETRY = options_pb2.Retry(attempts=3, grpc_on=["UNAVAILABLE"], on=["RESET"])
 SLOW: dict[str, Any] = {"per_try_timeout": "0.3s"}
+IDLE: dict[str, Any] = {"per_try_idle_timeout": "0.3s"}
 
 CASES = [
     Case(name="none", envoy=NONE),
@@ -150,7 +151,9 @@ CASES = [
     Case(name="slow-told", envoy=NONE, action={"max_grpc_timeout": "0s", **action("reset", **SLOW)}),
     Case(name="slow-told-too", envoy=NONE, action={
         "max_grpc_timeout": "0s", **action("reset,deadline-exceeded", **SLOW)}),
-    Case(name="slow-idle", envoy=NONE, action=action("reset", per_try_idle_timeout="0.3s")),
+    Case(name="slow-idle", envoy=NONE, action=action("reset", **IDLE)),
+    Case(name="slow-idle-alone", envoy=NONE, action={"timeout": "0s", "retry_policy": IDLE}),
+    Case(name="idle-stream", rpc="watch", envoy=NONE, action=action("reset", **IDLE)),
     Case(name="slow-stream", rpc="watch", action=action("reset", **SLOW)),
     Case(name="stream", rpc="watch", envoy=TWO),
     Case(name="sending", rpc="collect", envoy=TWO),
@@ -234,7 +237,11 @@ ROWS: list[Row] = [
     ("slow-hedged", "slow", 3, set(),
      "another attempt beside it after 300 ms (asked, counts), up to 2 retries on unavailable"),
     ("slow-told-too", "slow", 3, set(), "up to 2 retries on reset, deadline-exceeded (route)"),
-    ("slow-idle", "slow", 3, set(), "up to 2 retries on reset (route)"),
+    ("slow-idle", "slow", 3, set(),
+     "each attempt ended when silent for 300 ms (route), up to 2 retries on reset (route)"),
+    ("slow-idle-alone", "slow", 1, {"DM320"}, "ended when silent for 300 ms (route), no retries"),
+    ("idle-stream", "slow", 3, {"DM320"}, "ended when silent for 300 ms (route), up to 2 retries"),
+    ("idle-stream", "begin-slow", 1, {"DM320"}, "each attempt ended when silent for 300 ms (route)"),
     ("slow-stream", "slow", 3, set(), "300 ms for each attempt (route)"),
     ("slow-stream", "begin-slow", 1, set(), "300 ms for each attempt (route)"),
     ("stream", "fail:UNAVAILABLE", 3, set(), "up to 2 retries on unavailable (asked, counts)"),
@@ -310,6 +317,12 @@ def test_a_call_with_the_header_that_the_route_asks_for_is_retried(mesh: Mesh) -
 
 def test_a_retry_that_succeeds(mesh: Mesh) -> None:
     assert mesh.call("asked", "once-fail:UNAVAILABLE", timeout=5)[:2] == (2, grpc.StatusCode.OK)
+
+
+def test_attempts_that_are_silent(mesh: Mesh, outcomes: Mapping[tuple[str, str], Outcome]) -> None:
+    ended = outcomes["slow-idle-alone", "slow"]
+    assert (ended.code, ended.details) == (grpc.StatusCode.UNAVAILABLE, "upstream request timeout")
+    assert outcomes["idle-stream", "begin-slow"].code is grpc.StatusCode.INTERNAL
 
 
 @pytest.mark.finds("DM339")

@@ -57,6 +57,11 @@ def _limits_and_retries(followed: Followed, forbidden: str, *, dropped: bool) ->
             parts.append(f"{seconds} for each attempt ({origin})")
         elif effect.retries is not None and effect.retries.happen:
             parts.append(f"another attempt beside it after {seconds} ({origin})")
+    if effect.per_try_idle_timeout.seconds:
+        seconds = duration(effect.per_try_idle_timeout.seconds)
+        parts.append(
+            f"each attempt ended when silent for {seconds} ({_ORIGINS[effect.per_try_idle_timeout.origin]})"
+        )
     if effect.attempt_duration.seconds:
         origin = _ORIGINS[effect.attempt_duration.origin]
         limit = duration(effect.attempt_duration.seconds)

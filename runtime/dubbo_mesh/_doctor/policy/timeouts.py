@@ -127,6 +127,7 @@ def _check_attempts(followed: Followed) -> Iterator[Finding]:
     if ignored.seconds:
         whole_call = f"the timeout of {duration(effect.timeout.seconds)} ({_whose(effect.timeout)})"
         yield followed.problem("DM319", f"{_per_try(ignored)} is ignored: it is not below {whole_call}")
+    yield from _check_silent_attempts(followed)
     if not per_try.seconds:
         return
     if deadline is not None and deadline <= per_try.seconds:
@@ -143,6 +144,20 @@ def _check_attempts(followed: Followed) -> Iterator[Finding]:
         if effect.retries is not None and effect.retries.happen:
             why = f"slow attempts are not retried on {', '.join(effect.retries.on)}"
         yield followed.problem("DM320", f"{_per_try(per_try)} ends the call: {why}")
+
+
+def _check_silent_attempts(followed: Followed) -> Iterator[Finding]:
+    """A per-try idle timeout, which goes on after the first response, when nothing is retried any more."""
+    idle, got = followed.effect.per_try_idle_timeout, followed.effect.retries
+    if not idle.seconds or (followed.limit is not None and followed.limit <= idle.seconds):
+        return
+    retried = got is not None and got.of_slow_attempts
+    if followed.asked.method.server_streaming or not retried:
+        why = "after the first response, nothing is retried" if retried else "that is not retried"
+        seen = (
+            f"the per-try idle timeout of {duration(idle.seconds)} ({_whose(idle)}) ends silent calls: {why}"
+        )
+        yield followed.problem("DM320", seen)
 
 
 def _told(followed: Followed) -> bool:
