@@ -133,6 +133,7 @@ def test_routes_that_are_not_hidden(mesh: Mesh, app: str, monkeypatch: pytest.Mo
 def test_calls_in_plaintext_are_redirected(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
     [found] = [each for each in mesh.doctor(with_rpc("secure", monkeypatch)) if each.id == "DM208"]
     assert "virtual host secure redirects every call to https (require_tls)" in found.finding
+    assert found.remedy == "remove require_tls from the virtual host"
     assert call(mesh.egress, "secure").startswith("UNKNOWN")
     assert "DM208" not in {each.id for each in mesh.doctor(with_rpc("external", monkeypatch))}
     assert call(mesh.egress, "external") == "OK"

@@ -175,7 +175,7 @@ def virtual_host_at(snapshot: Snapshot, entrance: Entrance, dialled: Dialled) ->
     if redirects_to_https(virtual_host, internal=entrance.trust.internal):
         where = text(virtual_host, "name")
         seen = f"{name}: virtual host {where} redirects every call to https (require_tls)"
-        return problem("DM208", seen, subject=name)
+        return problem("DM208", seen, remedy="remove require_tls from the virtual host", subject=name)
     return unknown_destination(snapshot, virtual_host, name) or virtual_host
 
 
