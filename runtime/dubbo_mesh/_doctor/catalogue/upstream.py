@@ -172,8 +172,8 @@ UPSTREAM: Mapping[str, Problem] = {
         "nothing listens where the sidecar would send calls",
         "The hosts count as healthy, since nobody checks them. Calls fail with UNAVAILABLE, “upstream "
         "connect error … remote connection failure”.",
-        "start the provider, or correct its address in the cluster. If a name such as localhost stands for ::1 "
-        "there, and the server listens at 127.0.0.1 only, set dns_lookup_family to V4_ONLY",
+        "start the provider, or correct its address in the cluster. If a name such as localhost stands for "
+        "::1 there, and the server listens at 127.0.0.1 only, set dns_lookup_family to V4_ONLY",
     ),
     "DM249": Problem(
         "upstream",
