@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -22,6 +23,7 @@ from dubbo_mesh._doctor.addressing.environment import read_environment
 from dubbo_mesh._doctor.addressing.targets import check_targets
 from dubbo_mesh._doctor.budget import Budget
 from dubbo_mesh._doctor.envoy.entering.listeners import Connection
+from dubbo_mesh._doctor.examination import Examination
 from dubbo_mesh._doctor.finding import Finding
 from localmesh import ReservedPort
 from tests import sidecars
@@ -302,6 +304,7 @@ def test_nobody_is_dialled_if_the_configuration_is_from_a_file(
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    found = list(check_targets(["echo.default:50051"], read_environment(), Budget(5), offline=True))
+    examination = Examination(targets=["echo.default:50051"], config_dumps=[Path("config_dump.json")])
+    found = list(check_targets(examination, read_environment(), Budget(5)))
     assert [each.connection for each in found if isinstance(each, Dialled)] == [connection]
     assert [each.status for each in found if isinstance(each, Finding)] == ["ok", "skipped"]

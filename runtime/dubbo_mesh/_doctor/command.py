@@ -31,14 +31,10 @@ def _examine(examination: Examination) -> Iterator[Finding]:
     budget = Budget(examination.timeout)
     reading = read_environment()
     environment = reading.environment
-    offline = bool(examination.config_dumps)
-    yield from safely("environment", check_environment, reading, offline=offline)
+    yield from safely("environment", check_environment, reading, offline=examination.offline)
     called: list[Dialled] = []
     own: list[Service] = []
-    served = examination.server is not None
-    for found in safely(
-        "dial", check_targets, examination.targets, reading, budget, served=served, offline=offline
-    ):
+    for found in safely("dial", check_targets, examination, reading, budget):
         if isinstance(found, Finding):
             yield found
         elif isinstance(found, Dialled):
@@ -65,7 +61,7 @@ def _examine(examination: Examination) -> Iterator[Finding]:
 def _sidecar(reading: Reading, examination: Examination, budget: Budget) -> Iterator[Finding | Snapshot]:
     """Reads the sidecar's configuration, and yields it among what there is to report."""
     hidden = reading.hides_sidecar
-    if hidden is not None and not examination.config_dumps:
+    if hidden is not None and not examination.offline:
         yield Finding("admin", "skipped", f"not asked while {hidden} is malformed")
         return
     yield from safely("admin", check_sidecar, reading.environment, budget, examination.config_dumps)

@@ -31,3 +31,8 @@ class Examination:
     calls: Sequence[str] = ()
     call_anyway: bool = False
     termination_grace_period: float | None = None
+
+    @property
+    def offline(self) -> bool:
+        """Whether the sidecar's configuration is from files, and so of another host: nothing is dialled."""
+        return bool(self.config_dumps)

@@ -90,7 +90,7 @@ class Dialling:
         offline: whether nothing may be asked, as the sidecar's configuration is that of another host.
     """
 
-    def __init__(self, environment: Environment, budget: Budget, *, offline: bool = False) -> None:
+    def __init__(self, environment: Environment, budget: Budget, *, offline: bool) -> None:
         self._environment = environment
         self._budget = budget
         self._offline = offline

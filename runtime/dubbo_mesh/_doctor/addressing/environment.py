@@ -70,7 +70,7 @@ def read_environment() -> Reading:
     return Reading(Environment.read(well_formed), malformed)
 
 
-def check_environment(reading: Reading, *, offline: bool = False) -> Iterator[Finding]:
+def check_environment(reading: Reading, *, offline: bool) -> Iterator[Finding]:
     """Reports the mode and the variables that are set, and what is wrong with them.
 
     Args:

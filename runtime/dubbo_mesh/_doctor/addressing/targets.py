@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ..budget import Budget
+from ..examination import Examination
 from ..finding import Finding
 from .dialling import Dialled, Dialling
 from .environment import Reading
@@ -12,30 +13,30 @@ from .subjects import Subject, Subjects
 
 
 def check_targets(
-    targets: Sequence[str], reading: Reading, budget: Budget, *, served: bool = False, offline: bool = False
+    examination: Examination, reading: Reading, budget: Budget
 ) -> Iterator[Finding | Dialled | Subject]:
     """Reports on all targets; yields the way to each as well, or the subject if it is not to be called.
 
+    The services of this application (`DUBBO_MESH_APP`) are what it serves, and not called.
+
     Args:
-        targets: as on the command line.
+        examination: what the command line asks for.
         reading: the environment.
         budget: the time for all checks.
-        served: whether this process's own server is looked at. In either case the services of this
-            application (`DUBBO_MESH_APP`) are what it serves, and not called.
-        offline: whether nothing may be dialled, as the sidecar's configuration is that of another host.
     """
-    if not targets:
+    if not examination.targets:
         why = "no target was named: name an app, a generated module or a package to see how it is dialled"
         yield Finding("dial", "skipped", why)
         return
-    subjects, dialling = Subjects(budget), Dialling(reading.environment, budget, offline=offline)
-    for given in targets:
+    subjects = Subjects(budget)
+    dialling = Dialling(reading.environment, budget, offline=examination.offline)
+    for given in examination.targets:
         for found in subjects.of(given):
             if not isinstance(found, Subject):
                 yield found
             elif _is_own(found, reading):
                 own = f"{found.name}: this application's own (DUBBO_MESH_APP)"
-                if served:
+                if examination.server is not None:
                     yield Finding("dial", "ok", f"{own}: looked at where --server says", subject=found.name)
                 else:
                     why = f"{own}, which it need not call; --server auto looks at its server"

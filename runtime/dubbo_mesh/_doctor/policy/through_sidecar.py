@@ -61,7 +61,7 @@ def _possible_entrances(
     if environment.egress is not None:
         host, port = host_and_port(environment.egress)
         source = source_of(host, port)
-    if examination.config_dumps:  # of another host, perhaps
+    if examination.offline:
         source = presumed_source(environment)
     return all_entrances(snapshot, port, source, environment.forwarded_for)
 
@@ -116,5 +116,5 @@ def _check_calls(
             destination,
             name,
             intercepted=dialled.connection.intercepted,
-            budget=budget if dialled.connection.stays_here and not examination.config_dumps else None,
+            budget=budget if dialled.connection.stays_here and not examination.offline else None,
         )

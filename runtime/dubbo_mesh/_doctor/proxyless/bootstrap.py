@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +49,9 @@ class Bootstrap:
         return self.listener_template.replace("%s", authority)
 
 
-def read_bootstrap(environ: Mapping[str, str] = os.environ) -> Bootstrap | Finding:
+def read_bootstrap() -> Bootstrap | Finding:
     """Reads the bootstrap as grpc does; returns the problem if it is malformed."""
-    file = environ.get("GRPC_XDS_BOOTSTRAP")
+    file = os.environ.get("GRPC_XDS_BOOTSTRAP")
     if file is not None:  # which wins, even if it is empty
         source = f"GRPC_XDS_BOOTSTRAP={file}"
         try:
@@ -64,7 +63,7 @@ def read_bootstrap(environ: Mapping[str, str] = os.environ) -> Bootstrap | Findi
             return problem("DM130", f"{source}: {getattr(error, 'strerror', None) or error}")
     else:
         source = "GRPC_XDS_BOOTSTRAP_CONFIG"
-        content = environ.get(source, "").encode("utf-8", "surrogateescape")
+        content = os.environ.get(source, "").encode("utf-8", "surrogateescape")
     try:
         document = json.loads(content)
     except RecursionError:

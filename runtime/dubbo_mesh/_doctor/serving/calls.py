@@ -38,7 +38,7 @@ def check_calls(
         snapshot: the sidecar's configuration; None if it is not known.
         budget: the time that is left.
     """
-    if examination.calls and examination.config_dumps:
+    if examination.calls and examination.offline:
         yield Finding("call", "skipped", "nothing is called: files stand for the sidecar (--config-dump)")
         return
     unsendable = [name for name, value in examination.headers if not _is_sendable(name, value)]

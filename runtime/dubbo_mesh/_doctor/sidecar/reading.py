@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..._addressing.environment import Environment
@@ -28,10 +28,7 @@ _SHARE = 0.8
 
 
 def check_sidecar(
-    environment: Environment,
-    budget: Budget,
-    files: Sequence[Path] = (),
-    environ: Mapping[str, str] = os.environ,
+    environment: Environment, budget: Budget, files: Sequence[Path] = ()
 ) -> Iterator[Finding | Snapshot]:
     """Reports whether there is a sidecar and in which condition it is; yields its configuration as well.
 
@@ -39,9 +36,8 @@ def check_sidecar(
         environment: of this process.
         budget: the time that is left.
         files: saved answers of the admin endpoint, or what istioctl prints. With some, nobody is asked.
-        environ: where the environment was read from.
     """
-    named = bool(environ.get("DUBBO_MESH_ADMIN"))
+    named = bool(os.environ.get("DUBBO_MESH_ADMIN"))
     if files:
         yield from check_files(files, budget)
     elif environment.admin is None:
