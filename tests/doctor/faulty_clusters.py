@@ -9,9 +9,7 @@ from typing import Any
 
 from tests import sidecars
 from tests.doctor.upstreams import NOBODY, checks, hosts, service
-from tests.sidecars.config import typed
-
-_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+from tests.sidecars.config import HTTP_OPTIONS, typed
 
 AGGREGATES = {
     "first-empty": ["none", "plain"],
@@ -39,7 +37,9 @@ PANIC: Any = {"healthy_panic_threshold": None}
 
 
 def http(**over: Any) -> Any:
-    return {_HTTP: typed(_HTTP, **over) | {"explicit_http_config": over.get("explicit_http_config")}}
+    return {
+        HTTP_OPTIONS: typed(HTTP_OPTIONS, **over) | {"explicit_http_config": over.get("explicit_http_config")}
+    }
 
 
 def limits(priority: str = "DEFAULT", **given: int) -> Any:

@@ -14,8 +14,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2
 from dubbo_mesh import EnvoyHeaders
 from dubbo_mesh.v1 import options_pb2
 from tests.doctor.cases import PORT, Case, Mesh, Outcome
+from tests.sidecars.config import HTTP_OPTIONS
 
-OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _SERVICE: Any = options_pb2.service
 _METHOD: Any = options_pb2.method
 QUICKLY = {"base_interval": "0.001s", "max_interval": "0.002s"}
@@ -103,13 +103,13 @@ CASES = [
         name="cluster",
         envoy=NONE,
         action=action("unavailable", 3),
-        cluster={"typed_extension_protocol_options": {OPTIONS: retries("internal,reset")}},
+        cluster={"typed_extension_protocol_options": {HTTP_OPTIONS: retries("internal,reset")}},
     ),
     Case(
         name="cluster-slow",
         envoy=NONE,
         action=action("unavailable", 3, **SLOW),
-        cluster={"typed_extension_protocol_options": {OPTIONS: retries("internal,reset")}},
+        cluster={"typed_extension_protocol_options": {HTTP_OPTIONS: retries("internal,reset")}},
     ),
     Case(name="number-only", envoy=asks(max_retries=2)),
     Case(name="number-and-route", envoy=asks(max_retries=3), action=action("unavailable", 1)),

@@ -11,7 +11,7 @@ import pytest
 from dubbo_mesh import EnvoyHeaders
 from tests.doctor.cases import PORT, Case, Mesh
 from tests.doctor.running import examined
-from tests.sidecars.config import typed
+from tests.sidecars.config import HTTP_OPTIONS, typed
 
 HTTP = "envoy.extensions.filters.http"
 FAULT, LIMIT, BUFFER, RBAC = (
@@ -112,7 +112,7 @@ CASES = [
     Case(name="weighted-apart", envoy=NONE, action={"cluster": None, "weighted_clusters": {"clusters": [
         {"name": "plain", "weight": 3}, {"name": "lasting", "weight": 1}]}}),
     Case(name="lasting", envoy=NONE, cluster={"typed_extension_protocol_options": {
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        HTTP_OPTIONS: {
             "common_http_protocol_options": {"max_stream_duration": "60s"}}}}),
     Case(name="by-caller", envoy=NONE, virtual_host=host(
         {"name": "shop", "match": {"prefix": "/", "headers": [

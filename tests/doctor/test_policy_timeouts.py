@@ -9,7 +9,7 @@ import pytest
 
 from dubbo_mesh import EnvoyHeaders
 from tests.doctor.cases import Case, Mesh, Outcome
-from tests.sidecars.config import ROUTER, merged
+from tests.sidecars.config import HTTP_OPTIONS, ROUTER, merged
 
 ASKED = EnvoyHeaders(timeout=0.2)
 INHERITED = EnvoyHeaders(timeout=0.2, inherit_timeout=True)
@@ -20,12 +20,11 @@ FOREVER = EnvoyHeaders(timeout=0)
 NONE = {"timeout": "0s"}
 SHORT = {"timeout": "0.2s"}
 LONGER_ROUTE = {"timeout": "0.8s"}  # so that a first response arrives, however busy the machine is
-OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 def upstream(**options: object) -> dict[str, object]:
     """A cluster with these `HttpProtocolOptions`."""
-    return {"typed_extension_protocol_options": {OPTIONS: options}}
+    return {"typed_extension_protocol_options": {HTTP_OPTIONS: options}}
 
 
 LASTS = {"common_http_protocol_options": {"max_stream_duration": "0.2s"}}

@@ -156,7 +156,6 @@ def module_of(app: str) -> str:
     return name
 
 
-HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 HTTP_1: dict[str, Any] = {"http2_protocol_options": None, "http_protocol_options": {}}
 FILTERS = "envoy.extensions.filters.http"
 ANYBODY = {"permissions": [{"any": True}], "principals": [{"any": True}]}
@@ -196,7 +195,8 @@ def faults(provider: str, nobody: str, behind: str) -> Iterator[sidecars.MeshSer
     yield fault("lasting", route_action={"max_stream_duration": {"max_stream_duration": "0.05s"}})
     yield fault("silent", route_action={"idle_timeout": "0.05s"})
     yield fault(
-        "ancient", cluster={"typed_extension_protocol_options": {HTTP: {"explicit_http_config": HTTP_1}}}
+        "ancient",
+        cluster={"typed_extension_protocol_options": {config.HTTP_OPTIONS: {"explicit_http_config": HTTP_1}}},
     )
     yield fault("nowhere", route_action={"cluster": "missing"})
     yield fault("unrouted", route={"match": {"prefix": "/else"}})

@@ -18,9 +18,7 @@ from tests import sidecars
 from tests.calling.echo import EchoServicer
 from tests.doctor.running import examined, ids
 from tests.doctor.servers import plain
-from tests.sidecars.config import GRPC_HEALTH_CHECK_FILTER, http_listener, merged, typed
-
-HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+from tests.sidecars.config import GRPC_HEALTH_CHECK_FILTER, HTTP_OPTIONS, http_listener, merged, typed
 
 
 class Slow(EchoServicer):
@@ -63,8 +61,8 @@ def healthy(address: str) -> bool:
 
 
 def cluster(**http: Any) -> dict[str, Any]:
-    explicit = typed(HTTP, explicit_http_config=http)
-    return {"typed_extension_protocol_options": {HTTP: explicit}}
+    explicit = typed(HTTP_OPTIONS, explicit_http_config=http)
+    return {"typed_extension_protocol_options": {HTTP_OPTIONS: explicit}}
 
 
 def ingress(server: str, **options: Any) -> sidecars.Sidecar:

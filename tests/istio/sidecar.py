@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from localmesh import Envoy, ReservedPort, wait_until
 from tests.istio.cluster import Pod
+from tests.sidecars.config import HTTP_OPTIONS
 
-_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _ADS: Mapping[str, Any] = {"ads": {}, "resource_api_version": "V3"}
 _XDS = "xds-grpc"
 
@@ -88,14 +88,14 @@ class IstioSidecar(Envoy):
 def _bootstrap(node: Mapping[str, Any], control_plane: str, admin: str) -> dict[str, Any]:
     endpoint = {"endpoint": {"address": _address(control_plane)}}
     options: Mapping[str, Any] = {
-        "@type": f"type.googleapis.com/{_HTTP}",
+        "@type": f"type.googleapis.com/{HTTP_OPTIONS}",
         "explicit_http_config": {"http2_protocol_options": {}},
     }
     cluster: Mapping[str, Any] = {
         "name": _XDS,
         "type": "STATIC",
         "connect_timeout": "1s",
-        "typed_extension_protocol_options": {_HTTP: options},
+        "typed_extension_protocol_options": {HTTP_OPTIONS: options},
         "load_assignment": {"cluster_name": _XDS, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }
     ads = {

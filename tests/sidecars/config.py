@@ -8,6 +8,9 @@ from typing import Any, TypeAlias, cast
 
 Json: TypeAlias = Mapping[str, Any]
 
+HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+"""The type of a cluster's options for HTTP, and their key in its `typed_extension_protocol_options`."""
+
 # What an access log has of each request: Envoy's command operators by our names.
 FIELDS: Mapping[str, str] = {
     "start": "%START_TIME(%s.%6f)%",
@@ -83,7 +86,7 @@ def cluster(name: str, endpoints: Iterable[str], over: Json | None = None) -> di
         over: Merged over the message; see `merged`.
     """
     http2 = typed(
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        HTTP_OPTIONS,
         explicit_http_config={"http2_protocol_options": {}},
     )
     hosts = [{"endpoint": {"address": socket_address(endpoint)}} for endpoint in endpoints]
@@ -91,7 +94,7 @@ def cluster(name: str, endpoints: Iterable[str], over: Json | None = None) -> di
         "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
-        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2},
+        "typed_extension_protocol_options": {HTTP_OPTIONS: http2},
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": hosts}]},
     }
     return merged(base, over)

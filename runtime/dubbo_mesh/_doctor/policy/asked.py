@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import grpc
@@ -68,7 +68,7 @@ class Asked:
 
 
 def asked(
-    dialled: Dialled, method: Method, environment: Environment, others: Iterable[tuple[str, str]] = ()
+    dialled: Dialled, method: Method, environment: Environment, others: Sequence[tuple[str, str]]
 ) -> Asked:
     """What a stub asks for when it calls an rpc without further arguments.
 
@@ -95,7 +95,7 @@ def asked(
     )
 
 
-def any_rpc(dialled: Dialled, environment: Environment, others: Iterable[tuple[str, str]] = ()) -> Asked:
+def any_rpc(dialled: Dialled, environment: Environment, others: Sequence[tuple[str, str]]) -> Asked:
     """An rpc that nothing is known of, for a target without a service: unary, and without a policy.
 
     Args:

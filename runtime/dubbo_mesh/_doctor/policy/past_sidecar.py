@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from ..._addressing.environment import Environment
 from ..addressing.dialling import Dialled
@@ -13,13 +13,12 @@ from .sentence import deadline_said
 
 
 def check_past_sidecar(
-    dialled: Dialled, environment: Environment, others: Iterable[tuple[str, str]] = ()
+    dialled: Dialled, environment: Environment, others: Sequence[tuple[str, str]]
 ) -> Iterator[Finding]:
     """What happens to the rpcs of a service that no sidecar sees; nothing if one does."""
     way, service = dialled.dial.way, dialled.subject.service
     if service is None or way == "sidecar":
         return
-    others = tuple(others)
     for method in service.methods.values():
         call = asked(dialled, method, environment, others)
         if way == "proxyless":
