@@ -6,7 +6,6 @@ import json
 import random
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, cast
@@ -22,8 +21,6 @@ from tests.doctor.upstreams import NOBODY, PORT, checks, service, serving
 from tests.sidecars.config import Json, merged
 
 ROUNDS = 25
-MOST = 20_000
-"""Places of a document that are looked at."""
 
 NASTY: list[Any] = [
     None,
@@ -79,22 +76,28 @@ def places(node: Any) -> Iterator[tuple[Any, Any]]:
                 waiting.append(at[key])
 
 
+def _copied(value: Any) -> Any:
+    """A value that shares nothing; not a large one, or a document would grow without end."""
+    text = json.dumps(value)
+    return json.loads(text) if len(text) < 20_000 else DEEP
+
+
 def mutated(document: str, dice: random.Random) -> str:
     """A document in which some values are others: nasty ones, or such as stand elsewhere in it."""
     mutant = json.loads(document)
     for _ in range(dice.randrange(1, 12)):
-        known = list(islice(places(mutant), MOST))  # a part that is put into itself grows fast
+        known = list(places(mutant))
         owner, key = dice.choice(known)
         kind = dice.randrange(5)
         if kind == 0:
             other, name = dice.choice(known)
-            owner[key] = json.loads(json.dumps(other[name]))
+            owner[key] = _copied(other[name])
         elif kind == 1:
-            owner[key] = [owner[key]] * dice.randrange(1, 4)
+            owner[key] = [_copied(owner[key]) for _ in range(dice.randrange(1, 4))]
         elif kind == 2 and isinstance(key, str):
             owner[dice.choice(["name", "prefix", "", "@type", "value"])] = owner.pop(key)
         else:
-            owner[key] = dice.choice([*NASTY, DEEP])
+            owner[key] = _copied(dice.choice([*NASTY, DEEP]))
     return json.dumps(mutant).replace(json.dumps(DEEP), _NESTED)
 
 
