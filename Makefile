@@ -14,7 +14,7 @@ TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh $(wildcard 
 ISTIO := .cache/istio
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak bench peers test corpus everywhere istio lint generate clean
+.PHONY: help demo soak bench peers test corpus everywhere istio lint mypy pyright generate clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -53,8 +53,10 @@ istio: $(VENV)/.dev ## Tests what is emitted with Istio's control plane and Kube
 lint: $(VENV)/.dev ## Checks style, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(TYPED)
-	$(BIN)/pyright $(TYPED)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync mypy pyright # each uses one CPU only
+
+mypy pyright: $(VENV)/.dev
+	$(BIN)/$@ $(TYPED)
 
 generate: $(VENV)/.dev ## Regenerates the compiled templates, completion scripts, goldens, and parts of the docs
 	$(BIN)/python -m protoc_gen_dubbo_mesh.compile_templates
