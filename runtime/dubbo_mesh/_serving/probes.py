@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from .._contract.logs import logger
 
@@ -78,7 +79,8 @@ class Probes:
         """Stops answering, and closes all connections."""
         if not self._closed:
             self._closed = True
-            self._waker.send(b"\0")
+            with suppress(BrokenPipeError):  # the thread has seen it already, and ended
+                self._waker.send(b"\0")
             self._thread.join(_CLOSING)
             self._waker.close()
 
