@@ -39,6 +39,29 @@ def connect(probes: Probes) -> socket.socket:
     return socket.create_connection(("127.0.0.1", probes.port), 5)
 
 
+def test_closing_does_not_mind_that_the_thread_has_ended_already(
+    probes: Probes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks whether it is to end after each connection, too, and may do so before it is woken."""
+    inside: Any = probes
+    waker, thread = inside._waker, inside._thread
+
+    class Late:
+        """Wakes the thread when it has ended."""
+
+        def send(self, data: bytes) -> int:
+            with connect(probes):
+                thread.join(10)
+            return int(waker.send(data))
+
+        def close(self) -> None:
+            waker.close()
+
+    monkeypatch.setattr(inside, "_waker", Late())
+    probes.close()
+    assert not thread.is_alive()
+
+
 def exchange(probes: Probes, sent: bytes) -> bytes:
     """Sends, says that this was all, and receives all that comes."""
     with connect(probes) as peer:
