@@ -61,6 +61,17 @@ def channel(
     )
 
 
+def open_dialled(
+    to: Dial, *, credentials: grpc.ChannelCredentials | None = None, options: ChannelOptions = ()
+) -> grpc.Channel:
+    """Opens a single channel that is nothing but grpc's; the arguments are those of `channel`."""
+    all_options = to.with_options(options)
+    secured_by = to.credentials(credentials)
+    if secured_by is None:
+        return grpc.insecure_channel(to.address, all_options)
+    return grpc.secure_channel(to.address, secured_by, all_options)
+
+
 def open_channel(
     environment: Environment,
     target: Target | str,
@@ -75,13 +86,7 @@ def open_channel(
     if single_threaded_streams:
         options = (*options, _SINGLE_THREADED)
 
-    def connect(to: Dial) -> grpc.Channel:
-        all_options = to.with_options(options)
-        secured_by = to.credentials(credentials)
-        if secured_by is None:
-            return grpc.insecure_channel(to.address, all_options)
-        return grpc.secure_channel(to.address, secured_by, all_options)
-
+    connect = functools.partial(open_dialled, credentials=credentials, options=options)
     main, backup = ways(target, environment, connections)
     opened = connect(main) if connections == 1 else SpreadChannel([connect(main) for _ in range(connections)])
     if backup is not None:

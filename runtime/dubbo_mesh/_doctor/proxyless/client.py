@@ -10,6 +10,7 @@ from typing import Self, TypeAlias
 import grpc
 
 from ..._addressing.dialing import Dial
+from ..._calling.channels import open_dialled
 from ..budget import Budget
 from ..envoy.entering.listeners import Manager
 from ..envoy.values import EMPTY, mapping, text
@@ -85,9 +86,7 @@ class _Channel:
     """
 
     def __init__(self, dial: Dial, authority: str) -> None:
-        credentials = dial.credentials(None)
-        assert credentials is not None  # those of xDS
-        self._channel = grpc.secure_channel(dial.address, credentials, list(dial.options))
+        self._channel = open_dialled(dial)
         self._authority = authority
         self._states: queue.SimpleQueue[_Connectivity] = queue.SimpleQueue()
         self.state = _Connectivity.IDLE

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import grpc
-
 from ..._addressing.dialing import Dial
 from ..._addressing.environment import Environment
+from ..._calling.channels import open_dialled
 from ..._contract.validation import is_sendable, is_sendable_name
 from ..budget import Budget
 from ..envoy.configuration.snapshot import Snapshot
@@ -95,12 +94,7 @@ def _call(
 ) -> Outcome:
     """Calls an rpc as a stub would."""
     where = "through the sidecar" if dial.way == "sidecar" else f"at {dial.address}"
-    secured_by, options = dial.credentials(None), dial.with_options(())
-    if secured_by is None:
-        channel = grpc.insecure_channel(dial.address, options)
-    else:
-        channel = grpc.secure_channel(dial.address, secured_by, options)
-    with channel:
+    with open_dialled(dial) as channel:
         return Outcome(where, attempts(channel, trial, dial.way, environment, headers, budget))
 
 
