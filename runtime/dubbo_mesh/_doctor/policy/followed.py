@@ -95,9 +95,18 @@ def received(snapshot: Snapshot, entrance: Entrance, asked: Asked) -> Request:
     return arrived(manager, entrance.trust, connection, asked.request, snapshot.version)
 
 
-def follow(snapshot: Snapshot, entrance: Entrance, virtual_host: Json, asked: Asked) -> Iterator[Followed]:
-    """The routes that calls may take, in the order in which they are tried; none if they match none."""
-    seen = received(snapshot, entrance, asked)
+def follow(
+    snapshot: Snapshot, entrance: Entrance, virtual_host: Json, asked: Asked, seen: Request
+) -> Iterator[Followed]:
+    """The routes that calls may take, in the order in which they are tried; none if they match none.
+
+    Args:
+        snapshot: the sidecar's configuration.
+        entrance: where calls enter it.
+        virtual_host: that they match.
+        asked: the rpc, and what is asked for.
+        seen: its request as routes see it (`received`).
+    """
     taken = list(routes_of(virtual_host, seen, snapshot.runtime))
     if entrance.trust.cause is Cause.UNKNOWN:
         seen = _external(seen)

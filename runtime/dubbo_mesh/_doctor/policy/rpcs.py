@@ -33,10 +33,11 @@ def check_rpc(
     if unknown is not None:
         yield Finding("route", "skipped", f"{asked.name}: {unknown.why}", subject=asked.name)
         return
-    taken = list(follow(snapshot, entrance, virtual_host, asked))
+    seen = received(snapshot, entrance, asked)
+    taken = list(follow(snapshot, entrance, virtual_host, asked, seen))
     if not taken:
         yield no_route(virtual_host, asked.name)
-    yield from check_hidden(virtual_host, received(snapshot, entrance, asked), snapshot.runtime, asked.name)
+    yield from check_hidden(virtual_host, seen, snapshot.runtime, asked.name)
     for followed in taken:
         if followed.route.kind != "forward":
             yield answers_itself(followed.route, asked.name)
@@ -59,7 +60,8 @@ def check_any_rpc(
     if unknown_routes(virtual_host) is not None:
         return
     count = sum(1 for _ in objects(virtual_host, "routes"))
-    taken = list(follow(snapshot, entrance, virtual_host, unknown))
+    request = received(snapshot, entrance, unknown)
+    taken = list(follow(snapshot, entrance, virtual_host, unknown, request))
     others = count - len({id(each.route.message) for each in taken})
     for followed in taken:
         if followed.route.kind == "forward":
