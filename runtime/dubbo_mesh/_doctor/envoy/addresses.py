@@ -47,6 +47,6 @@ def ranges(messages: Iterable[Json]) -> list[Range]:
     return found
 
 
-def within(address: Address, network: Range) -> bool:
-    """Whether an address is in a range: never if their versions differ."""
-    return address in network
+def joined(host: str, port: object) -> str:
+    """`host:port`, with an address of IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, get_args
 
+from ..envoy.addresses import joined
 from .wire import Message, bytes_of, integer, messages, parse, text
 
 Kind: TypeAlias = Literal["Listener", "RouteConfiguration", "Cluster", "ClusterLoadAssignment"]
@@ -111,6 +112,4 @@ def _endpoints(resource: Message) -> Iterator[str]:
                 for inner in messages(endpoint, 1):
                     for address in messages(inner, 1):
                         for socket_address in messages(address, 1):
-                            host = text(socket_address, 2)
-                            host = f"[{host}]" if ":" in host else host
-                            yield f"{host}:{integer(socket_address, 3)}"
+                            yield joined(text(socket_address, 2), integer(socket_address, 3))

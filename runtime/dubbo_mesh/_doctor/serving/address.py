@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..._addressing.environment import Environment
 from ..._contract.service import Service
 from ..._contract.validation import check_host_port
+from ..envoy.addresses import joined
+
+_Made = TypeVar("_Made")
 
 AUTO = "auto"
 """Given in place of an address: wherever a server listens that is not told otherwise."""
@@ -35,7 +39,7 @@ class Endpoint:
         """The endpoint in grpc's syntax."""
         if self.path:
             return f"unix:{self.path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return joined(self.host, self.port)
 
     def connect(self, timeout: float) -> socket.socket:
         """Connects.
@@ -73,6 +77,20 @@ class Address:
 
     given: str
     reachable: tuple[Endpoint, ...]
+
+    def first(self, attempt: Callable[[Endpoint], _Made]) -> tuple[Endpoint, _Made]:
+        """The first endpoint at which an attempt succeeds, and what it made there.
+
+        Raises:
+            OSError: of the attempt at the last endpoint, if none succeeds.
+        """
+        *others, last = self.reachable
+        for endpoint in others:
+            try:
+                return endpoint, attempt(endpoint)
+            except OSError:
+                continue
+        return last, attempt(last)
 
     @property
     def loopback_only(self) -> bool:

@@ -9,22 +9,20 @@ from typing import NamedTuple
 
 from ..._health.board import HEALTH
 from ..addressing.dialling import source_of
-from ..envoy.configuration.snapshot import Snapshot
-from ..envoy.forwarding.clusters import cluster_of
+from ..envoy.configuration.snapshot import Snapshot, lb_endpoints, network_filters
+from ..envoy.forwarding.clusters import cluster_of, http_options
 from ..envoy.forwarding.routes import Route
+from ..envoy.forwarding.timeouts import DEFAULT_TIMEOUT
 from ..envoy.request import Request
 from ..envoy.routing.conditions import header_matches
 from ..envoy.values import Json, flag, has, mapping, number, objects, seconds, text
 from ..finding import Finding, problem
 from .address import Endpoint
 
-_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _HTTP_MANAGER = ".HttpConnectionManager"
 _HEALTH_FILTER = ".health_check.v3.HealthCheck"
 _PASSTHROUGH = "InboundPassthroughCluster"
 """Istio's cluster for calls to ports that no Service of the pod has."""
-
-_DEFAULT_TIMEOUT = 15.0  # seconds, Envoy's own for routes that have none
 
 
 class Pinging(NamedTuple):
@@ -56,7 +54,7 @@ class _Way(NamedTuple):
 def pinging(snapshot: Snapshot, endpoint: Endpoint) -> Iterator[Pinging]:
     """The clusters that lead to a server on this host and ping it."""
     for name in clusters_to(snapshot, endpoint):
-        options = mapping(snapshot.clusters[name], "typed_extension_protocol_options", _OPTIONS)
+        options = http_options(snapshot.clusters[name])
         for kind in ("explicit_http_config", "use_downstream_protocol_config", "auto_config"):
             path = (kind, "http2_protocol_options", "connection_keepalive")
             interval = seconds(options, *path, "interval") if has(options, *path) else None
@@ -78,11 +76,10 @@ def clusters_to(snapshot: Snapshot, endpoint: Endpoint) -> Sequence[str]:
 
 def _leads_to(cluster: Json, endpoint: Endpoint) -> bool:
     """Whether a cluster has a host that is this one, at the endpoint's port."""
-    for locality in objects(cluster, "load_assignment", "endpoints"):
-        for each in objects(locality, "lb_endpoints"):
-            address = mapping(each, "endpoint", "address", "socket_address")
-            if number(address, "port_value") == endpoint.port and _is_here(text(address, "address")):
-                return True
+    for each in lb_endpoints(mapping(cluster, "load_assignment")):
+        address = mapping(each, "endpoint", "address", "socket_address")
+        if number(address, "port_value") == endpoint.port and _is_here(text(address, "address")):
+            return True
     return False
 
 
@@ -149,9 +146,7 @@ def _ways_to(clusters: frozenset[str], snapshot: Snapshot, egress: int | None) -
         own = number(listener, "address", "socket_address", "port_value")
         if text(listener, "traffic_direction") == "OUTBOUND" or (egress is not None and own == egress):
             continue  # calls of this process, to itself
-        chains = [*objects(listener, "filter_chains"), mapping(listener, "default_filter_chain")]
-        for each in (filter for chain in chains for filter in objects(chain, "filters")):
-            manager = mapping(each, "typed_config")
+        for manager in network_filters(listener):
             if not text(manager, "@type").endswith(_HTTP_MANAGER):
                 continue
             routes = mapping(manager, "route_config")
@@ -170,7 +165,7 @@ def _check_timeouts(server: str, ways: Sequence[_Way]) -> Iterator[Finding]:
     for way in ways:
         timeout = way.route.timeout
         if timeout is None:
-            timeout = 0.0 if way.route.has_max_stream_duration else _DEFAULT_TIMEOUT
+            timeout = 0.0 if way.route.has_max_stream_duration else DEFAULT_TIMEOUT
         if timeout:
             default = " (Envoy's default)" if way.route.timeout is None else ""
             route = f"route {way.route.name}" if way.route.name else "the route"

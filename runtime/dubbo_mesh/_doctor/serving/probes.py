@@ -72,13 +72,7 @@ def _ask_all(address: Address, budget: Budget) -> tuple[Endpoint, dict[str, bool
         OSError: they do not.
         _StrangerError: something else answers.
     """
-    for endpoint in address.reachable[:-1]:
-        try:
-            return endpoint, {path: _ask(endpoint, path, budget) for path in _PATHS}
-        except OSError:
-            continue
-    endpoint = address.reachable[-1]
-    return endpoint, {path: _ask(endpoint, path, budget) for path in _PATHS}
+    return address.first(lambda endpoint: {path: _ask(endpoint, path, budget) for path in _PATHS})
 
 
 def _ask(endpoint: Endpoint, path: str, budget: Budget) -> bool:

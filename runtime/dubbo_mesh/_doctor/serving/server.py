@@ -66,7 +66,7 @@ def _check_address(
 ) -> Iterator[Finding]:
     server = address.given
     try:
-        endpoint, met = _meet(address, budget)
+        endpoint, met = address.first(lambda endpoint: _meet(endpoint, budget))
     except OSError as error:
         budget.left()
         yield problem("DM401", f"{server}: {error.strerror or error}", subject=server)
@@ -87,22 +87,12 @@ def _check_address(
         yield from check_inbound(server, endpoint, environment.egress, snapshot)
 
 
-def _meet(address: Address, budget: Budget) -> tuple[Endpoint, Met]:
-    """Where a server is reached, and what it is.
+def _meet(endpoint: Endpoint, budget: Budget) -> Met:
+    """What a server is.
 
     Raises:
         OSError: nothing accepts connections.
     """
-    *others, last = address.reachable
-    for endpoint in others:
-        try:
-            return endpoint, _meet_at(endpoint, budget)
-        except OSError:
-            continue
-    return last, _meet_at(last, budget)
-
-
-def _meet_at(endpoint: Endpoint, budget: Budget) -> Met:
     with endpoint.connect(budget.left(2.0)) as opened:
         return meet(opened, endpoint.connect, budget.left)
 

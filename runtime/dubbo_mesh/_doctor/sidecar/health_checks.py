@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..envoy.configuration.snapshot import lb_endpoints
 from ..envoy.forwarding.clusters import Cluster
 from ..envoy.forwarding.hosts import Cause
-from ..envoy.values import Json, flag, has, mapping, number, objects, seconds, text
+from ..envoy.values import Json, flag, has, mapping, number, seconds, text
 from ..finding import Finding, problem
 
 _KINDS = {"grpc_health_check": "gRPC ", "http_health_check": "HTTP ", "tcp_health_check": "TCP "}
@@ -76,6 +77,5 @@ def _asked_elsewhere(cluster: Json) -> bool:
     """Whether health checks go to a port of their own, where no gRPC server need be."""
     return any(
         number(each, "endpoint", "health_check_config", "port_value")
-        for locality in objects(cluster, "load_assignment", "endpoints")
-        for each in objects(locality, "lb_endpoints")
+        for each in lb_endpoints(mapping(cluster, "load_assignment"))
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from ..addressing.dialling import Dialled
-from ..envoy.configuration.services import address_of
+from ..envoy.addresses import joined
+from ..envoy.configuration.services import BLACK_HOLE, PASSTHROUGH, address_of
 from ..envoy.configuration.snapshot import Snapshot
 from ..envoy.entering.authority import normalised
 from ..envoy.entering.listeners import (
@@ -45,9 +46,6 @@ _ANOTHER = (
     "endpoint of the same sidecar"
 )
 _SHOWN = 4  # listeners
-
-_PASSTHROUGH, _BLACK_HOLE = "PassthroughCluster", "BlackHoleCluster"
-"""Istio's clusters for connections to what the mesh does not know (pilot/pkg/util/constant.go)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,26 +126,25 @@ def _known(snapshot: Snapshot) -> Iterator[str]:
         host = text(each, "address", "socket_address", "address")
         port = number(each, "address", "socket_address", "port_value")
         if host and port:
-            yield f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            yield joined(host, port)
 
 
 def _address(connection: Connection) -> str:
     if connection.host is None:
         return f"port {connection.port}"
-    host = f"[{connection.host}]" if ":" in connection.host else connection.host
-    return f"{host}:{connection.port}"
+    return joined(connection.host, connection.port)
 
 
 def _not_http(snapshot: Snapshot, proxy: TcpProxy, name: str) -> Finding:
     to = f"{name}: listener {proxy.listener} passes connections on to {', '.join(proxy.clusters) or 'nobody'}"
     for each in proxy.clusters:
         cluster = cluster_of(snapshot, each)
-        if each == _BLACK_HOLE:
+        if each == BLACK_HOLE:
             return problem("DM222", to, subject=name)
         if cluster is not None and any("envoy_internal_address" in each for each in cluster.addresses):
             why = f"{to}, an internal listener of the Envoy, which is not looked at"
             return Finding("listener", "skipped", why, subject=name)
-        if each == _PASSTHROUGH or (cluster is not None and cluster.passes_through):
+        if each == PASSTHROUGH or (cluster is not None and cluster.passes_through):
             return problem("DM221", to, subject=name)
     return problem("DM205", f"{to}, without HTTP", subject=name)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ..budget import Budget
-from ..envoy.configuration.services import cluster_of_host
+from ..envoy.configuration.services import BLACK_HOLE, cluster_of_host
 from ..envoy.configuration.snapshot import Snapshot
 from ..envoy.forwarding.clusters import Cluster, cluster_of
 from ..envoy.forwarding.routes import Route
@@ -19,9 +19,6 @@ from .hosts import check_hosts
 
 _NO_LIMIT = 2**32 - 1
 """The largest limit of a circuit breaker: Istio's way, and ours, to have none."""
-
-_BLACK_HOLE = "BlackHoleCluster"
-"""Istio's cluster without hosts, for what the mesh does not know (pilot/pkg/util/constant.go)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ def check_destination(
     if cluster.passes_through:
         yield problem("DM221", f"{name}: {destination.route} sends it to {cluster.name}", subject=name)
         return
-    if cluster.name == _BLACK_HOLE:
+    if cluster.name == BLACK_HOLE:
         yield problem("DM222", f"{name}: {destination.route} sends it to {cluster.name}", subject=name)
         return
     if cluster.keeps_address:

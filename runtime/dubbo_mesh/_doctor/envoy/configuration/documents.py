@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..values import Json, at, has, mapping, number, objects, text
 from .camel_case import to_snake_case
-from .snapshot import Refused
+from .snapshot import Refused, lb_endpoints
 
 if TYPE_CHECKING:
     from .snapshot import Snapshot
@@ -199,11 +199,10 @@ def _add_assignment(snapshot: Snapshot, assignment: Json) -> None:
     """Adds the hosts of a `ClusterLoadAssignment`."""
     name = text(assignment, "cluster_name")
     hosts: list[Json] = []
-    for locality in objects(assignment, "endpoints"):
-        for each in objects(locality, "lb_endpoints"):
-            health: dict[str, Any] = {"eds_health_status": text(each, "health_status") or "HEALTHY"}
-            if health["eds_health_status"] == "UNHEALTHY":
-                health["unknown_cause"] = True  # Envoy's dump sums up its own checks and EDS' verdict
-            hosts.append({"address": mapping(each, "endpoint", "address"), "health_status": health})
+    for each in lb_endpoints(assignment):
+        health: dict[str, Any] = {"eds_health_status": text(each, "health_status") or "HEALTHY"}
+        if health["eds_health_status"] == "UNHEALTHY":
+            health["unknown_cause"] = True  # Envoy's dump sums up its own checks and EDS' verdict
+        hosts.append({"address": mapping(each, "endpoint", "address"), "health_status": health})
     snapshot.kinds.add("hosts")
     snapshot.assigned[name] = hosts

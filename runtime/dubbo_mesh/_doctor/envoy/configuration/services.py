@@ -10,7 +10,10 @@ from collections.abc import Iterator
 
 from ..addresses import parsed
 from ..values import Json, mapping, number, objects, text, texts
-from .snapshot import Snapshot
+from .snapshot import Snapshot, network_filters
+
+PASSTHROUGH, BLACK_HOLE = "PassthroughCluster", "BlackHoleCluster"
+"""Istio's clusters for connections to what the mesh does not know (pilot/pkg/util/constant.go)."""
 
 _ANY = ("0.0.0.0", "::")  # noqa: S104 - they are not listened on
 
@@ -18,7 +21,7 @@ _ANY = ("0.0.0.0", "::")  # noqa: S104 - they are not listened on
 def is_istio(snapshot: Snapshot) -> bool:
     """Whether the configuration is Istio's, by the names of its clusters."""
     clusters = snapshot.clusters
-    return "BlackHoleCluster" in clusters and any(name.startswith("outbound|") for name in clusters)
+    return BLACK_HOLE in clusters and any(name.startswith("outbound|") for name in clusters)
 
 
 def cluster_of_host(snapshot: Snapshot, subset: str) -> Json | None:
@@ -71,9 +74,7 @@ def _any(addresses: dict[str, Json]) -> str:
 
 def _is_for(listener: Json, host: str, port: int) -> bool:
     """Whether a listener is for one Service: its routes, or its cluster, are called after that."""
-    chains = [*objects(listener, "filter_chains"), mapping(listener, "default_filter_chain")]
-    for each in (each for chain in chains for each in objects(chain, "filters")):
-        filter = mapping(each, "typed_config")
+    for filter in network_filters(listener):
         if text(filter, "rds", "route_config_name") == f"{host}:{port}":
             return True
         if text(filter, "cluster").split("|")[3:] == [host]:  # outbound|port|subset|host

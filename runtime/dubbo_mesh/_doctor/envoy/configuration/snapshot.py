@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -105,3 +105,16 @@ class Snapshot:
         from .lines import add_lines
 
         add_lines(self, text)
+
+
+def network_filters(listener: Json) -> Iterator[Json]:
+    """The messages of all filters in the filter chains of a `Listener`."""
+    for chain in (*objects(listener, "filter_chains"), mapping(listener, "default_filter_chain")):
+        for each in objects(chain, "filters"):
+            yield mapping(each, "typed_config")
+
+
+def lb_endpoints(assignment: Json) -> Iterator[Json]:
+    """The `LbEndpoint` messages of a `ClusterLoadAssignment`, whatever their locality."""
+    for locality in objects(assignment, "endpoints"):
+        yield from objects(locality, "lb_endpoints")

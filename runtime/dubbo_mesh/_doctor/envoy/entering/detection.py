@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import NamedTuple
 
-from ..addresses import Address, parsed, peer, ranges, within
+from ..addresses import Address, parsed, peer, ranges
 from ..unknown import Unknown
 from ..values import Json, has, mapping, number, objects, text
 from .listeners import Manager
@@ -84,7 +84,7 @@ def _not_of_proxies(trusted: Json, source: str | None, forwarded_for: str | None
     connection = None if source is None else peer(source)
     if connection is None:
         return Unknown("the address that calls come from is not known")
-    if not any(within(connection, each) for each in proxies):
+    if not any(connection in each for each in proxies):
         return Detected(None, NotDetected.UNTRUSTED_PROXY, forwarded_for)
     if forwarded_for is None:
         return Detected(None, NotDetected.NO_FORWARDED_FOR, None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..addresses import Address, Range, is_loopback, peer, ranges, within
+from ..addresses import Address, Range, is_loopback, peer, ranges
 from ..connection import Connection
 from ..unknown import Unknown
 from ..values import Json, at, flag, has, mapping, number, objects, text, texts
@@ -99,7 +99,7 @@ def _by_range(
 def _longest(networks: Sequence[Range], address: Address) -> int | None:
     if not networks:
         return 0
-    return max((each.prefixlen for each in networks if within(address, each)), default=None)
+    return max((each.prefixlen for each in networks if address in each), default=None)
 
 
 def _by_source_type(

@@ -165,8 +165,7 @@ def _accepts(message: Json, *, bound: bool) -> bool:
 
 def _addresses(message: Json) -> Iterator[tuple[str, int]]:
     """The addresses and ports that a listener is for."""
-    others = (mapping(each, "address", "socket_address") for each in objects(message, "additional_addresses"))
-    for each in (mapping(message, "address", "socket_address"), *others):
+    for each in _socket_addresses(message):
         port = number(each, "port_value")
         if port is not None:
             yield text(each, "address"), port
@@ -174,11 +173,15 @@ def _addresses(message: Json) -> Iterator[tuple[str, int]]:
 
 def _compatible(message: Json, host: str) -> bool:
     """Whether a listener for all addresses of IPv6 takes those of IPv4 too."""
-    others = (mapping(each, "address", "socket_address") for each in objects(message, "additional_addresses"))
     return any(
         text(each, "address") == host and flag(each, "ipv4_compat") is True
-        for each in (mapping(message, "address", "socket_address"), *others)
+        for each in _socket_addresses(message)
     )
+
+
+def _socket_addresses(message: Json) -> Iterator[Json]:
+    for each in (message, *objects(message, "additional_addresses")):
+        yield mapping(each, "address", "socket_address")
 
 
 def outbound(snapshot: Snapshot) -> Iterator[Listener]:

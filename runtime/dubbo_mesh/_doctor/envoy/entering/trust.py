@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from ..addresses import Address, Range, peer, ranges, within
+from ..addresses import Address, Range, peer, ranges
 from ..configuration.snapshot import Snapshot
 from ..unknown import Unknown
 from ..values import flag, has, objects
@@ -120,7 +120,7 @@ def _by_header(found: Detected, inside: Sequence[Range]) -> Cause:
 
 
 def _inside(address: Address, inside: Sequence[Range]) -> bool:
-    return any(within(address, each) for each in inside)
+    return any(address in each for each in inside)
 
 
 def _internal_ranges(manager: Manager, snapshot: Snapshot | None) -> Sequence[Range]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from ..configuration.snapshot import Snapshot
+from ..configuration.snapshot import Snapshot, lb_endpoints
 from ..values import Json, flag, has, mapping, number, objects, seconds, text, texts
 from .hosts import Host, host_of
 
@@ -121,9 +121,13 @@ class Cluster:
     @property
     def addresses(self) -> Iterator[Json]:
         """The `Address` messages in its configuration."""
-        for locality in objects(self.message, "load_assignment", "endpoints"):
-            for each in objects(locality, "lb_endpoints"):
-                yield mapping(each, "endpoint", "address")
+        for each in lb_endpoints(mapping(self.message, "load_assignment")):
+            yield mapping(each, "endpoint", "address")
+
+
+def http_options(cluster: Json | None) -> Json:
+    """The `HttpProtocolOptions` of a `Cluster`; empty if it has none."""
+    return mapping(cluster, "typed_extension_protocol_options", _OPTIONS)
 
 
 def cluster_of(snapshot: Snapshot, name: str, priority: str = "DEFAULT") -> Cluster | None:
@@ -153,7 +157,7 @@ def _cluster(snapshot: Snapshot, name: str, message: Json, priority: str) -> Clu
 
 
 def _http(cluster: Json) -> Http:
-    options = mapping(cluster, "typed_extension_protocol_options", _OPTIONS)
+    options = http_options(cluster)
     if options:
         if has(options, "use_downstream_protocol_config"):
             return "downstream"

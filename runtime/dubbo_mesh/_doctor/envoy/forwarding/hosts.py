@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from ..addresses import joined
 from ..values import Json, flag, mapping, number, objects, text
 
 
@@ -88,8 +89,6 @@ def _cause(health: Json, eds: str) -> Cause | None:
 def _address(address: Json) -> str:
     socket = mapping(address, "socket_address")
     if socket:
-        host = text(socket, "address")
-        port = number(socket, "port_value") or 0
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return joined(text(socket, "address"), number(socket, "port_value") or 0)
     internal = text(address, "envoy_internal_address", "server_listener_name")
     return text(address, "pipe", "path") or internal or "an address of another kind"

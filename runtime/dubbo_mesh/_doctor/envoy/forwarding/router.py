@@ -8,6 +8,7 @@ from typing import Literal
 from ..entering.listeners import Manager
 from ..request import Request
 from ..values import Json, flag, has, mapping, objects, text
+from .clusters import http_options
 from .mutations import mutated
 from .retries import Retries, retries
 from .routes import NO_RETRIES, RetryPolicy, Route
@@ -21,8 +22,6 @@ from .timeouts import (
     timeout_of_route,
     whole,
 )
-
-_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def effect(manager: Manager, route: Route, request: Request, cluster: Json | Non
         request: with its headers as the router sees them: without the router's own, if it is external.
         cluster: the `Cluster` message; None if it is not known.
     """
-    options = mapping(cluster, "typed_extension_protocol_options", _OPTIONS)
+    options = http_options(cluster)
     policy, owner = _policy(route, options)
     own = route.retry or NO_RETRIES  # a cluster's policy replaces it, but for timeouts of attempts
     respects = flag(_router(manager), "respect_expected_rq_timeout") or False

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..request import Beginning, Request
 from ..unknown import Unknown, Verdict, either, every, opposite
-from ..values import EMPTY, Json, at, flag, has, mapping, number, objects, text
+from ..values import EMPTY, Json, at, flag, has, mapping, number, objects, percentage, text
 from .strings import compare, full_match, string_matches
 
 _PATHS = {
@@ -34,7 +34,6 @@ _COMPARED = {
     "suffix_match": "suffix",
     "contains_match": "contains",
 }
-_DENOMINATORS = {"HUNDRED": 100, "TEN_THOUSAND": 10_000, "MILLION": 1_000_000}
 
 
 def is_unconditional(match: Json) -> bool:
@@ -143,8 +142,7 @@ def _share(fraction: Json, runtime: Json) -> Verdict:
     if key in runtime:
         override = number(runtime, key)
         given = mapping(runtime, key) if override is None else {"numerator": override}
-    numerator = number(given, "numerator") or 0
-    denominator = _DENOMINATORS.get(text(given, "denominator") or "HUNDRED", 100)
-    if numerator <= 0 or numerator >= denominator:
-        return numerator > 0
-    return Unknown(f"it takes {numerator * 100 / denominator:g} % of the requests (runtime_fraction)")
+    share = percentage(given) or 0.0
+    if share <= 0 or share >= 100:
+        return share > 0
+    return Unknown(f"it takes {share:g} % of the requests (runtime_fraction)")
