@@ -73,17 +73,17 @@ def judged(trial: Trial, outcome: Outcome, direct: Outcome | None) -> Finding:
 
 
 def _of_envoy(last: Attempt, by_sidecar: bool, seen: str, beside: str, name: str) -> Finding:
-    who = "the first Envoy on the way" if by_sidecar else "another Envoy, such as the provider's sidecar"
+    id, who = "DM458", "another Envoy, such as the provider's sidecar"
+    if by_sidecar:
+        id, who = "DM451", "the first Envoy on the way"
     seen = f"{seen}, from {who}"
     meaning = meaning_of(last)
     if meaning is None:
-        return problem("DM451" if by_sidecar else "DM458", f"{seen}{beside}", subject=name)
+        return problem(id, f"{seen}{beside}", subject=name)
     if meaning.ids == _REFUSED:
         return problem("DM455", f"{seen}: {meaning.meaning}{beside}", subject=name)
     ids = f" ({', '.join(meaning.ids)})" if meaning.ids else ""
-    return problem(
-        "DM451" if by_sidecar else "DM458", f"{seen}: {meaning.meaning}{ids}{beside}", subject=name
-    )
+    return problem(id, f"{seen}: {meaning.meaning}{ids}{beside}", subject=name)
 
 
 def compared(trial: Trial, direct: Outcome) -> Finding:
