@@ -135,6 +135,16 @@ def test_end_as_unavailable_if_it_never_does(held: Held) -> None:
         assert call.details() == "the server did not start"
 
 
+def test_are_refused_as_well_when_they_come_too_late_to_wait(held: Held) -> None:
+    held.traffic.release(refused=True)
+    held.traffic.release()  # what comes later changes nothing
+    with pytest.raises(grpc.RpcError, match="the server did not start"):
+        held.stub.unary(ONE, timeout=20)
+    with pytest.raises(grpc.RpcError, match="the server did not start"):
+        list(held.stub.serverStream(ONE, timeout=20))
+    assert Health(held.channel).check() == "SERVING"
+
+
 def test_health_is_answered_all_the_same(held: Held) -> None:
     calls = [held.stub.unary.future(ONE, timeout=20) for _ in range(4)]
     held.wait_for_calls(2)

@@ -248,7 +248,7 @@ def wait_until_serving(traffic: Traffic, context: Any) -> None:
     if context.add_callback(woken.set) is False:  # the call is over
         woken.set()
     woken.wait()
-    if traffic.held or traffic.refused:
+    if traffic.held:
         raise not_serving()
 
 
