@@ -14,7 +14,7 @@ TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh $(wildcard 
 ISTIO := .cache/istio
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak bench peers test corpus everywhere istio lint mypy pyright generate clean
+.PHONY: help demo soak bench peers test builds corpus everywhere istio lint mypy pyright generate clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -35,6 +35,9 @@ peers: $(VENV)/.dev ## Tests calls to and from Dubbo's own implementation for No
 
 test: lint ## Runs the linters, then all tests but the slow ones; ARGS is passed to pytest
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
+
+builds: $(VENV)/.dev ## Tests the wheels, and builds of projects that use the hooks, with packages from PyPI
+	$(BIN)/python -m pytest $(IN_PARALLEL) tests/hooks/check_builds.py tests/packaging/check_wheels.py $(ARGS)
 
 corpus: $(VENV)/.dev ## Generates from the protos of Google, Envoy and others, fetched from PyPI and npm; ARGS selects some
 	$(BIN)/python -m tests.corpus $(ARGS)
