@@ -128,6 +128,7 @@ class TestDroppedStreams:
                 assert await first(stream) == "hold"
             else:
                 await asyncio.to_thread(provider.wait_begun, provider.begun + 1)
+                await stream.wait_for_connection()  # the request's own coroutine has ended, too
             gc.collect()
             # Less the iterators, which refer to their call in a circle.
             holders = [type(each).__name__ for each in gc.get_referrers(stream)]
