@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-# A process for each CPU, up to four: tests start Envoys and servers. The tests of a file share theirs.
-IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+# Four processes, even on two CPUs: tests wait more than they compute. The tests of a file share Envoys and servers.
+IN_PARALLEL := --numprocesses=4 --dist=loadfile
 
 # What mypy and pyright check, strictly.
 TYPED := protoc_gen_dubbo_mesh runtime/dubbo_mesh examples/localmesh $(wildcard examples/*.py) benchmarks tests
