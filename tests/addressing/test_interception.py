@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.own_network import seen_in
+
 HOST = "echo.default.svc.cluster.local"
 SEARCH = ("default.svc.cluster.local", "svc.cluster.local", "cluster.local")
 
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
-    command = ["unshare", *as_root, "--mount", "--net", sys.executable, "-m", "tests.addressing.pod"]
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("DUBBO_MESH_") and name not in ("POD_NAMESPACE", "CLUSTER_DOMAIN")
-    }
-    run = subprocess.run(
-        [*command, str(tmp_path_factory.mktemp("pod"))],
-        cwd=REPOSITORY,
-        env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert run.returncode == 0, "the pod's error is above"
-    seen: dict[str, Any] = json.loads(run.stdout)
-    return seen
+    return seen_in("tests.addressing.pod", tmp_path_factory.mktemp("pod"))
 
 
 def queries(*names: str) -> list[list[str]]:

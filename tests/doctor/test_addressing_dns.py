@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +9,12 @@ import pytest
 
 from dubbo_mesh._doctor.addressing.names import queries
 from dubbo_mesh._doctor.addressing.resolv_conf import ResolvConf
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.own_network import seen_in
 
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    import json
-
-    as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
-    command = ["unshare", *as_root, "--mount", "--net", sys.executable, "-m", "tests.doctor.resolver_pod"]
-    run = subprocess.run(
-        [*command, str(tmp_path_factory.mktemp("pod"))],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert run.returncode == 0, "the pod's error is above"
-    seen: dict[str, Any] = json.loads(run.stdout)
-    return seen
+    return seen_in("tests.doctor.resolver_pod", tmp_path_factory.mktemp("pod"))
 
 
 @pytest.mark.parametrize(

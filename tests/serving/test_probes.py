@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import errno
 import functools
-import json
 import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import localmesh
 from dubbo_mesh._serving.probes import LARGEST_HEAD, MOST_CONNECTIONS, Probes
+from tests.own_network import seen_in
 from tests.serving.conftest import Running, probe
 
 Serve = Callable[..., Running]
@@ -304,19 +301,7 @@ def answers_at(port: int) -> bool:
 
 @pytest.mark.parametrize("kind", ["sync", "aio"])
 def test_a_pod_without_ipv4_is_ready_and_serves(kind: str) -> None:
-    as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
-    command = ["unshare", *as_root, "--net", sys.executable, "-m", "tests.serving.ipv6_only", kind]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DUBBO_MESH_")}
-    run = subprocess.run(
-        command,
-        cwd=Path(__file__).parents[2],
-        env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert json.loads(run.stdout) == {
+    assert seen_in("tests.serving.ipv6_only", kind) == {
         "IPv4": "OSError",
         "service": "echo",
         "health": "SERVING",
