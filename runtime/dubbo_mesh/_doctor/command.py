@@ -17,6 +17,7 @@ from .policy.through_sidecar import check_through_sidecar
 from .safety import bounded, safely
 from .serving.aliases import check_aliases
 from .serving.calls import check_calls
+from .serving.circumstances import Circumstances
 from .serving.own import Targets
 from .serving.server import check_server
 from .sidecar.reading import check_sidecar
@@ -54,8 +55,9 @@ def _examine(examination: Examination) -> Iterator[Finding]:
             yield read
     for each in called:
         yield from safely("rpc", check_past_sidecar, each, environment, examination.headers)
-    yield from safely("health", check_server, examination, environment, targets, snapshot, budget)
-    yield from safely("call", check_calls, examination, environment, targets, snapshot, budget)
+    circumstances = Circumstances(examination, environment, targets, snapshot, budget)
+    yield from safely("health", check_server, circumstances)
+    yield from safely("call", check_calls, circumstances)
 
 
 def _sidecar(reading: Reading, examination: Examination, budget: Budget) -> Iterator[Finding | Snapshot]:

@@ -9,34 +9,19 @@ from ..._addressing.environment import Environment
 from ..._calling.channels import open_dialled
 from ..._contract.validation import is_sendable, is_sendable_name
 from ..budget import Budget
-from ..envoy.configuration.snapshot import Snapshot
-from ..examination import Examination
 from ..finding import Finding, problem
 from ..safety import safely
 from .asking import open_channel
 from .attempts import attempts
+from .circumstances import Circumstances
 from .judging import Outcome, compared, judged
-from .own import Targets
 from .places import Place, past_the_sidecar
 from .trial import Trial, trials
 
 
-def check_calls(
-    examination: Examination,
-    environment: Environment,
-    targets: Targets,
-    snapshot: Snapshot | None,
-    budget: Budget,
-) -> Iterator[Finding]:
-    """Calls the rpcs that the command line names with `--call`.
-
-    Args:
-        examination: what the command line asks for.
-        environment: of this process.
-        targets: what it names.
-        snapshot: the sidecar's configuration; None if it is not known.
-        budget: the time that is left.
-    """
+def check_calls(circumstances: Circumstances) -> Iterator[Finding]:
+    """Calls the rpcs that the command line names with `--call`."""
+    examination = circumstances.examination
     if examination.calls and examination.offline:
         yield Finding("call", "skipped", "nothing is called: files stand for the sidecar (--config-dump)")
         return
@@ -44,27 +29,21 @@ def check_calls(
     if unsendable and examination.calls:
         yield problem("DM456", f"gRPC does not send the header {unsendable[0]} as it is given")
         return
-    for trial in trials(examination.calls, targets, anyway=examination.call_anyway):
+    for trial in trials(examination.calls, circumstances.targets, anyway=examination.call_anyway):
         if isinstance(trial, Finding):
             yield trial
             continue
-        yield from safely("call", _check_call, trial, examination, environment, targets, snapshot, budget)
+        yield from safely("call", _check_call, trial, circumstances)
 
 
-def _check_call(
-    trial: Trial,
-    examination: Examination,
-    environment: Environment,
-    targets: Targets,
-    snapshot: Snapshot | None,
-    budget: Budget,
-) -> Iterator[Finding]:
-    headers = examination.headers
+def _check_call(trial: Trial, circumstances: Circumstances) -> Iterator[Finding]:
+    environment, budget = circumstances.environment, circumstances.budget
+    headers = circumstances.examination.headers
     dial = None if trial.dialled is None else trial.dialled.dial
     place = direct = None
     # A handler that may not run twice is only called as a stub would.
     if dial is None or (dial.way == "sidecar" and trial.repeatable):
-        place = past_the_sidecar(trial, examination.server, environment, targets, snapshot, budget)
+        place = past_the_sidecar(trial, circumstances)
     if place is not None:
         # A call that takes all the time would leave none to call as a stub would.
         part = budget if dial is None else budget.part(budget.left() / 2)

@@ -15,6 +15,7 @@ from ..finding import Finding
 from ..sidecar.passage import entrance_of, virtual_host_at
 from ..sidecar.upstream import destinations_of
 from .address import Endpoint, addresses_of
+from .circumstances import Circumstances
 from .own import Targets, named
 from .trial import Trial
 
@@ -35,29 +36,16 @@ class Place:
         return f"{'the server itself' if self.own else 'a host of its cluster'}, {self.endpoint}"
 
 
-def past_the_sidecar(
-    trial: Trial,
-    server: str | None,
-    environment: Environment,
-    targets: Targets,
-    snapshot: Snapshot | None,
-    budget: Budget,
-) -> Place | None:
+def past_the_sidecar(trial: Trial, circumstances: Circumstances) -> Place | None:
     """Where an rpc can be called past the sidecar; None if nowhere.
 
     This application's own server is on this host. Other providers can be reached only if the sidecar does
     not intercept connections.
-
-    Args:
-        trial: the rpc.
-        server: what `--server` says.
-        environment: of this process.
-        targets: what the command line names.
-        snapshot: the sidecar's configuration; None if it is not known.
-        budget: the time that is left.
     """
+    server, environment = circumstances.examination.server, circumstances.environment
+    snapshot, budget = circumstances.snapshot, circumstances.budget
     if server is not None:
-        for endpoint in _of_server(trial, server, environment, targets):
+        for endpoint in _of_server(trial, server, environment, circumstances.targets):
             if _accepts(endpoint, budget):
                 return Place(endpoint, own=True)
     if snapshot is not None and environment.egress is not None and trial.dialled is not None:

@@ -7,63 +7,46 @@ from collections.abc import Iterator
 from ..._addressing.environment import Environment
 from ..addressing.connecting import Met, Peer, meet
 from ..budget import Budget
-from ..envoy.configuration.snapshot import Snapshot
-from ..examination import Examination
 from ..finding import Finding, problem
 from ..safety import safely
 from .address import Address, Endpoint, addresses_of
 from .asking import open_channel
+from .circumstances import Circumstances
 from .grace import check_grace
 from .health import ask_health, check_health, check_served
 from .inbound import check_inbound
 from .keepalive import check_keepalive
-from .own import Named, Targets, named
+from .own import Named, named
 from .pod import why_hidden
 from .probes import check_probes
 from .reflection import check_reflection
 
 
-def check_server(
-    examination: Examination,
-    environment: Environment,
-    targets: Targets,
-    snapshot: Snapshot | None,
-    budget: Budget,
-) -> Iterator[Finding]:
-    """Asks the servers whatever others ask them, and the probes.
-
-    Args:
-        examination: what the command line asks for.
-        environment: of this process.
-        targets: what it names.
-        snapshot: the sidecar's configuration; None if it is not known.
-        budget: the time that is left.
-    """
+def check_server(circumstances: Circumstances) -> Iterator[Finding]:
+    """Asks the servers whatever others ask them, and the probes."""
+    examination, environment = circumstances.examination, circumstances.environment
     period = examination.termination_grace_period
     if examination.server is None:
         yield Finding("health", "skipped", "no --server was named")
         if period is not None:
-            yield from safely("grace", check_grace, period, environment, snapshot)
+            yield from safely("grace", check_grace, period, environment, circumstances.snapshot)
         return
     try:
-        addresses = addresses_of(examination.server, environment, named(targets, environment).own)
+        addresses = addresses_of(
+            examination.server, environment, named(circumstances.targets, environment).own
+        )
     except ValueError as error:
         yield problem("DM406", str(error))
         return
-    services = named(targets, environment, addresses)
+    services = named(circumstances.targets, environment, addresses)
     for address in addresses:
-        yield from safely("health", _check_address, address, services, environment, snapshot, budget)
-    yield from safely("probes", check_probes, environment, budget)
-    yield from safely("grace", check_grace, period, environment, snapshot)
+        yield from safely("health", _check_address, address, services, circumstances)
+    yield from safely("probes", check_probes, environment, circumstances.budget)
+    yield from safely("grace", check_grace, period, environment, circumstances.snapshot)
 
 
-def _check_address(
-    address: Address,
-    services: Named,
-    environment: Environment,
-    snapshot: Snapshot | None,
-    budget: Budget,
-) -> Iterator[Finding]:
+def _check_address(address: Address, services: Named, circumstances: Circumstances) -> Iterator[Finding]:
+    environment, snapshot, budget = circumstances.environment, circumstances.snapshot, circumstances.budget
     server = address.given
     try:
         endpoint, met = address.first(lambda endpoint: _meet(endpoint, budget))
