@@ -45,10 +45,9 @@ def proxyless(consumer: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ask(mesh: Mesh, monkeypatch: pytest.MonkeyPatch, **node: Any) -> None:
     """Lets grpc's client be that of a pod."""
-    own: dict[str, Any] = cluster.CONSUMER._replace(name="consumer-2", address="127.0.20.2").node()
-    own["metadata"]["GENERATOR"] = "grpc"
-    server = {"server_uri": mesh.control_plane.address, "channel_creds": [{"type": "insecure"}]}
-    bootstrap = {"xds_servers": [server], "node": own | node}
+    pod = cluster.CONSUMER._replace(name="consumer-2", address="127.0.20.2")
+    bootstrap = pod.grpc_bootstrap(mesh.control_plane.address)
+    bootstrap["node"] |= node
     monkeypatch.setenv("GRPC_XDS_BOOTSTRAP_CONFIG", json.dumps(bootstrap))
 
 

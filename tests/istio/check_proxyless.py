@@ -40,15 +40,8 @@ def proxyless(mesh: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     def start(emitted: Emitted, manifests: list[Path] | None = None, *, refused: bool = False) -> Mesh:
         started = mesh(emitted, manifests, refused=refused)
         pod = cluster.CONSUMER._replace(name="consumer-2", address="127.0.20.2")
-        node = pod.node()
-        node["metadata"]["GENERATOR"] = "grpc"
-        server = {
-            "server_uri": started.control_plane.address,
-            "channel_creds": [{"type": "insecure"}],
-            "server_features": ["xds_v3"],
-        }
         bootstrap = tmp_path / "bootstrap.json"
-        bootstrap.write_text(json.dumps({"xds_servers": [server], "node": node}))
+        bootstrap.write_text(json.dumps(pod.grpc_bootstrap(started.control_plane.address)))
         monkeypatch.setenv("GRPC_XDS_BOOTSTRAP", str(bootstrap))
         return started
 

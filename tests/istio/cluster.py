@@ -43,6 +43,17 @@ class Pod(NamedTuple):
             },
         }
 
+    def grpc_bootstrap(self, control_plane: str) -> dict[str, Any]:
+        """The bootstrap of its process where grpc is the client of the control plane at that address."""
+        node = self.node()
+        node["metadata"]["GENERATOR"] = "grpc"
+        server = {
+            "server_uri": control_plane,
+            "channel_creds": [{"type": "insecure"}],
+            "server_features": ["xds_v3"],
+        }
+        return {"xds_servers": [server], "node": node}
+
     def workload_entry(self) -> Manifest:
         """What stands for it where the API server does not take loopback addresses for those of pods."""
         return {
