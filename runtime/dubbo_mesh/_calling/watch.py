@@ -45,10 +45,7 @@ class _Watch:
 
 
 class _Closing:
-    """Closes channels when grpc's threads have stopped watching them, on one thread that ends with the last.
-
-    A channel that is closed, or collected, before that makes its thread print a traceback.
-    """
+    """Closes channels when they are no longer watched, on one thread that ends with the last."""
 
     def __init__(self) -> None:
         self._channels: list[grpc.Channel] = []
@@ -70,7 +67,7 @@ class _Closing:
         while True:
             time.sleep(_TURN)
             with self._lock:
-                ended = [channel for channel in self._channels if not _is_watched(channel)]
+                ended = [channel for channel in self._channels if not is_watched(channel)]
                 self._channels = [channel for channel in self._channels if channel not in ended]
                 self._running = bool(self._channels)
                 running = self._running
@@ -84,7 +81,11 @@ _TURN = 0.25
 """Seconds; grpc's watching thread looks every 0.2 s whether somebody is still subscribed."""
 
 
-def _is_watched(channel: Any) -> bool:
+def is_watched(channel: Any) -> bool:
+    """Whether a thread of grpc's watches a channel; it does so for 0.2 s after the last subscriber has left.
+
+    A channel that is closed, or collected, before that may make the thread print a traceback.
+    """
     # Where a release of grpc has no such attribute, the turn that was waited must be enough.
     return bool(getattr(getattr(channel, "_connectivity_state", None), "polling", False))
 

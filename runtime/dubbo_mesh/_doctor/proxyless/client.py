@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import time
 from collections.abc import Iterator, Sequence
 from typing import Self, TypeAlias
 
@@ -11,6 +12,7 @@ import grpc
 
 from ..._addressing.dialing import Dial
 from ..._calling.channels import open_dialled
+from ..._calling.watch import is_watched
 from ..budget import Budget
 from ..envoy.entering.listeners import Manager
 from ..envoy.values import EMPTY, mapping, text
@@ -23,6 +25,7 @@ from .routes import manager_of, routes_of
 
 _AT_FIRST = 0.5  # seconds until the control plane is asked why it takes so long
 _AT_MOST = 3.0  # seconds that an answer may take to arrive
+_WATCHED_AT_MOST = 1.0  # seconds; grpc stops watching after 0.2 s
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 _SHOWN = 4  # endpoints
 
@@ -96,6 +99,11 @@ class _Channel:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self._channel.unsubscribe(self._states.put)
+        # Closed here and not in the background: grpc's xDS client lives as long as any channel.
+        ends = time.monotonic() + _WATCHED_AT_MOST
+        while is_watched(self._channel) and time.monotonic() < ends:
+            time.sleep(0.01)
         self._channel.close()
 
     def wait(self, budget: Budget) -> None:
