@@ -29,6 +29,7 @@ from dubbo_mesh._doctor.policy.followed import Followed, follow
 from tests import sidecars
 from tests.doctor.running import environment, examined
 from tests.sidecars.config import Json, cluster, http_listener, merged
+from tests.stalls import undisturbed
 
 Rpc = Literal["unary", "watch", "collect", "chat"]
 
@@ -40,6 +41,7 @@ _OBEYS: Json = {
 _DROPS: Json = {"use_remote_address": True}
 _MODULE = "policy_cases_mesh"
 _LONGEST = 5.0  # seconds that a slow handler waits for its cancellation
+_DISTURBS = 0.075  # seconds: half of the least time between two timers of a call whose order matters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,13 +277,17 @@ class Mesh:
         names = {name for name, _ in wanted}
         for name in names:
             self._stub(self.cases[name])  # which reads the environment of this process
-        with futures.ThreadPoolExecutor(max_workers=64) as callers:
-            list(callers.map(self.call, names))
-            made = {
-                (name, behaviour): callers.submit(self.call, name, behaviour, **options)
-                for (name, behaviour), options in wanted.items()
-            }
-            return {key: call.result() for key, call in made.items()}
+
+        def make() -> dict[tuple[str, str], Outcome]:
+            with futures.ThreadPoolExecutor(max_workers=64) as callers:
+                list(callers.map(self.call, names))
+                made = {
+                    (name, behaviour): callers.submit(self.call, name, behaviour, **options)
+                    for (name, behaviour), options in wanted.items()
+                }
+                return {key: call.result() for key, call in made.items()}
+
+        return undisturbed(make, within=_DISTURBS)
 
     def wait_for_runs(self, count: int) -> None:
         """Waits until the handler of the last call has run that often."""

@@ -26,6 +26,7 @@ from tests.calling.echo import EchoServicer, EchoStub, add_EchoServicer_to_serve
 from tests.headers.collector import Collector, Span
 from tests.headers.wire import Answer, WireServer
 from tests.sidecars.config import cluster, typed
+from tests.stalls import undisturbed
 
 LOOPBACK = ("127.0.0.0/8",)
 _RUN = "x-run"
@@ -261,21 +262,25 @@ class Bench:
         **environment: str,
     ) -> Outcome:
         """Makes one call, and tells what came of it."""
-        name = f"run-{next(self._numbers)}"
-        self.provider.behaviours[name] = behaviour
-        code, answer = grpc.StatusCode.OK, ""
-        with self.stub(trust, app, **environment) as stub:
-            try:
-                sent = ((_RUN, name), *metadata)
-                if streaming:
-                    *_, response = stub.serverStream(StringValue(), timeout, sent, envoy=headers)
-                else:
-                    response = stub.unary(StringValue(), timeout, sent, envoy=headers)
-                answer = response.value
-            except grpc.RpcError as error:
-                code = error.code()
-        attempts = self.provider.runs.get(name, [])
-        return Outcome(code, answer, attempts, self, self.envoy(trust), name)
+
+        def call() -> Outcome:
+            name = f"run-{next(self._numbers)}"
+            self.provider.behaviours[name] = behaviour
+            code, answer = grpc.StatusCode.OK, ""
+            with self.stub(trust, app, **environment) as stub:
+                try:
+                    sent = ((_RUN, name), *metadata)
+                    if streaming:
+                        *_, response = stub.serverStream(StringValue(), timeout, sent, envoy=headers)
+                    else:
+                        response = stub.unary(StringValue(), timeout, sent, envoy=headers)
+                    answer = response.value
+                except grpc.RpcError as error:
+                    code = error.code()
+            attempts = self.provider.runs.get(name, [])
+            return Outcome(code, answer, attempts, self, self.envoy(trust), name)
+
+        return undisturbed(call, within=_DISTURBS)
 
     def spans(self, envoy: sidecars.Sidecar, name: str) -> list[Span]:
         """The spans of a run that is over."""
@@ -294,6 +299,8 @@ class Bench:
         return [span for span in self.collector.wait_for("run", fence) if span.tags.get("run") == name]
 
 
+_DISTURBS = 0.05
+"""Seconds; timeouts here are of 0.15 s and more."""
 _LOGGED = {
     "run": f"%REQ({_RUN})%",
     "internal": "%REQ(x-envoy-internal)%",  # after Envoy has judged for itself
