@@ -38,7 +38,7 @@ def by_black(text: str) -> str:
     return black.format_str(text, mode=black.Mode())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(texts, st.sampled_from([0, 4, 8]))
 @example('"""); import os # """', 4)
 @example("a\n\u3000b\n\u3000\u3000c", 4)
@@ -60,7 +60,7 @@ def test_comments_come_back_from_docstrings(comment: str, indent: int) -> None:
     assert by_black(source) == source
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(texts)
 def test_literals_come_back(text: str) -> None:
     source = f"x = {escaping.literal(text)}\n"

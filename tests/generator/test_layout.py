@@ -119,7 +119,7 @@ def names(longest: int) -> st.SearchStrategy[list[str]]:
 
 @pytest.mark.parametrize("laid_out", [rendered, by_lines])
 @pytest.mark.parametrize("number", KINDS)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(names=names(75))
 def test_as_black_would(number: int, laid_out: Callable[[int, list[str]], str], names: list[str]) -> None:
     with suppress(UnsureError):
@@ -128,7 +128,7 @@ def test_as_black_would(number: int, laid_out: Callable[[int, list[str]], str], 
 
 @pytest.mark.parametrize("laid_out", [rendered, by_lines])
 @pytest.mark.parametrize("number", [number for number in KINDS if "import_module" not in STATEMENTS[number]])
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(names=names(40))
 def test_names_of_usual_length_do_without_black(
     number: int, laid_out: Callable[[int, list[str]], str], names: list[str]

@@ -71,7 +71,7 @@ parameters = st.one_of(
 LEVELS = MethodOptions.IdempotencyLevel.values()
 DAMAGED = {"comments", "config", "cross_import", "proto_options", "service_config", "error_option_app"}
 
-COMPILER = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+COMPILER = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @st.composite

@@ -102,7 +102,7 @@ _SERVICES = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_SERVICES)
 def test_calls_are_routed_as_configured_and_within_the_limits(
     drawn: list[tuple[list[tuple[float, bool]], int, tuple[tuple[str, str], ...] | None]],

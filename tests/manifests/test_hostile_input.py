@@ -114,7 +114,7 @@ def shape(value: object) -> object:
     return "text" if isinstance(value, str) else value
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given_names=names)
 def test_names_change_no_structure(
     given_names: Names, compiled: FileDescriptorSet, harmless: dict[str, Any], tmp_path: Path
@@ -134,7 +134,7 @@ anything = st.one_of(st.sampled_from(HOSTILE), texts.filter(bool))
 
 
 @pytest.mark.parametrize("policy", ["headers", "routes"])
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given_names=st.builds(Names, texts.map("{}.proto".format), anything, anything, anything))
 def test_names_that_no_compiler_accepts_are_one_line_or_change_no_structure(
     policy: str, given_names: Names, compiled: FileDescriptorSet, tmp_path: Path

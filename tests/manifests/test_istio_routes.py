@@ -85,7 +85,7 @@ def conditions(retry: Retry) -> set[str]:
     return found - ({"retriable-status-codes"} if retry.status_codes else set())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SERVICES)
 def test_routes_enforce_what_is_configured(services: list[ServicePolicy]) -> None:
     files = emit(services, "routes")
@@ -117,7 +117,7 @@ def check(entry: Resource, each: RpcPolicy) -> None:
     assert timeout == (seconds(entry["timeout"]) if "timeout" in entry else None)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SERVICES)
 def test_headers_leave_istios_retries_to_what_may_run_twice(services: list[ServicePolicy]) -> None:
     files = emit(services, "headers")
@@ -133,7 +133,7 @@ def test_headers_leave_istios_retries_to_what_may_run_twice(services: list[Servi
                 assert entry.get("retries") == (None if retried else {"attempts": 0})
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(SERVICES, st.sampled_from(["headers", "routes"]))
 def test_destinations_name_one_of_several_ports(services: list[ServicePolicy], enforced_by: str) -> None:
     """Istio's analysis calls it an error if they do not (IST0112)."""

@@ -130,7 +130,7 @@ def same(read: object, written: object) -> bool:
     return type(read) is type(written) and repr(read) == repr(written)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(texts)
 @example("a\nb: c")
 @example('" # \\')
@@ -143,7 +143,7 @@ def test_text_is_read_back_wherever_it_stands(text: str) -> None:
     assert by_both(f"k:\n  - {printed}  # note\n  - {printed}") == {"k": [text, text]}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(texts, max_size=4), st.dictionaries(texts, texts, max_size=3))
 def test_text_is_read_back_from_flow_collections(items: list[str], labels: dict[str, str]) -> None:
     printed = f"a: {escaping.flow(items)}\nb: {escaping.flow_mapping(labels.items())}\n"
@@ -151,7 +151,6 @@ def test_text_is_read_back_from_flow_collections(items: list[str], labels: dict[
     assert by_both(f"[{escaping.flow(items)}, {escaping.flow(items)}]") == [items, items]
 
 
-@settings(deadline=None)
 @given(
     st.one_of(
         st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False, allow_infinity=False)
@@ -194,7 +193,7 @@ def test_a_lone_surrogate_is_an_error() -> None:
         escaping.scalar("\ud800")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(texts)
 @example("a\nb: c")
 @example("\r\nb: c")
