@@ -142,13 +142,25 @@ def test_a_second_signal_stops_at_once(run: Callable[[str], Program], kind: Kind
 
 
 def test_a_signal_while_starting_ends_in_good_order(run: Callable[[str], Program], kind: Kind) -> None:
+    hooks = """
+    told = []
+    signal.signal(signal.SIGUSR1, lambda *_: told.append("to go on"))
+    async def slow(_):
+        say("hooked")
+        while not told:
+            await asyncio.sleep(0.01)
+    def slow_sync(_):
+        say("hooked")
+        while not told:
+            time.sleep(0.01)
+    """
     program = run(
-        "async def slow(_):\n    say('hooked'); await asyncio.sleep(1)\n"
-        "def slow_sync(_):\n    say('hooked'); time.sleep(1)\n"
-        + serve(kind, f"on_start={'slow_sync' if kind == 'sync' else 'slow'}")
+        textwrap.dedent(hooks) + serve(kind, f"on_start={'slow_sync' if kind == 'sync' else 'slow'}")
     )
     program.wait_said("hooked")
     program.signal()
+    program.wait_said("SIGTERM")
+    program.signal(signal.SIGUSR1)
     assert program.child.wait(10) == 0
     assert "returned" in program.log
     assert "serving" not in program.log
@@ -272,11 +284,12 @@ def test_a_process_without_servers_keeps_its_handlers(run: Callable[[str], Progr
     program = run(
         "signal.signal(signal.SIGTERM, lambda *_: say('own handler'))\n"
         "before = signal.getsignal(signal.SIGINT)\n"
-        "threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
         + serve(kind)
         + "assert signal.getsignal(signal.SIGINT) is before\n"
         "os.kill(os.getpid(), signal.SIGTERM)\n"
     )
+    program.wait_said("serving test.Echo")
+    program.signal(signal.SIGINT)
     assert program.child.wait(10) == 0
     assert program.log.splitlines()[-2:] == ["returned", "own handler"]
 
