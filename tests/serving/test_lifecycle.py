@@ -285,7 +285,7 @@ def test_the_sidecar_stays_unless_asked_to_exit(make: Serve, admin: FakeAdmin) -
 
 
 def test_traffic_gets_until_the_drain_time_is_over(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    running = serve(drain=1, quiet=0.4)
+    running = serve(drain=2, quiet=1.5)
     stub = running.stub()
     drain = running.drain_in_background()
     answered = 0
