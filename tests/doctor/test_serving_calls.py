@@ -29,7 +29,7 @@ from tests.doctor.running import examined, ids
 from tests.sidecars import config
 
 NAME = "trial.Trial"
-LEVELS = {"get": 1, "put": 2, "add": 0, "watch": 1, "upload": 2, "chat": 2, "wait": 1, "late": 1}
+LEVELS = {"get": 1, "put": 2, "add": 0, "watch": 1, "upload": 2, "chat": 2, "wait": 1, "late": 1, "hold": 1}
 """The idempotency_level of each rpc: 1 is NO_SIDE_EFFECTS, 2 is IDEMPOTENT."""
 
 
@@ -61,6 +61,7 @@ def service(app: str, *more: dubbo_mesh.Method) -> dubbo_mesh.Service:
         method("upload", client_streaming=True),
         method("chat", client_streaming=True, server_streaming=True),
         method("wait"),
+        method("hold"),
         method("late", envoy=dubbo_mesh.EnvoyHeaders(timeout=0.1)),
         *more,
         app=app,
@@ -109,6 +110,11 @@ class Trial(dubbo_mesh.Servicer):
         return request
 
     late = wait
+
+    def hold(self, request: StringValue, context: grpc.ServicerContext) -> StringValue:
+        while context.is_active():
+            self.over.wait(0.01)
+        return request
 
 
 class Mesh:
@@ -490,7 +496,7 @@ def test_no_answer(mesh: Mesh) -> None:
 @pytest.mark.finds("DM453")
 def test_one_call_leaves_time_for_the_other(mesh: Mesh) -> None:
     """The first one is past the sidecar, and gets no answer."""
-    (through, past) = mesh.call("wait", timeout=1.5)
+    (through, past) = mesh.call("hold", timeout=1.5)
     assert through.id == "DM453"
     assert past.status == "skipped"
 
