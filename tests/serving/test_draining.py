@@ -124,11 +124,12 @@ def test_a_call_that_runs_when_draining_begins_says_so(kind: Kind, serve: Serve)
 
 
 def test_health_checks_say_so_and_are_no_traffic(serve: Serve) -> None:
-    running = serve(drain=120, quiet=0.5)
+    running = serve(drain=120, quiet=2)
     health, stub = running.health(), running.stub()
     assert health.check() == "SERVING"
     drain = running.drain_in_background()
     localmesh.wait_until(lambda: running.server.draining, what="the server drains")
+    localmesh.wait_until(lambda: health.check() == "NOT_SERVING", what="health says so")
     call = health.stub.Check.with_call(health_pb2.HealthCheckRequest(), timeout=5)[1]
     assert metadata(call.initial_metadata()) == [LEAVING]
     with suppress(grpc.RpcError):  # when it has stopped

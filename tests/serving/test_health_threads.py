@@ -179,7 +179,10 @@ def health_answers_while_busy(kind: Kind, loop: LoopThread | None, **settings: A
         running.close()
 
 
-def test_with_too_many_of_them_the_longest_silent_are_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+def test_with_too_many_of_them_the_longest_silent_are_cancelled(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "PATIENCE", 60)  # only their number ends them here
     others = health_threads()
     running = Running("sync", None)
     try:
