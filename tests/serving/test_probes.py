@@ -15,7 +15,7 @@ import pytest
 import localmesh
 from dubbo_mesh._serving.probes import LARGEST_HEAD, MOST_CONNECTIONS, Probes
 from tests.own_network import seen_in
-from tests.serving.conftest import Running, probe
+from tests.serving.conftest import Running, accepts, probe
 
 Serve = Callable[..., Running]
 
@@ -288,15 +288,7 @@ def test_a_servers_probes_follow_its_life(make: Serve) -> None:
         "taken out": (yes, no, yes),
         "drain": (yes, no, yes),
     }
-    assert not answers_at(running.server.probes_port)
-
-
-def answers_at(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
+    assert not accepts(running.server.probes_port)
 
 
 @pytest.mark.parametrize("kind", ["sync", "aio"])

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,7 +22,7 @@ import dubbo_mesh
 import dubbo_mesh.aio
 import localmesh
 from tests.calling.echo import EchoStub
-from tests.serving.conftest import Kind
+from tests.serving.conftest import Kind, accepts
 from tests.serving.providers import AsyncProvider, Provider
 from tests.serving.rolling import ROOT
 
@@ -117,7 +116,7 @@ def test_a_handler_that_hangs_does_not_keep_the_process(process: Callable[..., P
 def test_a_signal_ends_waiting_for_the_sidecar(process: Callable[..., Process]) -> None:
     with localmesh.ReservedPort() as nobody:
         server = process(sidecar=nobody.address, sidecar_timeout=3600)
-        localmesh.wait_until(lambda: listens(server.port.address), what="the server listens")
+        localmesh.wait_until(lambda: accepts(server.port.number), what="the server listens")
         time.sleep(0.2)
         server.signal(signal.SIGTERM)
         assert server.child.wait(HANGING) == 0
@@ -125,13 +124,23 @@ def test_a_signal_ends_waiting_for_the_sidecar(process: Callable[..., Process]) 
     assert not server.said("hooked")
 
 
-def listens(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), 1).close()
-    except OSError:
-        return False
-    return True
+def serve_here(kind: Kind, servers: list[Any]) -> None:
+    """Serves in this process until told to end; the server is in `servers` once it starts."""
+    settings: Any = {
+        "address": "127.0.0.1:0",
+        "probes": "off",
+        "sidecar": "off",
+        "drain": 0,
+        "on_start": servers.append,
+    }
+    if kind == "sync":
+        dubbo_mesh.serve(Provider(), **settings)
+    else:
+        asyncio.run(dubbo_mesh.aio.serve(AsyncProvider(), **settings))
+
+
+def wait_serving(servers: list[Any]) -> None:
+    localmesh.wait_until(lambda: servers and servers[0].is_serving(""), what="it serves")
 
 
 def test_signals_are_handled_as_before_afterwards(kind: Kind) -> None:
@@ -140,25 +149,15 @@ def test_signals_are_handled_as_before_afterwards(kind: Kind) -> None:
 
     before = {number: signal.signal(number, own) for number in (signal.SIGTERM, signal.SIGINT)}
     servers: list[Any] = []
-    settings: Any = {
-        "address": "127.0.0.1:0",
-        "probes": "off",
-        "sidecar": "off",
-        "drain": 0,
-        "on_start": servers.append,
-    }
 
     def interrupt() -> None:
-        localmesh.wait_until(lambda: servers and servers[0].is_serving(""), what="it serves")
+        wait_serving(servers)
         signal.raise_signal(signal.SIGTERM)
 
     try:
         thread = threading.Thread(target=interrupt)
         thread.start()
-        if kind == "sync":
-            dubbo_mesh.serve(Provider(), **settings)
-        else:
-            asyncio.run(dubbo_mesh.aio.serve(AsyncProvider(), **settings))
+        serve_here(kind, servers)
         thread.join()
         assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGINT) is own
     finally:
@@ -168,24 +167,10 @@ def test_signals_are_handled_as_before_afterwards(kind: Kind) -> None:
 
 def test_off_the_main_thread_it_serves_without_signals(kind: Kind) -> None:
     servers: list[Any] = []
-    settings: Any = {
-        "address": "127.0.0.1:0",
-        "probes": "off",
-        "sidecar": "off",
-        "drain": 0,
-        "on_start": servers.append,
-    }
     before = signal.getsignal(signal.SIGTERM)
-
-    def serve() -> None:
-        if kind == "sync":
-            dubbo_mesh.serve(Provider(), **settings)
-        else:
-            asyncio.run(dubbo_mesh.aio.serve(AsyncProvider(), **settings))
-
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=serve_here, args=(kind, servers))
     thread.start()
-    localmesh.wait_until(lambda: servers and servers[0].is_serving(""), what="it serves")
+    wait_serving(servers)
     assert signal.getsignal(signal.SIGTERM) is before
     servers[0]._life.drain()
     thread.join(5)
