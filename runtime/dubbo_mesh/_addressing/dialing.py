@@ -13,6 +13,7 @@ import grpc
 from .._contract.errors import ConfigurationError
 from .._contract.logs import logger
 from .._contract.target import Target
+from .._contract.validation import host_port
 from .environment import Environment, Mode
 
 _log = logger(__name__)
@@ -153,8 +154,7 @@ def _dial_address(address: str) -> Dial:
         url = urlsplit(address)
         if not url.hostname or url.path not in ("", "/") or url.query or url.fragment or url.username:
             raise ValueError(f"target {address!r}: a URL must be scheme://host:port and nothing more")
-        host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-        address = f"{host}:{url.port or _URL_PORTS[scheme]}"
+        address = host_port(url.hostname, url.port or _URL_PORTS[scheme])
     if not address:
         raise ValueError("target is empty: omit it to use the service's own address")
     return Dial(address, "address", (), "an address was given", "tls" if scheme == "https" else "none")

@@ -74,6 +74,11 @@ def check_host_port(what: str, value: str, *, any_port: bool = False) -> str:
     return value
 
 
+def host_port(host: str, port: object) -> str:
+    """`host:port`, with an address of IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _check_host(what: str, host: str) -> None:
     """Accepts IPv4 addresses and host names, in which underscores are common though not allowed in DNS."""
     name = host.removesuffix(".")

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from .._addressing.environment import Environment
-from .._contract.validation import check_host_port
+from .._contract.validation import check_host_port, host_port
 
 READY = ("GET", "/ready")
 HEALTHY = ("POST", "/healthcheck/ok")
@@ -69,8 +69,7 @@ class AdminAddress:
         return cls(host.strip("[]"), int(port))
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return host_port(self.host, self.port)
 
     @property
     def agent(self) -> AdminAddress | None:

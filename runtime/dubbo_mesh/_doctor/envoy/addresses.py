@@ -45,8 +45,3 @@ def ranges(messages: Iterable[Json]) -> list[Range]:
         except ValueError:
             continue
     return found
-
-
-def joined(host: str, port: object) -> str:
-    """`host:port`, with an address of IPv6 in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

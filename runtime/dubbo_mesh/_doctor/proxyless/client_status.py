@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, get_args
 
-from ..envoy.addresses import joined
+from ..._contract.validation import host_port
 from .wire import Message, bytes_of, integer, messages, parse, text
 
 Kind: TypeAlias = Literal["Listener", "RouteConfiguration", "Cluster", "ClusterLoadAssignment"]
@@ -112,4 +112,4 @@ def _endpoints(resource: Message) -> Iterator[str]:
                 for inner in messages(endpoint, 1):
                     for address in messages(inner, 1):
                         for socket_address in messages(address, 1):
-                            yield joined(text(socket_address, 2), integer(socket_address, 3))
+                            yield host_port(text(socket_address, 2), integer(socket_address, 3))

@@ -9,8 +9,7 @@ from typing import TypeVar
 
 from ..._addressing.environment import Environment
 from ..._contract.service import Service
-from ..._contract.validation import check_host_port
-from ..envoy.addresses import joined
+from ..._contract.validation import check_host_port, host_port
 
 _Made = TypeVar("_Made")
 
@@ -39,7 +38,7 @@ class Endpoint:
         """The endpoint in grpc's syntax."""
         if self.path:
             return f"unix:{self.path}"
-        return joined(self.host, self.port)
+        return host_port(self.host, self.port)
 
     def connect(self, timeout: float) -> socket.socket:
         """Connects.

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from ..._contract.validation import host_port
 from ..addressing.dialling import Dialled
-from ..envoy.addresses import joined
 from ..envoy.configuration.services import BLACK_HOLE, PASSTHROUGH, address_of
 from ..envoy.configuration.snapshot import Snapshot
 from ..envoy.entering.authority import normalised
@@ -126,13 +126,13 @@ def _known(snapshot: Snapshot) -> Iterator[str]:
         host = text(each, "address", "socket_address", "address")
         port = number(each, "address", "socket_address", "port_value")
         if host and port:
-            yield joined(host, port)
+            yield host_port(host, port)
 
 
 def _address(connection: Connection) -> str:
     if connection.host is None:
         return f"port {connection.port}"
-    return joined(connection.host, connection.port)
+    return host_port(connection.host, connection.port)
 
 
 def _not_http(snapshot: Snapshot, proxy: TcpProxy, name: str) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from ..addresses import joined
+from ...._contract.validation import host_port
 from ..values import Json, flag, mapping, number, objects, text
 
 
@@ -89,6 +89,6 @@ def _cause(health: Json, eds: str) -> Cause | None:
 def _address(address: Json) -> str:
     socket = mapping(address, "socket_address")
     if socket:
-        return joined(text(socket, "address"), number(socket, "port_value") or 0)
+        return host_port(text(socket, "address"), number(socket, "port_value") or 0)
     internal = text(address, "envoy_internal_address", "server_listener_name")
     return text(address, "pipe", "path") or internal or "an address of another kind"
