@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "parameters",
         "plugin",
     },
+    "rules": {"errors", "console", "protoc", "policy", "mesh", "yaml", "istio", "parameters", "project"},
 }
 """The rooms of the plugin (packages, and modules at its top), and which others each of them may import."""
 

@@ -1,0 +1,35 @@
+"""Decides as Dubbo does: which instances are left for a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..stages import ConditionStage, Decision
+from . import conditions
+
+if TYPE_CHECKING:
+    from ..positions import Position
+    from ..stages import Interpretation
+    from ..worlds import Request, World
+
+    Left = tuple[int, ...]
+    """The instances that are left, as indices into the world's."""
+    Outcomes = dict[Left, float]
+    """What may be left, each with its probability."""
+
+
+def decide(interpretation: Interpretation, world: World, request: Request) -> Decision:
+    """Which instances are left for a request, with the probability of each outcome."""
+    outcomes: Outcomes = {tuple(range(len(world.instances))): 1.0}
+    touched: list[Position] = []
+    for stage in interpretation.stages:
+        after: Outcomes = {}
+        for before, share in outcomes.items():
+            if isinstance(stage, ConditionStage):
+                for left, part in conditions.run(stage, request, world, before, touched).items():
+                    after[left] = after.get(left, 0.0) + share * part
+            else:
+                raise NotImplementedError
+        outcomes = after
+    shares = {tuple([world.instances[each].name for each in left]): share for left, share in outcomes.items()}
+    return Decision(shares, tuple(dict.fromkeys(touched)))

@@ -1,0 +1,101 @@
+"""How versions of Dubbo differ in what they make of the same rule.
+
+Facts are from the sources of apache/dubbo and apache/dubbo-go; each flag names the file.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Dialect(NamedTuple):
+    """What one version of Dubbo does: a flag for each difference, so that nothing else asks for versions.
+
+    Attributes:
+        name: as the user names it.
+        release: the release that was compared.
+        is_go: whether it is dubbo-go, which reads YAML 1.2 into typed fields and refuses duplicate keys.
+        unequal_needs_presence: `!=` does not hold for an absent value (AbstractConditionMatcher.isMatch).
+        has_ranges: `10~20` is a range (value pattern `range`); otherwise it is text.
+        open_range_works: `90~` is a range without an end; otherwise it matches no request, and all instances.
+        word_in_range_is_zero: what is no integer counts as 0 in a range; otherwise it is not in it.
+        has_attachments: `attachments[key]` is known.
+        has_shared_conditions: rules of v3.1 are known (MultiDestConditionRouter).
+        reads_later_versions_as_v31: a configVersion above v3.1 counts as v3.1; otherwise the rule is dropped.
+        has_affinity: affinity rules are known.
+        has_script: script rules are known.
+        has_mesh: mesh rules are known.
+        deny_needs_force: a condition without a right side denies only with `force: true`.
+        empty_skips_rule: without force, a condition that leaves nothing skips the whole rule.
+        swaps_force_and_enabled: rules of v3.0 (condition/dynamic_router.go, generateConditionsRoute).
+        needs_config_version: a rule without configVersion is dropped.
+        provider_scope: rules of scope `application` are found by the provider's name as well.
+        tag_match: `match` of tags is read.
+        match_over_addresses: a tag's `match` wins over its `addresses`.
+        tag_address_patterns: `addresses` may be CIDR ranges and wildcards.
+        tag_levels: the tag `a|b` falls back to `a`.
+    """
+
+    name: str
+    release: str
+    is_go: bool = False
+    unequal_needs_presence: bool = True
+    has_ranges: bool = True
+    open_range_works: bool = False
+    word_in_range_is_zero: bool = True
+    has_attachments: bool = True
+    has_shared_conditions: bool = True
+    reads_later_versions_as_v31: bool = False
+    has_affinity: bool = False
+    has_script: bool = True
+    has_mesh: bool = True
+    deny_needs_force: bool = False
+    empty_skips_rule: bool = False
+    swaps_force_and_enabled: bool = False
+    needs_config_version: bool = False
+    provider_scope: bool = True
+    tag_match: bool = True
+    match_over_addresses: bool = False
+    tag_address_patterns: bool = True
+    tag_levels: bool = True
+
+
+_JAVA_33 = Dialect("java-3.3", "Dubbo 3.3.5")
+_JAVA_32 = _JAVA_33._replace(
+    name="java-3.2", release="Dubbo 3.2.16", has_shared_conditions=False, tag_levels=False
+)
+_JAVA_31 = _JAVA_32._replace(
+    name="java-3.1",
+    release="Dubbo 3.1.10",
+    unequal_needs_presence=False,
+    has_ranges=False,
+    has_attachments=False,
+    has_script=False,
+    provider_scope=False,
+    tag_match=False,
+)
+_JAVA_27 = _JAVA_31._replace(
+    name="java-2.7", release="Dubbo 2.7.23", tag_address_patterns=False, has_mesh=False
+)
+_GO_33 = Dialect(
+    "go-3.3",
+    "dubbo-go 3.3.2",
+    is_go=True,
+    open_range_works=True,
+    word_in_range_is_zero=False,
+    reads_later_versions_as_v31=True,
+    has_affinity=True,
+    deny_needs_force=True,
+    empty_skips_rule=True,
+    swaps_force_and_enabled=True,
+    needs_config_version=True,
+    match_over_addresses=True,
+    tag_address_patterns=False,
+    tag_levels=False,
+)
+
+DIALECTS = {dialect.name: dialect for dialect in (_JAVA_33, _JAVA_32, _JAVA_31, _JAVA_27, _GO_33)}
+"""The dialects by name. The first is the default."""
+
+DEFAULT = _JAVA_33
+"""What is assumed if nobody says which version the rules were written for; the output names it."""

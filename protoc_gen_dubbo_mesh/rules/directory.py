@@ -1,0 +1,46 @@
+"""Which application provides which service: the hosts that resources are written for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..istio.model import AppFile
+    from ..policy.model import Labels
+    from .worlds import Instance
+
+
+class Host(NamedTuple):
+    """An application, which is a Kubernetes Service and the host of a VirtualService.
+
+    Attributes:
+        name, namespace: of the Service; None as the namespace: that of whoever applies the files.
+        services: the services that it provides, each with its methods by the names on the wire, aliases
+            included; None: the methods are not known.
+        selector: labels of its pods.
+        emitted: what `emit=istio` writes for the same host, to be merged; None if there are no protos.
+        instances: what is known of its pods; empty: nothing.
+    """
+
+    name: str
+    namespace: str | None
+    services: Mapping[str, tuple[str, ...] | None]
+    selector: Labels
+    emitted: AppFile | None = None
+    instances: tuple[Instance, ...] = ()
+
+
+class Directory(NamedTuple):
+    """All hosts that are known."""
+
+    hosts: tuple[Host, ...]
+
+    def provider_of(self, service: str) -> Host | None:
+        """The host of a service; None if nobody says which."""
+        return next((host for host in self.hosts if service in host.services), None)
+
+    def named(self, application: str) -> Host | None:
+        """The host of an application."""
+        return next((host for host in self.hosts if host.name == application), None)

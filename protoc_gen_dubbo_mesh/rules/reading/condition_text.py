@@ -1,0 +1,62 @@
+"""The text of conditions: `method=place & application!=web => zone=east`.
+
+All versions parse it alike, with one regular expression (condition/config/.../ConditionStateRouter.java; 2.7:
+condition/ConditionRouter.java).
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..model import Term
+
+_PIECE = re.compile(r"([&!=,]*)\s*([^&!=,\s]+)")
+
+
+class ConditionError(Exception):
+    """A condition cannot be parsed; the message says why."""
+
+
+def sides(text: str) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
+    """What a condition demands of requests, and of instances. Without `=>` all of it is the right side.
+
+    Raises:
+        ConditionError: it cannot be parsed.
+    """
+    text = text.replace("consumer.", "").replace("provider.", "")
+    left, arrow, right = text.partition("=>")
+    if not arrow:
+        left, right = "", left
+    left, right = left.strip(), right.strip()
+    return (
+        () if left in {"", "true"} else terms(left),
+        () if right in {"", "false"} else terms(right),
+    )
+
+
+def terms(text: str) -> tuple[Term, ...]:
+    """One side of a condition.
+
+    Raises:
+        ConditionError: it cannot be parsed.
+    """
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    key = ""
+    values: list[str] | None = None
+    for separator, content in _PIECE.findall(text):
+        if separator in {"", "&"}:
+            key = content
+            found.setdefault(key, ([], []))
+            values = None
+        elif separator in {"=", "!="}:
+            if not key:
+                raise ConditionError(f"{separator}{content} has no key before it")
+            values = found[key][separator == "!="]
+            values.append(content)
+        elif separator == ",":
+            if not values:
+                raise ConditionError(f"the comma before {content} separates no values")
+            values.append(content)
+        else:
+            raise ConditionError(f"{separator}{content}: the separator must be one of =, !=, & and a comma")
+    return tuple([Term(key, tuple(equal), tuple(unequal)) for key, (equal, unequal) in found.items()])

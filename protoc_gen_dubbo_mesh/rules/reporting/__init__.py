@@ -1,0 +1,1 @@
+"""Shows verdicts and decisions, as text and as JSON."""

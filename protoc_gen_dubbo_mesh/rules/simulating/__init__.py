@@ -1,0 +1,1 @@
+"""Runs the resources on a request as Envoy does."""
