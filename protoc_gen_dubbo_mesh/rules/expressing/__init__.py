@@ -4,12 +4,107 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..resources import Translation
+from ..resources import HostFile, Translation
+from ..stages import ConditionStage
+from ..verdicts import Remark, Verdict
+from . import conditions, routes
+from .product import Draft, Product
+from .subsets import Subsets
+from .values import InexpressibleError
 
 if TYPE_CHECKING:
-    from ..stages import Interpretation
+    from collections.abc import Iterator
+
+    from ..dialects import Dialect
+    from ..directory import Directory, Host
+    from ..positions import Position
+    from ..stages import Interpretation, Scope, Stage
+    from .steps import Alternatives
+
+_MANY = 1_000
 
 
-def express(interpretation: Interpretation) -> Translation:
-    """The resources of each host, and the remarks on each line."""
-    return Translation((), interpretation.remarks)
+def express(interpretation: Interpretation, directory: Directory, dialect: Dialect) -> Translation:
+    """The resources of each host that rules concern, and the remarks on each line.
+
+    Args:
+        interpretation: what the rules mean.
+        directory: the hosts.
+        dialect: the version of Dubbo, which the files name.
+    """
+    remarks = list(interpretation.remarks)
+    files: list[HostFile] = []
+    for host in directory.hosts:
+        stages = [stage for stage in interpretation.stages if _concerns(stage.scope, host)]
+        if stages or host.emitted:
+            files.append(_file(host, stages, dialect, remarks))
+    remarks += [
+        _homeless(stage.scope)
+        for stage in interpretation.stages
+        if stage.scope and not any(_concerns(stage.scope, host) for host in directory.hosts)
+    ]
+    return Translation(tuple(files), tuple(dict.fromkeys(remarks)))
+
+
+def _concerns(scope: Scope | None, host: Host) -> bool:
+    """Whether a rule is for a host. Those of a consumer's concern all hosts that it may call."""
+    if scope is None or scope.service is None:
+        return True
+    return scope.service in host.services
+
+
+def _homeless(scope: Scope) -> Remark:
+    return Remark(
+        Verdict.CANNOT,
+        scope.where,
+        f"key: {scope.key}",
+        f"it is not known which application provides {scope.service}",
+        f"give --protos, --world or --app {scope.service}=APPLICATION",
+    )
+
+
+def _file(host: Host, stages: list[Stage], dialect: Dialect, remarks: list[Remark]) -> HostFile:
+    combined: list[Remark] = []
+
+    def note(sources: tuple[Position, ...], why: str) -> None:
+        combined.extend(Remark(Verdict.APPROXIMATE, where, "", why) for where in sources)
+
+    product = Product([Draft()], note)
+    for alternatives in _alternatives(host, stages, remarks):
+        try:
+            product.apply(alternatives)
+        except InexpressibleError as error:
+            remarks += [
+                Remark(Verdict.CANNOT, where, "", str(error), "split the rule, or name fewer values")
+                for step in alternatives
+                for where in step.sources
+            ]
+    remarks += combined
+    subsets = Subsets()
+    found = routes.routes(host.name, product.drafts(), subsets)
+    return HostFile(
+        name=host.name,
+        namespace=host.namespace,
+        routes=found,
+        subsets=subsets.all(),
+        selector=host.selector,
+        pod_labels=_pod_labels(subsets),
+        dialect=dialect.name,
+    )
+
+
+def _alternatives(host: Host, stages: list[Stage], remarks: list[Remark]) -> Iterator[Alternatives]:
+    for stage in stages:
+        if isinstance(stage, ConditionStage):
+            yield from conditions.steps(stage, host, remarks)
+
+
+def _pod_labels(subsets: Subsets) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found: dict[str, dict[str, None]] = {}
+    for subset in subsets.all():
+        wishes = [
+            (key, value) for key, equal, value in (each.partition("=") for each in subset.prefer) if equal
+        ]
+        for key, value in (*subset.labels, *wishes):
+            found.setdefault(key, {})[value] = None
+    return tuple([(key, tuple(values)) for key, values in sorted(found.items())])

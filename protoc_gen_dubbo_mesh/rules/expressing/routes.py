@@ -1,0 +1,58 @@
+"""Drafts as routes of a VirtualService."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..resources import Destination, Route
+from .matches import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .product import Draft
+    from .subsets import Subsets
+
+
+def routes(host: str, drafts: Iterable[Draft], subsets: Subsets) -> tuple[Route, ...]:
+    """The routes of a host; neighbours that do the same become one."""
+    found: list[Route] = []
+    for draft in drafts:
+        route = _route(draft, subsets)
+        last = found[-1] if found else None
+        if last is not None and last.matches and route.matches and _does(last) == _does(route):
+            sources = tuple(dict.fromkeys((*last.sources, *route.sources)))
+            found[-1] = last._replace(matches=(*last.matches, *route.matches), sources=sources)
+        else:
+            found.append(route)
+    return tuple(
+        [
+            route._replace(name=f"rule-{number}" if route.matches else host)
+            for number, route in enumerate(found, 1)
+        ]
+    )
+
+
+def _route(draft: Draft, subsets: Subsets) -> Route:
+    destinations: tuple[Destination, ...] = ()
+    if draft.status is None:
+        several = len(draft.branches) > 1
+        destinations = tuple(
+            [Destination(subsets.name(each), each.weight if several else None) for each in draft.branches]
+        )
+    tune = draft.tune
+    return Route(
+        name="",
+        comments=(),
+        matches=matches(draft.when),
+        destinations=destinations,
+        status=draft.status,
+        timeout=tune.timeout,
+        retries=tune.retries,
+        abort=tune.abort,
+        sources=draft.sources,
+    )
+
+
+def _does(route: Route) -> tuple[object, ...]:
+    return (route.destinations, route.status, route.timeout, route.retries, route.abort, route.sources)

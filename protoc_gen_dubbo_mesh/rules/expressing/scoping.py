@@ -1,0 +1,26 @@
+"""Which requests to a host a rule is for, as a predicate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import predicates
+from .steps import Predicate
+
+if TYPE_CHECKING:
+    from ..directory import Host
+    from ..stages import Scope
+
+
+def predicate(scope: Scope, host: Host) -> Predicate:
+    """The requests to a host that a rule of this scope is for."""
+    headers = [
+        (name, predicates.exactly(value))
+        for name, value in (
+            ("tri-service-group", scope.group),
+            ("tri-service-version", scope.version),
+            ("tri-consumer-appname", scope.application if scope.application != host.name else None),
+        )
+        if value is not None
+    ]
+    return Predicate(service=scope.service, headers=tuple(sorted(headers)))

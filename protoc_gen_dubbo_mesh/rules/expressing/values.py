@@ -1,0 +1,161 @@
+"""Sets of values: those of a method or a header for which something holds.
+
+Text that begins and ends in a certain way (`Glob`) is closed under intersection, and so are ranges of
+integers. What is both is not, in terms that Istio has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..stages import Glob, Range
+from .steps import Values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Pattern = Glob | Range
+
+ANY = Values()
+"""All values, and none at all."""
+
+
+class InexpressibleError(Exception):
+    """Istio has no terms for something; the message says why."""
+
+
+def has(pattern: Pattern, value: str) -> bool:
+    """Whether a pattern holds for a value."""
+    if isinstance(pattern, Glob):
+        if not pattern.star:
+            return value == pattern.prefix
+        return value.startswith(pattern.prefix) and value.endswith(pattern.suffix)
+    number = _integer(value)
+    if number is None:
+        if not pattern.word_is_zero:
+            return False
+        number = 0
+    return (pattern.low is None or pattern.low <= number) and (pattern.high is None or number <= pattern.high)
+
+
+def allows(values: Values, value: str) -> bool:
+    """Whether a value is among these."""
+    if any(has(pattern, value) for pattern in values.denied):
+        return False
+    return values.allowed is None or any(has(pattern, value) for pattern in values.allowed)
+
+
+def both(first: Values, second: Values) -> Values | None:
+    """The values that are in both sets; None if there are none.
+
+    Raises:
+        InexpressibleError: Istio cannot express them.
+    """
+    if first.allowed is None or second.allowed is None:
+        allowed = second.allowed if first.allowed is None else first.allowed
+    else:
+        pairs = [_both(one, other) for one in first.allowed for other in second.allowed]
+        allowed = tuple(dict.fromkeys(pattern for pattern in pairs if pattern is not None))
+    denied = tuple(dict.fromkeys((*first.denied, *second.denied)))
+    return _simplified(Values(allowed, denied, first.required or second.required))
+
+
+def implies(first: Values, second: Values) -> bool:
+    """Whether the first set is surely part of the second."""
+    if second.required and first.allowed is None and not first.required:
+        return False
+    if second.allowed is not None and (
+        first.allowed is None
+        or not all(any(_covers(other, one) for other in second.allowed) for one in first.allowed)
+    ):
+        return False
+    return all(_excludes(first, pattern) for pattern in second.denied)
+
+
+def among(values: Values, known: Iterable[str]) -> Values | None:
+    """The same values, if only the known ones exist; None if there are none.
+
+    Of all known values, those are `ANY`.
+    """
+    names = tuple(known)
+    left = [name for name in names if allows(values, name)]
+    if len(left) == len(names):
+        return ANY
+    return Values(tuple([Glob(name) for name in left])) if left else None
+
+
+def _simplified(values: Values) -> Values | None:
+    if values.allowed is None:
+        return values
+    allowed = [
+        pattern for pattern in values.allowed if not any(_covers(denied, pattern) for denied in values.denied)
+    ]
+    if not allowed:
+        return None
+    denied = [
+        denied
+        for denied in values.denied
+        if any(not _is_exact(pattern) and _overlap(denied, pattern) for pattern in allowed)
+    ]
+    return Values(tuple(allowed), tuple(denied), required=False)
+
+
+def _both(first: Pattern, second: Pattern) -> Pattern | None:
+    for one, other in ((first, second), (second, first)):
+        if isinstance(one, Glob) and not one.star:
+            return one if has(other, one.prefix) else None
+    if isinstance(first, Glob) and isinstance(second, Glob):
+        prefix = max(first.prefix, second.prefix, key=len)
+        suffix = max(first.suffix, second.suffix, key=len)
+        if not all(
+            prefix.startswith(each.prefix) and suffix.endswith(each.suffix) for each in (first, second)
+        ):
+            return None
+        return Glob(prefix, star=True, suffix=suffix)
+    if isinstance(first, Range) and isinstance(second, Range):
+        low = max((each.low for each in (first, second) if each.low is not None), default=None)
+        high = min((each.high for each in (first, second) if each.high is not None), default=None)
+        if low is not None and high is not None and low > high:
+            return None
+        return Range(low, high, first.word_is_zero and second.word_is_zero)
+    if Glob("", star=True) in {first, second}:
+        return first if second == Glob("", star=True) else second
+    raise InexpressibleError("a range and a pattern with * must both hold for the same value")
+
+
+def _is_exact(pattern: Pattern) -> bool:
+    return isinstance(pattern, Glob) and not pattern.star
+
+
+def _covers(outer: Pattern, inner: Pattern) -> bool:
+    """Whether the outer pattern surely holds wherever the inner one does."""
+    if outer == inner:
+        return True
+    if isinstance(inner, Glob) and not inner.star:
+        return has(outer, inner.prefix)
+    if isinstance(outer, Glob) and outer.star and isinstance(inner, Glob):
+        return inner.prefix.startswith(outer.prefix) and inner.suffix.endswith(outer.suffix)
+    if isinstance(outer, Range) and isinstance(inner, Range) and outer.word_is_zero == inner.word_is_zero:
+        return _both(outer, inner) == inner
+    return outer == Glob("", star=True)
+
+
+def _overlap(first: Pattern, second: Pattern) -> bool:
+    """Whether both may hold for the same value."""
+    try:
+        return _both(first, second) is not None
+    except InexpressibleError:
+        return True
+
+
+def _excludes(values: Values, pattern: Pattern) -> bool:
+    """Whether a pattern surely holds for none of these values."""
+    if any(_covers(denied, pattern) for denied in values.denied):
+        return True
+    return values.allowed is not None and not any(_overlap(pattern, one) for one in values.allowed)
+
+
+def _integer(value: str) -> int | None:
+    """An integer as Java's Integer.parseInt reads it."""
+    digits = value[1:] if value[:1] in {"+", "-"} else value
+    return int(value) if digits.isascii() and digits.isdigit() else None
