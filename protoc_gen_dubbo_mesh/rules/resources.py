@@ -115,12 +115,16 @@ class TrafficPolicy(NamedTuple):
     Attributes:
         prefer: as in `Subset`, for all pods.
         max_requests: `connectionPool.http.http2MaxRequests`, for each caller's proxy.
+        simple: `loadBalancer.simple`, such as ROUND_ROBIN.
         warmup: `warmup.duration` of the load balancer.
+        outliers: the fields of `outlierDetection`, with their values.
     """
 
     prefer: tuple[str, ...] = ()
     max_requests: int | None = None
+    simple: str | None = None
     warmup: str | None = None
+    outliers: tuple[tuple[str, str | int], ...] = ()
 
 
 class Denial(NamedTuple):
@@ -130,15 +134,18 @@ class Denial(NamedTuple):
         paths: of the requests; may end with `*`. None: all.
         not_paths: other paths.
         principals: callers, by `*/ns/NAMESPACE/sa/ACCOUNT` or such; none: all callers.
-        ip_blocks: addresses of callers.
-        source: the line that it is made from.
+        ip_blocks, not_ip_blocks: addresses of callers, and other addresses.
+        comments: lines about it.
+        sources: the lines that it is made from.
     """
 
     paths: tuple[str, ...] = ()
     not_paths: tuple[str, ...] = ()
     principals: tuple[str, ...] = ()
     ip_blocks: tuple[str, ...] = ()
-    source: Position | None = None
+    not_ip_blocks: tuple[str, ...] = ()
+    comments: tuple[str, ...] = ()
+    sources: tuple[Position, ...] = ()
 
 
 class HostFile(NamedTuple):

@@ -81,7 +81,7 @@ def _file(host: Host, stages: list[Stage], dialect: Dialect, remarks: list[Remar
             ]
     remarks += combined
     subsets = Subsets()
-    found = routes.routes(host.name, product.drafts(), subsets)
+    found = routes.routes(host.name, product.drafts(), subsets, _texts(stages))
     return HostFile(
         name=host.name,
         namespace=host.namespace,
@@ -90,6 +90,7 @@ def _file(host: Host, stages: list[Stage], dialect: Dialect, remarks: list[Remar
         selector=host.selector,
         pod_labels=_pod_labels(subsets),
         dialect=dialect.name,
+        sources=tuple(dict.fromkeys(where.file for route in found for where in route.sources)),
     )
 
 
@@ -97,6 +98,16 @@ def _alternatives(host: Host, stages: list[Stage], remarks: list[Remark]) -> Ite
     for stage in stages:
         if isinstance(stage, ConditionStage):
             yield from conditions.steps(stage, host, remarks)
+
+
+def _texts(stages: list[Stage]) -> dict[Position, str]:
+    """What each line says, for comments."""
+    return {
+        line.where: line.text
+        for stage in stages
+        if isinstance(stage, ConditionStage)
+        for line in stage.filters
+    }
 
 
 def _pod_labels(subsets: Subsets) -> tuple[tuple[str, tuple[str, ...]], ...]:

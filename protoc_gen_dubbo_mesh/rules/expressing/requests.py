@@ -75,8 +75,8 @@ def _predicate(test: Test, scope: Predicate, host: Host) -> Predicate | None:
             )
         case Place(part):
             raise InexpressibleError(
-                f"{part} of the consumer: no match of a VirtualService is for it: use its application or a label of "
-                "its pods, or an AuthorizationPolicy with ipBlocks if the line denies"
+                f"{part} of the consumer: a VirtualService cannot match it: use its application or a label "
+                "of its pods, or an AuthorizationPolicy with ipBlocks if the line denies"
             )
 
 

@@ -8,14 +8,24 @@ from ..resources import Destination, Route
 from .matches import matches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from ..positions import Position
     from .product import Draft
     from .subsets import Subsets
 
 
-def routes(host: str, drafts: Iterable[Draft], subsets: Subsets) -> tuple[Route, ...]:
-    """The routes of a host; neighbours that do the same become one."""
+def routes(
+    host: str, drafts: Iterable[Draft], subsets: Subsets, texts: Mapping[Position, str]
+) -> tuple[Route, ...]:
+    """The routes of a host; neighbours that do the same become one.
+
+    Args:
+        host: its name.
+        drafts: what they are made from.
+        subsets: gains those that they need.
+        texts: what each line says, for comments.
+    """
     found: list[Route] = []
     for draft in drafts:
         route = _route(draft, subsets)
@@ -25,12 +35,14 @@ def routes(host: str, drafts: Iterable[Draft], subsets: Subsets) -> tuple[Route,
             found[-1] = last._replace(matches=(*last.matches, *route.matches), sources=sources)
         else:
             found.append(route)
-    return tuple(
-        [
-            route._replace(name=f"rule-{number}" if route.matches else host)
-            for number, route in enumerate(found, 1)
-        ]
-    )
+    return tuple([_finished(route, number, host, texts) for number, route in enumerate(found, 1)])
+
+
+def _finished(route: Route, number: int, host: str, texts: Mapping[Position, str]) -> Route:
+    comments = [f"{where}: {texts[where]}" if where in texts else str(where) for where in route.sources]
+    if not route.matches and number > 1:
+        comments = ["All other calls.", *comments]
+    return route._replace(name=f"rule-{number}" if route.matches else host, comments=tuple(comments))
 
 
 def _route(draft: Draft, subsets: Subsets) -> Route:
