@@ -17,6 +17,7 @@ from .errors import printable
 from .parameters import HELP
 from .project import explain, generate
 from .project.init import command as init
+from .rules import command as rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +52,7 @@ COMMANDS: Mapping[str, Command] = {
     "init": init,
     "generate": generate,
     "explain": explain,
+    "rules": rules,
     "completion": completion,
 }
 """The commands, in the order of the help. Their modules postpone slow imports until they run."""

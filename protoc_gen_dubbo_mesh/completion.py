@@ -24,7 +24,7 @@ zsh:  save the output as _protoc-gen-dubbo-mesh in a directory of $fpath
 
 SHELLS = ("bash", "zsh")
 
-_COMPLETED_AS = {"DIR": "directory", "FILE": "file"}
+_COMPLETED_AS = {"DIR": "directory", "FILE": "file", "RULES": "file"}
 """How shtab completes the values of an argument, by the metavar that help shows."""
 
 

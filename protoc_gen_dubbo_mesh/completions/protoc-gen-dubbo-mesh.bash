@@ -5,11 +5,16 @@
 #    source ~/.local/share/bash_completion/protoc-gen-dubbo-mesh
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_protoc_gen_dubbo_mesh_subparsers=(init generate explain completion)
+_shtab_protoc_gen_dubbo_mesh_rules_subparsers=(check convert explain)
+_shtab_protoc_gen_dubbo_mesh_subparsers=(init generate explain rules completion)
 
 _shtab_protoc_gen_dubbo_mesh_init_option_strings=(-h --help --project --dry-run)
 _shtab_protoc_gen_dubbo_mesh_generate_option_strings=(-h --help --root --out --manifests-out --import-path --exclude --option --plugin --pyi --project --check --fail-on-change --overwrite --watch)
 _shtab_protoc_gen_dubbo_mesh_explain_option_strings=(-h --help --root --out --manifests-out --import-path --exclude --option --plugin --pyi --project --json)
+_shtab_protoc_gen_dubbo_mesh_rules_check_option_strings=(-h --help --dubbo --json --world --protos)
+_shtab_protoc_gen_dubbo_mesh_rules_convert_option_strings=(-h --help --dubbo --json --world --protos --app --untagged --keep-going --force -o --out)
+_shtab_protoc_gen_dubbo_mesh_rules_explain_option_strings=(-h --help --dubbo --json --world --method --service --app --header --label)
+_shtab_protoc_gen_dubbo_mesh_rules_option_strings=(-h --help)
 _shtab_protoc_gen_dubbo_mesh_completion_option_strings=(-h --help)
 _shtab_protoc_gen_dubbo_mesh_option_strings=(-h --help --version --proto-path)
 
@@ -24,11 +29,25 @@ _shtab_protoc_gen_dubbo_mesh_explain___out_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_explain___manifests_out_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_explain___import_path_COMPGEN=_shtab_compgen_dirs
 _shtab_protoc_gen_dubbo_mesh_explain___project_COMPGEN=_shtab_compgen_dirs
+_shtab_protoc_gen_dubbo_mesh_rules_check_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_protoc_gen_dubbo_mesh_rules_check___world_COMPGEN=_shtab_compgen_files
+_shtab_protoc_gen_dubbo_mesh_rules_check___protos_COMPGEN=_shtab_compgen_dirs
+_shtab_protoc_gen_dubbo_mesh_rules_convert_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_protoc_gen_dubbo_mesh_rules_convert___world_COMPGEN=_shtab_compgen_files
+_shtab_protoc_gen_dubbo_mesh_rules_convert___protos_COMPGEN=_shtab_compgen_dirs
+_shtab_protoc_gen_dubbo_mesh_rules_convert__o_COMPGEN=_shtab_compgen_dirs
+_shtab_protoc_gen_dubbo_mesh_rules_convert___out_COMPGEN=_shtab_compgen_dirs
+_shtab_protoc_gen_dubbo_mesh_rules_explain_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_protoc_gen_dubbo_mesh_rules_explain___world_COMPGEN=_shtab_compgen_files
 
 _shtab_protoc_gen_dubbo_mesh_generate___pyi_choices=(protoc none)
 _shtab_protoc_gen_dubbo_mesh_explain___pyi_choices=(protoc none)
+_shtab_protoc_gen_dubbo_mesh_rules_check___dubbo_choices=(java-3.3 java-3.2 java-3.1 java-2.7 go-3.3)
+_shtab_protoc_gen_dubbo_mesh_rules_convert___dubbo_choices=(java-3.3 java-3.2 java-3.1 java-2.7 go-3.3)
+_shtab_protoc_gen_dubbo_mesh_rules_explain___dubbo_choices=(java-3.3 java-3.2 java-3.1 java-2.7 go-3.3)
+_shtab_protoc_gen_dubbo_mesh_rules_pos_0_choices=(check convert explain)
 _shtab_protoc_gen_dubbo_mesh_completion_pos_0_choices=(bash zsh)
-_shtab_protoc_gen_dubbo_mesh_pos_0_choices=(init generate explain completion)
+_shtab_protoc_gen_dubbo_mesh_pos_0_choices=(init generate explain rules completion)
 
 _shtab_protoc_gen_dubbo_mesh_init__h_nargs=0
 _shtab_protoc_gen_dubbo_mesh_init___help_nargs=0
@@ -42,6 +61,23 @@ _shtab_protoc_gen_dubbo_mesh_generate___watch_nargs=0
 _shtab_protoc_gen_dubbo_mesh_explain__h_nargs=0
 _shtab_protoc_gen_dubbo_mesh_explain___help_nargs=0
 _shtab_protoc_gen_dubbo_mesh_explain___json_nargs=0
+_shtab_protoc_gen_dubbo_mesh_rules_check_pos_0_nargs=+
+_shtab_protoc_gen_dubbo_mesh_rules_check__h_nargs=0
+_shtab_protoc_gen_dubbo_mesh_rules_check___help_nargs=0
+_shtab_protoc_gen_dubbo_mesh_rules_check___json_nargs=0
+_shtab_protoc_gen_dubbo_mesh_rules_convert_pos_0_nargs=+
+_shtab_protoc_gen_dubbo_mesh_rules_convert__h_nargs=0
+_shtab_protoc_gen_dubbo_mesh_rules_convert___help_nargs=0
+_shtab_protoc_gen_dubbo_mesh_rules_convert___json_nargs=0
+_shtab_protoc_gen_dubbo_mesh_rules_convert___keep_going_nargs=0
+_shtab_protoc_gen_dubbo_mesh_rules_convert___force_nargs=0
+_shtab_protoc_gen_dubbo_mesh_rules_explain_pos_0_nargs=+
+_shtab_protoc_gen_dubbo_mesh_rules_explain__h_nargs=0
+_shtab_protoc_gen_dubbo_mesh_rules_explain___help_nargs=0
+_shtab_protoc_gen_dubbo_mesh_rules_explain___json_nargs=0
+_shtab_protoc_gen_dubbo_mesh_rules_pos_0_nargs=A...
+_shtab_protoc_gen_dubbo_mesh_rules__h_nargs=0
+_shtab_protoc_gen_dubbo_mesh_rules___help_nargs=0
 _shtab_protoc_gen_dubbo_mesh_completion__h_nargs=0
 _shtab_protoc_gen_dubbo_mesh_completion___help_nargs=0
 _shtab_protoc_gen_dubbo_mesh_pos_0_nargs=A...

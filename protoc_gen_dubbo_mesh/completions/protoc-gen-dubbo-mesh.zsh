@@ -14,8 +14,18 @@ _shtab_protoc_gen_dubbo_mesh_commands() {
     explain:'Shows what is configured for services and rpcs, and where each value was set.'
     generate:'Generates messages, stubs and servicers from all protos of a project.'
     init:'Sets up the generation of code for the protos of an existing project.'
+    rules:'Translates Dubbo'"'"'s routing rules and configurators to Istio'"'"'s resources.'
   )
   _describe 'protoc-gen-dubbo-mesh commands' _commands
+}
+
+_shtab_protoc_gen_dubbo_mesh_rules_commands() {
+  local _commands=(
+    check:'Says of each line of rules what becomes of it in Istio. Nothing is written.'
+    convert:'Translates rules to Istio'"'"'s resources, and says of each line what became of it.'
+    explain:'Shows to which instances requests go by the rules, in Dubbo and in Istio.'
+  )
+  _describe 'protoc-gen-dubbo-mesh rules commands' _commands
 }
 
 _shtab_protoc_gen_dubbo_mesh_options=(
@@ -82,6 +92,58 @@ _shtab_protoc_gen_dubbo_mesh_init_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_protoc_gen_dubbo_mesh_init_defaults_added=0
 
+_shtab_protoc_gen_dubbo_mesh_rules_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_protoc_gen_dubbo_mesh_rules_defaults_added=0
+
+_shtab_protoc_gen_dubbo_mesh_rules_check_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--dubbo[the version that runs the rules\: java-3.3, java-3.2, java-3.1, java-2.7, go-3.3\; default\: java-3.3]:VERSION:(java-3.3 java-3.2 java-3.1 java-2.7 go-3.3)"
+  "--json[print JSON]"
+  "--world[a YAML file of instances and requests]:FILE:_files"
+  "*--protos[a directory of protos, or a descriptor set\: they name the methods\; may be repeated]:DIR:_files -/"
+  "(*):a YAML file of rules\; it may have several documents:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_protoc_gen_dubbo_mesh_rules_check_defaults_added=0
+
+_shtab_protoc_gen_dubbo_mesh_rules_convert_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--dubbo[the version that runs the rules\: java-3.3, java-3.2, java-3.1, java-2.7, go-3.3\; default\: java-3.3]:VERSION:(java-3.3 java-3.2 java-3.1 java-2.7 go-3.3)"
+  "--json[print JSON]"
+  "--world[a YAML file of instances and requests]:FILE:_files"
+  "*--protos[a directory of protos, or a descriptor set\: they name the methods\; may be repeated]:DIR:_files -/"
+  "*--app[the application that provides a service\; may be repeated]:SERVICE=APP:"
+  "--untagged[the label of pods that have no tag, to which requests without a tag go]:KEY=VALUE:"
+  "--keep-going[leave out lines that cannot be translated]"
+  "--force[also replace files that this command did not write]"
+  {-o,--out}"[the directory to write to\; it is created]:DIR:_files -/"
+  "(*):a YAML file of rules\; it may have several documents:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_protoc_gen_dubbo_mesh_rules_convert_defaults_added=0
+
+_shtab_protoc_gen_dubbo_mesh_rules_explain_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--dubbo[the version that runs the rules\: java-3.3, java-3.2, java-3.1, java-2.7, go-3.3\; default\: java-3.3]:VERSION:(java-3.3 java-3.2 java-3.1 java-2.7 go-3.3)"
+  "--json[print JSON]"
+  "--world[a YAML file of instances and requests]:FILE:_files"
+  "--method[the method that is called]:METHOD:"
+  "--service[the service\: GROUP\/SERVICE\:VERSION\; default\: that of the rules]:SERVICE:"
+  "--app[the application that calls]:CONSUMER:"
+  "*--header[an attachment, which is a header in Triple\; may be repeated]:KEY=VALUE:"
+  "*--label[a parameter of the consumer\'s URL, which becomes a label of its pod\; may be repeated]:KEY=VALUE:"
+  "(*):a YAML file of rules\; it may have several documents:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_protoc_gen_dubbo_mesh_rules_explain_defaults_added=0
+
 
 _shtab_protoc_gen_dubbo_mesh() {
   local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->protoc-gen-dubbo-mesh'
@@ -105,6 +167,32 @@ _shtab_protoc_gen_dubbo_mesh() {
         explain) _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_explain_options ;;
         generate) _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_generate_options ;;
         init) _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_init_options ;;
+        rules) _shtab_protoc_gen_dubbo_mesh_rules ;;
+      esac
+  esac
+}
+
+_shtab_protoc_gen_dubbo_mesh_rules() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->rules'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_protoc_gen_dubbo_mesh_rules_defaults_added )); then
+    if (( ${_shtab_protoc_gen_dubbo_mesh_rules_options[(I)${(q)one_or_more}*]} +          ${_shtab_protoc_gen_dubbo_mesh_rules_options[(I)${(q)remainder}*]} +          ${_shtab_protoc_gen_dubbo_mesh_rules_options[(I)${(q)default}]} == 0 )); then
+      _shtab_protoc_gen_dubbo_mesh_rules_options+=(': :_shtab_protoc_gen_dubbo_mesh_rules_commands' '*::: :->rules')
+    fi
+    _shtab_protoc_gen_dubbo_mesh_rules_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_rules_options
+
+  case $state in
+    rules)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_protoc_gen_dubbo_mesh_rules-$line[1]:"
+      case $line[1] in
+        check) _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_rules_check_options ;;
+        convert) _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_rules_convert_options ;;
+        explain) _arguments -C -s $_shtab_protoc_gen_dubbo_mesh_rules_explain_options ;;
       esac
   esac
 }

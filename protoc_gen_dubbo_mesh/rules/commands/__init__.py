@@ -1,0 +1,1 @@
+"""The sub-commands of `protoc-gen-dubbo-mesh rules`."""

@@ -1,0 +1,108 @@
+"""From files of rules to resources, and what is said of each line: what `check` and `convert` share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .directory import Directory, Host
+from .expressing import express
+from .interpreting import interpret
+from .reading import rules as rule_files
+from .reading import world as world_files
+from .reporting.statements import statements
+from .verdicts import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .dialects import Dialect
+    from .model import Rule
+    from .problems import Problem
+    from .reporting.statements import Statement
+    from .resources import HostFile
+    from .worlds import World
+
+
+class Translated(NamedTuple):
+    """What files of rules become.
+
+    Attributes:
+        statements: the lines, with what is said of each.
+        hosts: the resources.
+        problems: errors in the files.
+    """
+
+    statements: tuple[Statement, ...]
+    hosts: tuple[HostFile, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def status(self) -> int:
+        """The exit status that this comes to: 2 for problems, 1 for lines that cannot be translated."""
+        if self.problems:
+            return 2
+        return int(any(each.verdict is Verdict.CANNOT for each in self.statements))
+
+
+def translate(
+    files: Sequence[str],
+    dialect: Dialect,
+    world: str | None,
+    protos: Sequence[str],
+    apps: Mapping[str, str],
+    *,
+    untagged: tuple[str, str] | None = None,
+    guess_hosts: bool = False,
+) -> Translated:
+    """Translates files of rules.
+
+    Args:
+        files: the files.
+        dialect: the version of Dubbo.
+        world: a file of instances and requests.
+        protos: directories of protos, and descriptor sets.
+        apps: which application provides a service, where nothing else says so.
+        untagged: the label of pods without a tag.
+        guess_hosts: whether a service whose application is not known has one of its own.
+    """
+    found = rule_files.read(files)
+    problems = list(found.problems)
+    instances = None if world is None else world_files.read(world, problems)
+    known = directory_of(instances, protos, apps, problems)
+    if guess_hosts:
+        known = _with_guessed(known, found.rules)
+    translation = express(interpret(found.rules, dialect), known, dialect)
+    hosts = tuple([host._replace(sources=found.files) for host in translation.hosts])
+    return Translated(statements(found.files, translation.remarks), hosts, tuple(problems))
+
+
+def directory_of(
+    world: World | None, protos: Sequence[str], apps: Mapping[str, str], problems: list[Problem]
+) -> Directory:
+    """Which application provides which service."""
+    hosts: dict[str, dict[str, tuple[str, ...] | None]] = {}
+    if world is not None:
+        services = {world.service, *(each.service for each in world.requests)}
+        hosts[world.application] = dict.fromkeys(sorted(services))
+    for service, application in apps.items():
+        hosts.setdefault(application, {})[service] = None
+    return Directory(
+        tuple(
+            [
+                Host(name, None, services, (("app", name),), None, world.instances if world else ())
+                for name, services in hosts.items()
+            ]
+        )
+    )
+
+
+def _with_guessed(known: Directory, rules: Sequence[Rule]) -> Directory:
+    from .interpreting.scopes import scope
+
+    hosts = list(known.hosts)
+    for rule in rules:
+        found = scope(rule.header)
+        service = found.service
+        if service is not None and Directory(tuple(hosts)).provider_of(service) is None:
+            hosts.append(Host(service.rpartition(".")[2].lower(), None, {service: None}, ()))
+    return Directory(tuple(hosts))
