@@ -15,6 +15,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
+
 from protoc_gen_dubbo_mesh import cli
 
 CASES = Path(__file__).parent / "cases"
@@ -100,3 +102,78 @@ def recorded_shares(found: dict[str, Any]) -> dict[str, float]:
 def shares(said: list[str] | dict[str, float]) -> dict[str, float]:
     """The share of each instance that `explain` says."""
     return said if isinstance(said, dict) else {name: 1 / len(said) for name in said}
+
+
+class Conversion(NamedTuple):
+    """What `convert --keep-going` did with a case.
+
+    Attributes:
+        status: its exit status.
+        document: what it said, as JSON.
+        resources: what it wrote: all documents of all files.
+        err: standard error.
+    """
+
+    status: int
+    document: dict[str, Any]
+    resources: list[dict[str, Any]]
+    err: str
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """The resources of a kind."""
+        return [each for each in self.resources if each["kind"] == kind]
+
+    @property
+    def routes(self) -> list[dict[str, Any]]:
+        """The routes of the only VirtualService."""
+        (found,) = self.of_kind("VirtualService")
+        routes: list[dict[str, Any]] = found["spec"]["http"]
+        return routes
+
+    @property
+    def subsets(self) -> dict[str, dict[str, str]]:
+        """The labels of each subset of the only DestinationRule."""
+        (found,) = self.of_kind("DestinationRule")
+        return {each["name"]: each.get("labels", {}) for each in found["spec"].get("subsets", ())}
+
+    def labels_of(self, route: dict[str, Any]) -> list[dict[str, str]]:
+        """The labels of the pods that a route goes to, for each destination."""
+        return [
+            self.subsets[each["destination"]["subset"]] if "subset" in each["destination"] else {}
+            for each in route["route"]
+        ]
+
+    def verdict(self, line: int) -> str:
+        """The worst verdict on a line."""
+        order = ["exact", "inactive", "approximate", "cannot"]
+        found = [each["verdict"] for each in self.document["statements"] if each["line"] == line]
+        assert found, f"nothing is said of line {line}: {self.document['statements']}"
+        return max(found, key=order.index)
+
+    def said(self, line: int) -> str:
+        """All that is said of a line, in lower case."""
+        return "\n".join(
+            " ".join(
+                [each["text"], *(f"{remark['why']} {remark['advice']}" for remark in each["remarks"])]
+            ).lower()
+            for each in self.document["statements"]
+            if each["line"] == line
+        )
+
+
+def convert(case: str, out: Path, *arguments: str) -> Conversion:
+    """Runs `convert --keep-going` on a case."""
+    hosts = (
+        ("--world", "world.yaml") if has_world(case) else ("--app", "com.example.shop.OrderService=orders")
+    )
+    answer = rules(
+        *("convert", "rule.yaml", *hosts, "--keep-going", "--json", *arguments, "-o", str(out)),
+        directory=CASES / case,
+    )
+    resources = [
+        document
+        for path in (sorted(out.iterdir()) if out.exists() else ())
+        for document in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+        if document is not None
+    ]
+    return Conversion(answer.status, answer.document, resources, answer.err)
