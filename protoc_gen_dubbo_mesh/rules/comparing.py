@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .model import Rule
     from .positions import Position
     from .resources import HostFile, Translation
-    from .stages import Interpretation, Stage
+    from .stages import Interpretation, Scope, Stage
     from .verdicts import Remark
     from .worlds import Request, World
 
@@ -71,15 +71,14 @@ class Comparer:
         world: the instances; its requests do not matter.
         directory: which application provides which service.
         by_key: whether rules for a service are only for the service that their key names. If there is but
-            one rule, it counts whatever its key is, since Dubbo finds rules by other names (data ids).
+            one rule, it counts whatever its key is, since Dubbo finds rules by other names (data ids), and
+            so do rules for applications.
     """
 
     def __init__(
         self, rules: Sequence[Rule], dialect: Dialect, world: World, directory: Directory, *, by_key: bool
     ) -> None:
-        interpretation = interpret(rules, dialect)
-        if not by_key:
-            interpretation = _whatever_its_key(interpretation, world)
+        interpretation = _whatever_their_keys(interpret(rules, dialect), world, by_key=by_key)
         self._interpretation = interpretation
         self._world = world
         self._directory = directory
@@ -169,13 +168,19 @@ def _acts(stage: Stage) -> bool:
             return True
 
 
-def _whatever_its_key(interpretation: Interpretation, world: World) -> Interpretation:
-    """A rule whose key names neither the world's service nor its application counts nevertheless."""
+def _whatever_their_keys(interpretation: Interpretation, world: World, *, by_key: bool) -> Interpretation:
+    """Rules count whatever their keys are; with `by_key`, those for a service only for that one."""
     known = {world.service, *(request.service for request in world.requests)}
+
+    def widened(scope: Scope) -> Scope:
+        if scope.application is not None:
+            return scope._replace(application=world.application)
+        if not by_key and scope.service not in known:
+            return scope._replace(service=world.service, version=None, group=None)
+        return scope
+
     stages = [
-        stage._replace(scope=stage.scope._replace(service=world.service, version=None, group=None))
-        if stage.scope and stage.scope.service is not None and stage.scope.service not in known
-        else stage
+        stage if stage.scope is None else stage._replace(scope=widened(stage.scope))
         for stage in interpretation.stages
     ]
     return interpretation._replace(stages=tuple(stages))

@@ -71,9 +71,11 @@ def translate(
     known = directory_of(instances, protos, apps, problems)
     if guess_hosts:
         known = _with_guessed(known, found.rules)
-    translation = express(interpret(found.rules, dialect), known, dialect)
+    interpretation = interpret(found.rules, dialect)
+    translation = express(interpretation, known, dialect)
     hosts = tuple([host._replace(sources=found.files) for host in translation.hosts])
-    return Translated(statements(found.files, translation.remarks), hosts, tuple(problems))
+    said = statements(found.rules, interpretation.dropped, translation.remarks)
+    return Translated(said, hosts, tuple(problems))
 
 
 def directory_of(

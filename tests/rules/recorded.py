@@ -146,7 +146,7 @@ class Conversion(NamedTuple):
     def verdict(self, line: int) -> str:
         """The worst verdict on a line."""
         order = ["exact", "inactive", "approximate", "cannot"]
-        found = [each["verdict"] for each in self.document["statements"] if each["line"] == line]
+        found: list[str] = [each["verdict"] for each in self.document["statements"] if each["line"] == line]
         assert found, f"nothing is said of line {line}: {self.document['statements']}"
         return max(found, key=order.index)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..verdicts import Verdict, worst
+from ..verdicts import Remark, Verdict, worst
+from .lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ..model import Rule
     from ..positions import Position
-    from ..verdicts import Remark
+    from .lines import Line
 
 
 class Statement(NamedTuple):
@@ -29,17 +31,52 @@ class Statement(NamedTuple):
     remarks: tuple[Remark, ...]
 
 
-def statements(files: Iterable[str], remarks: Iterable[Remark]) -> tuple[Statement, ...]:
-    """The statements in the order of the files."""
-    order = {file: number for number, file in enumerate(files)}
+def statements(
+    rules: Iterable[Rule], dropped: Iterable[Rule], remarks: Iterable[Remark]
+) -> tuple[Statement, ...]:
+    """The statements in the order of the files.
+
+    Args:
+        rules: the rules.
+        dropped: those that have no effect.
+        remarks: what is said of their lines.
+    """
+    listed = list(rules)
+    order: dict[str, int] = {}
     found: dict[Position, list[Remark]] = {}
     for remark in dict.fromkeys(remarks):
         found.setdefault(remark.where, []).append(remark)
+    lines: dict[tuple[str, int], list[Remark]] = {}
+    for where, remarks_there in found.items():
+        lines.setdefault((where.file, where.line), []).extend(remarks_there)
+    without_effect = {id(rule) for rule in dropped}
+    for rule in listed:
+        order.setdefault(rule.header.where.file, len(order))
+        for line in lines_of(rule):
+            said = lines.get((line.where.file, line.where.line))
+            dropped_too = id(rule) in without_effect
+            if not said or (dropped_too and worst(said) is Verdict.EXACT):
+                found[line.where] = [_default(line, rule.header.where, dropped=dropped_too)]
     return tuple(
         [
             _statement(where, found[where])
             for where in sorted(found, key=lambda where: (order.get(where.file, len(order)), where))
         ]
+    )
+
+
+def _default(line: Line, rule: Position, *, dropped: bool) -> Remark:
+    """What is said of a line of which nothing else is said."""
+    if dropped:
+        return Remark(Verdict.INACTIVE, line.where, line.text, f"the rule at {rule} has no effect as a whole")
+    if line.is_header:
+        return Remark(Verdict.EXACT, line.where, line.text)
+    return Remark(
+        Verdict.CANNOT,
+        line.where,
+        line.text,
+        "it is not known what this line becomes",
+        "please report this, with the rule",
     )
 
 
