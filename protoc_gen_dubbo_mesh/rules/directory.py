@@ -33,9 +33,15 @@ class Host(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """All hosts that are known."""
+    """All hosts that are known.
+
+    Attributes:
+        hosts: the hosts.
+        untagged: the label of pods that have no tag, to which requests without a tag go; None: there is none.
+    """
 
     hosts: tuple[Host, ...]
+    untagged: tuple[str, str] | None = None
 
     def provider_of(self, service: str) -> Host | None:
         """The host of a service; None if nobody says which."""

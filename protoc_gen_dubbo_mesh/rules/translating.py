@@ -71,6 +71,7 @@ def translate(
     known = directory_of(instances, protos, apps, problems)
     if guess_hosts:
         known = _with_guessed(known, found.rules)
+    known = known._replace(untagged=untagged)
     interpretation = interpret(found.rules, dialect)
     translation = express(interpretation, known, dialect)
     hosts = tuple([host._replace(sources=found.files) for host in translation.hosts])

@@ -79,7 +79,7 @@ def run(arguments: Namespace) -> int:
     world: World | None = None
     if arguments.world is not None:
         world = world_files.read(arguments.world, problems)
-    if arguments.method is not None:
+    if arguments.method is not None and (rules.rules or world or not problems):
         world = world_for(arguments, rules.rules, world)
     if world is not None:
         comparer = Comparer(
