@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..model import ConditionRule
 from ..stages import Interpretation
-from . import conditions, headers
+from . import conditions, header_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ def interpret(rules: Iterable[Rule], dialect: Dialect) -> Interpretation:
     errors: list[str] = []
     dropped: list[Rule] = []
     for rule in rules:
-        remarks += headers.remarks(rule, dialect)
+        remarks += header_keys.remarks(rule, dialect)
         if isinstance(rule, ConditionRule):
             stage = conditions.stage(rule, dialect, remarks, errors)
             if stage is None:
