@@ -20,6 +20,8 @@ class Dialect(NamedTuple):
         open_range_works: `90~` is a range without an end; otherwise it matches no request, and all instances.
         word_in_range_is_zero: what is no integer counts as 0 in a range; otherwise it is not in it.
         has_attachments: `attachments[key]` is known.
+        not_found: what an argument or attachment that cannot be found is compared as
+            (AttachmentConditionMatcher); None: it counts as absent.
         has_shared_conditions: rules of v3.1 are known (MultiDestConditionRouter).
         reads_later_versions_as_v31: a configVersion above v3.1 counts as v3.1; otherwise the rule is dropped.
         has_affinity: affinity rules are known.
@@ -28,6 +30,10 @@ class Dialect(NamedTuple):
         deny_needs_force: a condition without a right side denies only with `force: true`.
         empty_skips_rule: without force, a condition that leaves nothing skips the whole rule.
         swaps_force_and_enabled: rules of v3.0 (condition/dynamic_router.go, generateConditionsRoute).
+        crashes: what is missing makes it crash: force or enabled of a rule (dynamic_router.go), and the
+            argument behind the last one (matcher/argument.go: index > len).
+        has_typed_fields: booleans and numbers of a rule must be such in YAML, or the rule is dropped, and
+            configVersion is not read (2.7: PojoUtils).
         needs_config_version: a rule without configVersion is dropped.
         provider_scope: rules of scope `application` are found by the provider's name as well.
         tag_match: `match` of tags is read.
@@ -44,6 +50,7 @@ class Dialect(NamedTuple):
     open_range_works: bool = False
     word_in_range_is_zero: bool = True
     has_attachments: bool = True
+    not_found: str | None = "dubbo_internal_not_found_argument_condition_value"
     has_shared_conditions: bool = True
     reads_later_versions_as_v31: bool = False
     has_affinity: bool = False
@@ -52,6 +59,8 @@ class Dialect(NamedTuple):
     deny_needs_force: bool = False
     empty_skips_rule: bool = False
     swaps_force_and_enabled: bool = False
+    crashes: bool = False
+    has_typed_fields: bool = False
     needs_config_version: bool = False
     provider_scope: bool = True
     tag_match: bool = True
@@ -70,17 +79,23 @@ _JAVA_31 = _JAVA_32._replace(
     unequal_needs_presence=False,
     has_ranges=False,
     has_attachments=False,
+    not_found=None,
     has_script=False,
     provider_scope=False,
     tag_match=False,
 )
 _JAVA_27 = _JAVA_31._replace(
-    name="java-2.7", release="Dubbo 2.7.23", tag_address_patterns=False, has_mesh=False
+    name="java-2.7",
+    release="Dubbo 2.7.23",
+    has_typed_fields=True,
+    tag_address_patterns=False,
+    has_mesh=False,
 )
 _GO_33 = Dialect(
     "go-3.3",
     "dubbo-go 3.3.2",
     is_go=True,
+    not_found=None,
     open_range_works=True,
     word_in_range_is_zero=False,
     reads_later_versions_as_v31=True,
@@ -89,6 +104,7 @@ _GO_33 = Dialect(
     empty_skips_rule=True,
     swaps_force_and_enabled=True,
     needs_config_version=True,
+    crashes=True,
     match_over_addresses=True,
     tag_address_patterns=False,
     tag_levels=False,

@@ -31,12 +31,31 @@ class Glob(NamedTuple):
 class Range(NamedTuple):
     """Integers from `low` to `high`, both included; None has no end.
 
-    `word_is_zero`: what is no integer counts as 0.
+    Attributes:
+        low, high: the ends.
+        word_is_zero: whether what has not only digits counts as 0 (Java); otherwise signs are read (Go).
+        otherwise: whether it holds for what is no number.
     """
 
     low: int | None
     high: int | None
     word_is_zero: bool
+    otherwise: bool = False
+
+    def holds(self, value: str) -> bool:
+        """Whether it holds for a value."""
+        number = self._number(value)
+        if number is None:
+            return self.otherwise
+        return (self.low is None or self.low <= number) and (self.high is None or number <= self.high)
+
+    def _number(self, value: str) -> int | None:
+        if self.word_is_zero:
+            if not (value.isascii() and value.isdigit()):
+                return 0
+            return int(value) if int(value) < 2**31 else None
+        digits = value[1:] if value[:1] in {"+", "-"} else value
+        return int(value) if digits.isascii() and digits.isdigit() and abs(int(value)) < 2**63 else None
 
 
 class Regex(NamedTuple):
@@ -62,15 +81,29 @@ class Method(NamedTuple):
 
 
 class Attachment(NamedTuple):
-    """An attachment of the request, by key."""
+    """An attachment of the request.
+
+    Attributes:
+        key: its key; empty for a key that Dubbo cannot read, such as one with a dot.
+        not_found: the value in its place if there is no such key; None: it counts as absent.
+    """
 
     key: str
+    not_found: str | None = None
 
 
 class Argument(NamedTuple):
-    """An argument of the call, by its position, from 0."""
+    """An argument of the call.
+
+    Attributes:
+        position: its position, from 0; -1 for a key that Dubbo cannot read.
+        not_found: the value in its place if there are fewer arguments; None: it counts as absent.
+        crashes: whether Dubbo crashes if it is the position behind the last argument.
+    """
 
     position: int
+    not_found: str | None = None
+    crashes: bool = False
 
 
 class Param(NamedTuple):
@@ -174,12 +207,14 @@ class ConditionStage(NamedTuple):
         when_empty: what happens if one leaves no instance.
         shares_off_by_one: the first choice gets one part of the weight more
             (DestinationSet.randDestination: sum <= 0).
+        denies: whether conditions without choices deny; dubbo-go's v3.0 needs force for that.
     """
 
     scope: Scope
     filters: tuple[Filter, ...]
     when_empty: WhenEmpty
     shares_off_by_one: bool = False
+    denies: bool = True
 
 
 class TagGroup(NamedTuple):
@@ -303,6 +338,7 @@ class Interpretation(NamedTuple):
         remarks: on the lines that have no effect, and on those that need a remark whatever becomes of them.
         errors: what this version of Dubbo would log, each with the rule that it drops.
         dropped: the rules that have no effect at all.
+        crash: why Dubbo crashes as soon as it reads a rule; empty: it does not.
     """
 
     stages: tuple[Stage, ...]
@@ -310,6 +346,7 @@ class Interpretation(NamedTuple):
     remarks: tuple[Remark, ...]
     errors: tuple[str, ...] = ()
     dropped: tuple[Rule, ...] = ()
+    crash: str = ""
 
 
 class Decision(NamedTuple):
@@ -318,7 +355,7 @@ class Decision(NamedTuple):
     Attributes:
         shares: the possible outcomes, each with its probability; instances by name, in the world's order.
         touched: the lines that had a say: their conditions held for the request.
-        error: what Dubbo throws for this request, and no more.
+        error: why Dubbo crashes; no instance is left then.
     """
 
     shares: Mapping[tuple[str, ...], float]

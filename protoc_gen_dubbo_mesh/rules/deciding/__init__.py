@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..stages import ConditionStage, Decision
 from . import conditions
+from .matching import CrashError
 
 if TYPE_CHECKING:
     from ..positions import Position
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 
 def decide(interpretation: Interpretation, world: World, request: Request) -> Decision:
     """Which instances are left for a request, with the probability of each outcome."""
+    try:
+        return _decide(interpretation, world, request)
+    except CrashError as crash:
+        return Decision({(): 1.0}, (), str(crash))
+
+
+def _decide(interpretation: Interpretation, world: World, request: Request) -> Decision:
+    if interpretation.crash:
+        return Decision({(): 1.0}, (), interpretation.crash)
     outcomes: Outcomes = {tuple(range(len(world.instances))): 1.0}
     touched: list[Position] = []
     for stage in interpretation.stages:

@@ -9,15 +9,16 @@ if TYPE_CHECKING:
 
 
 def regex(range_: Range) -> str:
-    """A regular expression for the integers of a range, as Java's Integer.parseInt reads them.
+    """A regular expression for the integers of a range. Leading zeros may be there, and to Go also signs.
 
-    Signs and leading zeros may be there. Words are never matched, whether or not they count as 0.
+    Words are never matched, whether or not they count as 0.
     """
     parts: list[str] = []
     low, high = range_.low, range_.high
     if high is None or high >= 0:
-        parts.append(rf"\+?0*({_positive(max(low or 0, 0), high)})")
-    if low is None or low <= 0:
+        sign = "" if range_.word_is_zero else r"\+?"
+        parts.append(f"{sign}0*({_positive(max(low or 0, 0), high)})")
+    if not range_.word_is_zero and (low is None or low <= 0):
         negative = _positive(max(-high, 0) if high is not None else 0, None if low is None else -low)
         parts.append(f"-0*({negative})")
     return "|".join(parts)

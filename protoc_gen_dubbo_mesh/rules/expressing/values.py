@@ -30,12 +30,7 @@ def has(pattern: Pattern, value: str) -> bool:
         if not pattern.star:
             return value == pattern.prefix
         return value.startswith(pattern.prefix) and value.endswith(pattern.suffix)
-    number = _integer(value)
-    if number is None:
-        if not pattern.word_is_zero:
-            return False
-        number = 0
-    return (pattern.low is None or pattern.low <= number) and (pattern.high is None or number <= pattern.high)
+    return pattern.holds(value)
 
 
 def allows(values: Values, value: str) -> bool:
@@ -153,9 +148,3 @@ def _excludes(values: Values, pattern: Pattern) -> bool:
     if any(_covers(denied, pattern) for denied in values.denied):
         return True
     return values.allowed is not None and not any(_overlap(pattern, one) for one in values.allowed)
-
-
-def _integer(value: str) -> int | None:
-    """An integer as Java's Integer.parseInt reads it."""
-    digits = value[1:] if value[:1] in {"+", "-"} else value
-    return int(value) if digits.isascii() and digits.isdigit() else None

@@ -22,13 +22,16 @@ def interpret(rules: Iterable[Rule], dialect: Dialect) -> Interpretation:
     stages: list[Stage] = []
     remarks: list[Remark] = []
     errors: list[str] = []
+    crashes: list[str] = []
     dropped: list[Rule] = []
     for rule in rules:
         remarks += header_keys.remarks(rule, dialect)
         if isinstance(rule, ConditionRule):
-            stage = conditions.stage(rule, dialect, remarks, errors)
+            stage = conditions.stage(rule, dialect, remarks, errors, crashes)
             if stage is None:
                 dropped.append(rule)
             else:
                 stages.append(stage)
-    return Interpretation(tuple(stages), (), tuple(remarks), tuple(errors), tuple(dropped))
+    return Interpretation(
+        tuple(stages), (), tuple(remarks), tuple(errors), tuple(dropped), "; ".join(crashes)
+    )

@@ -4,82 +4,210 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model import Condition
-from ..stages import (
-    Argument,
-    Attachment,
-    Choice,
-    ConditionStage,
-    Constant,
-    Filter,
-    Glob,
-    Method,
-    Param,
-    Place,
-    Reference,
-    Test,
-    WhenEmpty,
-)
+from ..model import Condition, SharedCondition
+from ..stages import Choice, ConditionStage, Constant, Filter, Param, Test, WhenEmpty
 from ..verdicts import Remark, Verdict
+from . import headers, patterns, scalars
+from .headers import DroppedError
 from .scopes import scope
 
 if TYPE_CHECKING:
-    from ..dialects import Dialect
-    from ..model import ConditionRule, Term
-    from ..stages import Pattern, Subject
+    from collections.abc import Iterable, Iterator
 
-_PLACES = {"host", "port", "address", "protocol", "path"}
+    from ..dialects import Dialect
+    from ..model import ConditionRule, Destination, Header, Term
+
+_DEFAULT_WEIGHT = 100
+_UNKNOWN = "unknown to every released version of Dubbo, which ignores it: say what was meant"
 
 
 def stage(
-    rule: ConditionRule, dialect: Dialect, remarks: list[Remark], errors: list[str]
+    rule: ConditionRule, dialect: Dialect, remarks: list[Remark], errors: list[str], crashes: list[str]
 ) -> ConditionStage | None:
-    """The stage of a condition rule; None if it has no effect."""
-    head = rule.header
-    if head.enabled is not None and head.enabled.text != "true":
-        remarks.append(
-            Remark(Verdict.INACTIVE, head.enabled.where, "enabled: false", "skipped: enabled is false")
+    """The stage of a condition rule; None if it has no effect.
+
+    Args:
+        rule: the rule.
+        dialect: the version of Dubbo.
+        remarks: gains what is said of lines without an effect.
+        errors: gains what Dubbo would log.
+        crashes: gains why Dubbo would crash.
+    """
+    try:
+        return _go_stage(rule, dialect, remarks) if dialect.is_go else _java_stage(rule, dialect, remarks)
+    except DroppedError as dropped:
+        remarks.append(dropped.remark)
+        why = (
+            dropped.why
+            if dropped.why.startswith("skipped: ")
+            else f"the whole rule has no effect: {dropped.why}"
         )
+        remarks += [
+            Remark(Verdict.INACTIVE, each.where, each.text, why)
+            for each in rule.conditions
+            if each.where != dropped.where
+        ]
+        if dropped.crashes:
+            crashes.append(dropped.why)
+        if dropped.is_error:
+            errors.append(f"{dropped.where}: {dropped.why}")
         return None
-    force = head.force is not None and head.force.text == "true"
+
+
+def _java_stage(rule: ConditionRule, dialect: Dialect, remarks: list[Remark]) -> ConditionStage:
+    header = rule.header
+    headers.check_java(header, dialect)
+    version = headers.java_version(header, dialect)
+    if not rule.conditions:
+        raise DroppedError(header.where, "conditions", "there are no conditions")
+    if version.is_shared:
+        _check_kind(rule, Condition, "a condition of v3.1 is a mapping of from and to: Java drops the rule")
+    headers.check_enabled(header, enabled=scalars.java_true(header.enabled, default=True))
+    _check_parsed(rule, "Java drops the rule")
+    force = scalars.java_true(header.force, default=False)
+    filters: list[Filter] = []
+    for each in rule.conditions:
+        if isinstance(each, Condition):
+            filters.append(_filter(each, dialect))
+        elif version.is_shared:
+            remarks += _unknown(each)
+            filters.append(_shared_filter(each, dialect))
+        else:
+            remarks.append(
+                Remark(
+                    Verdict.INACTIVE,
+                    each.where,
+                    each.text,
+                    "a mapping is a condition of v3.1 only: here it is taken for text, which matches nothing",
+                    "write configVersion: v3.1",
+                )
+            )
+            filters.append(_nothing(each))
+    when_empty = WhenEmpty.NONE if force else WhenEmpty.SKIP
+    return ConditionStage(scope(header), tuple(filters), when_empty, shares_off_by_one=True)
+
+
+def _go_stage(rule: ConditionRule, dialect: Dialect, remarks: list[Remark]) -> ConditionStage:
+    header = rule.header
+    version = headers.go_version(header)
+    force, enabled = headers.go_value("force", header.force), headers.go_value("enabled", header.enabled)
+    headers.go_value("runtime", header.runtime)
+    if version.is_shared:
+        _check_kind(
+            rule, Condition, "a condition of v3.1 is a mapping of from and to: dubbo-go drops the rule"
+        )
+        headers.check_enabled(header, enabled=bool(enabled))
+        _check_parsed(rule, "dubbo-go drops the rule")
+        shared = _distinct(each for each in rule.conditions if isinstance(each, SharedCondition))
+        for each in shared:
+            remarks += _unknown(each)
+        # Those that deny come first (multiplyConditionRoute.route), and deny without force, too.
+        shared.sort(key=lambda each: bool(each.to))
+        filters = [_shared_filter(each, dialect) for each in shared if each.to or each.text]
+        when_empty = WhenEmpty.NONE if force else WhenEmpty.SKIP_RULE
+        return ConditionStage(scope(header), tuple(filters), when_empty, shares_off_by_one=True, denies=True)
+    _check_kind(rule, SharedCondition, "a mapping is a condition of v3.1 only: dubbo-go drops the rule")
+    try:
+        scalars.go_integer(header.priority)
+    except ValueError:
+        raise _bad_priority(header) from None
+    if force is None or enabled is None:
+        missing = "force" if force is None else "enabled"
+        raise DroppedError(
+            header.where,
+            missing,
+            f"{dialect.release} crashes: {missing} is missing, and it does not check for that",
+            crashes=True,
+        )
+    if dialect.swaps_force_and_enabled:
+        force, enabled = enabled, force
+        if not enabled:
+            assert header.force is not None
+            raise DroppedError(
+                header.force.where,
+                f"force: {header.force.text}",
+                f"{dialect.release} takes force for enabled, so that force: false switches the rule off",
+                is_error=False,
+            )
+    headers.check_enabled(header, enabled=enabled)
+    _check_parsed(rule, "dubbo-go drops the rule")
     filters = [_filter(each, dialect) for each in rule.conditions if isinstance(each, Condition)]
-    return ConditionStage(scope(head), tuple(filters), WhenEmpty.NONE if force else WhenEmpty.SKIP)
+    when_empty = WhenEmpty.NONE if force else WhenEmpty.SKIP_RULE
+    return ConditionStage(scope(header), tuple(filters), when_empty, denies=force)
+
+
+def _check_kind(rule: ConditionRule, wrong: type[Condition | SharedCondition], why: str) -> None:
+    for each in rule.conditions:
+        if isinstance(each, wrong):
+            raise DroppedError(each.where, each.text, why)
+
+
+def _check_parsed(rule: ConditionRule, consequence: str) -> None:
+    for each in rule.conditions:
+        parts: list[Condition | SharedCondition | Destination] = [each]
+        if isinstance(each, SharedCondition):
+            parts += each.to
+        for part in parts:
+            if part.error:
+                raise DroppedError(part.where, part.text, f"{part.error}: {consequence}")
+
+
+def _bad_priority(header: Header) -> DroppedError:
+    assert header.priority is not None
+    text = header.priority.text
+    return DroppedError(
+        header.priority.where, f"priority: {text}", "priority is no integer: dubbo-go drops the rule"
+    )
 
 
 def _filter(condition: Condition, dialect: Dialect) -> Filter:
-    then = tuple([_test(term, dialect, right=True) for term in condition.then])
-    return Filter(
-        when=tuple([_test(term, dialect, right=False) for term in condition.when]),
-        choices=(Choice(then, 100, condition.where, condition.text),) if then else (),
-        where=condition.where,
-        text=condition.text,
-    )
+    then = _tests(condition.then, dialect, right=True)
+    choices = (Choice(then, _DEFAULT_WEIGHT, condition.where, condition.text),) if then else ()
+    return Filter(_tests(condition.when, dialect, right=False), choices, condition.where, condition.text)
 
 
-def _test(term: Term, dialect: Dialect, *, right: bool) -> Test:
-    equal, unequal = (
-        [_pattern(value, right=right) for value in values] for values in (term.equal, term.unequal)
-    )
-    if not equal and not unequal:
-        equal = [Constant(holds=False)]
-    absent = not term.equal and not dialect.unequal_needs_presence
-    return Test(_subject(term.key, right=right), tuple(equal), tuple(unequal), absent)
+def _shared_filter(condition: SharedCondition, dialect: Dialect) -> Filter:
+    when = () if condition.text.strip() == "true" and not dialect.is_go else condition.when
+    choices = tuple([_choice(each, dialect) for each in condition.to])
+    text = f"{condition.text} => {', '.join(f'{each.text} ({each.weight})' for each in choices)}"
+    return Filter(_tests(when, dialect, right=False), choices, condition.where, text)
 
 
-def _subject(key: str, *, right: bool) -> Subject:
-    if key in {"method", "methods"} and not right:
-        return Method()
-    if key in _PLACES:
-        return Place(key)
-    if key.startswith("attachments[") and key.endswith("]"):
-        return Attachment(key[12:-1])
-    if key.startswith("arguments[") and key.endswith("]"):
-        return Argument(int(key[10:-1]))
-    return Param(key)
+def _choice(destination: Destination, dialect: Dialect) -> Choice:
+    then = () if destination.text.strip() == "false" and not dialect.is_go else destination.then
+    value = destination.weight
+    weight = scalars.java_integer(value)
+    if weight is None:
+        assert value is not None
+        release = "dubbo-go" if dialect.is_go else "Java"
+        raise DroppedError(
+            value.where, f"weight: {value.text}", f"weight is no integer: {release} drops the rule"
+        )
+    if weight <= 0:
+        weight = _DEFAULT_WEIGHT
+    return Choice(_tests(then, dialect, right=True), weight, destination.where, destination.text)
 
 
-def _pattern(value: str, *, right: bool) -> Pattern:
-    if right and value.startswith("$"):
-        return Reference(value[1:])
-    prefix, star, suffix = value.rpartition("*")
-    return Glob(prefix, star=True, suffix=suffix) if star else Glob(value)
+def _nothing(condition: SharedCondition) -> Filter:
+    """A mapping that is taken for text: all of it is the right side, with keys that no instance has."""
+    test = Test(Param(condition.text), (Constant(holds=False),), (), if_absent=False)
+    choice = Choice((test,), _DEFAULT_WEIGHT, condition.where, condition.text)
+    return Filter((), (choice,), condition.where, condition.text)
+
+
+def _tests(terms: Iterable[Term], dialect: Dialect, *, right: bool) -> tuple[Test, ...]:
+    return tuple([patterns.test(term, dialect, right=right) for term in terms])
+
+
+def _distinct(conditions: Iterable[SharedCondition]) -> list[SharedCondition]:
+    """The conditions without repetitions (dubbo-go's removeDuplicates)."""
+    found: dict[object, SharedCondition] = {}
+    for each in conditions:
+        to = tuple([(one.text, one.weight.text if one.weight else None) for one in each.to])
+        found.setdefault((each.text, to), each)
+    return list(found.values())
+
+
+def _unknown(condition: SharedCondition) -> Iterator[Remark]:
+    for each in condition.unknown:
+        yield Remark(Verdict.INACTIVE, each.where, each.path, _UNKNOWN)

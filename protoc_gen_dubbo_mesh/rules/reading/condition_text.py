@@ -23,6 +23,8 @@ def sides(text: str) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
     Raises:
         ConditionError: it cannot be parsed.
     """
+    if not text.strip():
+        raise ConditionError("it is empty")
     text = text.replace("consumer.", "").replace("provider.", "")
     left, arrow, right = text.partition("=>")
     if not arrow:

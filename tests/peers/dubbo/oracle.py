@@ -12,7 +12,13 @@ from typing import Any, NamedTuple, Self
 HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("DUBBO_MESH_PEERS", HERE.parents[2] / ".cache" / "peers")) / "dubbo"
 
-RELEASES = {"java-3.3": "3.3.5", "java-3.2": "3.2.16", "java-3.1": "3.1.10", "java-2.7": "2.7.23", "go-3.3": "3.3.2"}
+RELEASES = {
+    "java-3.3": "3.3.5",
+    "java-3.2": "3.2.16",
+    "java-3.1": "3.1.10",
+    "java-2.7": "2.7.23",
+    "go-3.3": "3.3.2",
+}
 """The release of each dialect. Those of Java come from Maven Central, that of Go from its module proxy."""
 
 
@@ -52,10 +58,15 @@ class Oracle:
 
     def answers(self, world: dict[str, Any]) -> list[Answer]:
         """What it does with each request of a world, which has `rules` as texts, and `runs`."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(world) + "\n")
         self._process.stdin.flush()
-        return [_answer(each) for each in json.loads(self._process.stdout.readline())]
+        line = ""
+        while not line.startswith("[{"):  # dubbo-go logs to standard output
+            line = self._process.stdout.readline()
+            assert line, "the program has ended"
+        return [_answer(each) for each in json.loads(line)]
 
 
 def _answer(found: dict[str, Any]) -> Answer:
@@ -68,13 +79,21 @@ def _java(release: str) -> list[str]:
     name = "Oracle27" if release.startswith("2.") else "Oracle3"
     libraries, classes = CACHE / f"{release}" / "lib", CACHE / f"{release}" / "classes"
     if not libraries.exists():
-        fetch = f"-Ddubbo.version={release}", "dependency:copy-dependencies", f"-DoutputDirectory={libraries}.part"
+        fetch = (
+            f"-Ddubbo.version={release}",
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={libraries}.part",
+        )
         run(["mvn", "--batch-mode", "--quiet", "--file", str(HERE / "pom.xml"), *fetch], check=True)
         Path(f"{libraries}.part").rename(libraries)
     source = HERE / f"{name}.java"
     program = classes / f"{name}.class"
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-        run(["javac", "-nowarn", "-cp", f"{libraries}/*", "-d", str(classes), str(source)], check=True, stderr=DEVNULL)
+        run(
+            ["javac", "-nowarn", "-cp", f"{libraries}/*", "-d", str(classes), str(source)],
+            check=True,
+            stderr=DEVNULL,
+        )
     options = ["-XX:+UseSerialGC", "-Xmx512m", "-Ddubbo.application.logger=jdk"]
     return ["java", *options, "-cp", f"{classes}:{libraries}/*", name]
 
