@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .. import scalars
 from ..model import Condition, SharedCondition
 from ..stages import Choice, ConditionStage, Constant, Filter, Param, Test, WhenEmpty
 from ..verdicts import Remark, Verdict
-from . import headers, patterns, scalars
+from . import headers, patterns
 from .headers import DroppedError
 from .scopes import scope
 

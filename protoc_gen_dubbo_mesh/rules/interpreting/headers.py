@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from .. import scalars
 from ..verdicts import Remark, Verdict
-from . import scalars
 
 if TYPE_CHECKING:
     from ..dialects import Dialect

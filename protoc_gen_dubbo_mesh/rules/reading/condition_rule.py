@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model import Condition, ConditionRule, Destination, Scalar, SharedCondition, Unknown
+from ..model import Condition, ConditionRule, Destination, Scalar, SharedCondition
+from ..problems import Problem
+from . import shapes
 from .condition_text import ConditionError, sides, terms
 from .header import header
-from .tree import Mapping, Sequence
+from .tree import Mapping
 
 if TYPE_CHECKING:
-    from ..problems import Problem
+    from collections.abc import Iterator
+
+    from ..model import Term
     from .tree import Node
 
 
-def read(tree: Mapping, problems: list[Problem]) -> ConditionRule:
+def read(tree: Mapping, problems: list[Problem], metadata: Mapping | None = None) -> ConditionRule:
     """Reads a condition rule."""
-    conditions = tree.get("conditions")
-    items = conditions.items if isinstance(conditions, Sequence) else ()
-    return ConditionRule(header(tree, {"conditions"}), tuple([_condition(item) for item in items]))
+    head = header(tree, {"conditions"}, problems, metadata)
+    found = shapes.items(tree, "conditions", problems) or ()
+    return ConditionRule(head, tuple(_conditions(found, problems)))
 
 
-def _condition(item: Node) -> Condition | SharedCondition:
-    if isinstance(item, Mapping):
-        return _shared(item)
-    if isinstance(item, Sequence):
-        raise NotImplementedError
+def condition(item: Scalar) -> Condition:
+    """Reads a condition of v3.0."""
     try:
         when, then = sides(item.text)
     except ConditionError as error:
@@ -33,23 +34,45 @@ def _condition(item: Node) -> Condition | SharedCondition:
     return Condition(item.text, item.where, when, then)
 
 
-def _shared(item: Mapping) -> SharedCondition:
-    source = item.get("from")
-    text = source.get("match") if isinstance(source, Mapping) else None
-    to = item.get("to")
-    unknown = tuple(
-        [Unknown(key.text, key.where) for key, _ in item.entries if key.text not in {"from", "to"}]
-    )
-    when = text.text if isinstance(text, Scalar) else ""
-    destinations = (
-        [_destination(each) for each in to.items if isinstance(each, Mapping)]
-        if isinstance(to, Sequence)
-        else []
-    )
-    return SharedCondition(when, item.where, terms(when), tuple(destinations), unknown=unknown)
+def _conditions(found: tuple[Node, ...], problems: list[Problem]) -> Iterator[Condition | SharedCondition]:
+    for item in found:
+        if isinstance(item, Scalar):
+            yield condition(item)
+        elif isinstance(item, Mapping):
+            yield _shared(item, problems)
+        else:
+            problems.append(Problem(item.where, "a condition must be text, or a mapping, not a list"))
 
 
-def _destination(item: Mapping) -> Destination:
-    match, weight = item.get("match"), item.get("weight")
-    text = match.text if isinstance(match, Scalar) else ""
-    return Destination(text, item.where, terms(text), weight if isinstance(weight, Scalar) else None)
+def _shared(item: Mapping, problems: list[Problem]) -> SharedCondition:
+    source = shapes.mapping(item, "from", problems)
+    text, when, error = ("", (), "") if source is None else _match(source, problems)
+    destinations = shapes.mappings(item, "to", problems) or ()
+    return SharedCondition(
+        text,
+        item.where,
+        when,
+        tuple([_destination(each, problems) for each in destinations]),
+        error,
+        (
+            *shapes.unknown(item, {"from", "to"}),
+            *(shapes.unknown(source, {"match"}, "from.") if source else ()),
+            *(one for each in destinations for one in shapes.unknown(each, {"match", "weight"}, "to.")),
+        ),
+    )
+
+
+def _destination(item: Mapping, problems: list[Problem]) -> Destination:
+    text, then, error = _match(item, problems)
+    return Destination(text, item.where, then, shapes.scalar(item, "weight", problems), error)
+
+
+def _match(tree: Mapping, problems: list[Problem]) -> tuple[str, tuple[Term, ...], str]:
+    """The text of `match`, its terms, and why it cannot be parsed."""
+    found = shapes.scalar(tree, "match", problems)
+    if found is None:
+        return "", (), ""
+    try:
+        return found.text, terms(found.text), ""
+    except ConditionError as error:
+        return found.text, (), str(error)

@@ -45,7 +45,8 @@ def terms(text: str) -> tuple[Term, ...]:
     found: dict[str, tuple[list[str], list[str]]] = {}
     key = ""
     values: list[str] | None = None
-    for separator, content in _PIECE.findall(text):
+    pieces: list[tuple[str, str]] = _PIECE.findall(text)
+    for separator, content in pieces:
         if separator in {"", "&"}:
             key = content
             found.setdefault(key, ([], []))

@@ -1,14 +1,15 @@
-"""Which kind of rule a document is, and the rules of several files."""
+"""The rules of several files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..model import Scalar
 from ..positions import Position
 from ..problems import Problem
-from . import condition_rule
-from .tree import Mapping, documents
+from . import legacy_urls, mesh_rule, resources
+from .tree import Mapping, Sequence, documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,7 +46,7 @@ def read(files: Iterable[str]) -> Rules:
     broken: list[str] = []
     for file in files:
         names.append(file)
-        text = _text(file, problems)
+        text = text_of(file, problems)
         if text is None:
             continue
         found = documents(text, file)
@@ -53,27 +54,53 @@ def read(files: Iterable[str]) -> Rules:
         if found.is_broken:
             broken.append(file)
             continue
-        for tree in found.trees:
-            rule = _rule(tree, file, problems)
-            if rule is not None:
-                rules.append(rule)
+        rules += _of_file(found.trees, file, problems)
     return Rules(tuple(rules), tuple(problems), tuple(names), tuple(broken))
 
 
-def _text(file: str, problems: list[Problem]) -> str | None:
+def text_of(file: str, problems: list[Problem]) -> str | None:
+    """The text of a file; None if it cannot be read."""
     try:
         return Path(file).read_bytes().decode("utf-8-sig")
     except OSError as error:
         problems.append(Problem(Position(file, 1), f"cannot be read: {error.strerror}"))
-    except UnicodeDecodeError:
-        problems.append(Problem(Position(file, 1), "not UTF-8: convert it"))
+    except ValueError as error:  # it is not UTF-8, or its name has a null character
+        reason = (
+            "not UTF-8: convert it" if isinstance(error, UnicodeDecodeError) else f"cannot be read: {error}"
+        )
+        problems.append(Problem(Position(file, 1), reason))
     return None
 
 
-def _rule(tree: Node | None, file: str, problems: list[Problem]) -> Rule | None:
-    if isinstance(tree, Mapping) and tree.key("conditions"):
-        return condition_rule.read(tree, problems)
+def _of_file(trees: tuple[Node | None, ...], file: str, problems: list[Problem]) -> list[Rule]:
+    rules: list[Rule] = []
+    mesh: list[Mapping] = []
+    place: int | None = None
+    present = [tree for tree in trees if tree is not None]
+    if not present:
+        problems.append(_refused(None, file))
+    for tree in present:
+        if isinstance(tree, Sequence):
+            found = legacy_urls.read(tree, problems)
+            if found is None:
+                problems.append(_refused(tree, file))
+            rules += found or ()
+        elif isinstance(tree, Mapping):
+            for each in resources.rules_of(tree, problems):
+                if isinstance(each, resources.Mesh):
+                    place = len(rules) if place is None else place
+                    mesh.append(each.tree)
+                elif isinstance(each, Mapping | Sequence | Scalar):
+                    problems.append(_refused(each, file))
+                else:
+                    rules.append(each)
+        else:
+            problems.append(_refused(tree, file))
+    if mesh:
+        rules.insert(place or 0, mesh_rule.read(mesh, problems))
+    return rules
+
+
+def _refused(tree: Node | None, file: str) -> Problem:
     where = Position(file, 1) if tree is None else tree.where
-    found = "nothing" if tree is None else "text"
-    problems.append(Problem(where, f"{_EXPECTED}; found {found}"))
-    return None
+    return Problem(where, f"{_EXPECTED}; found {resources.described(tree)}")

@@ -8,27 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentEndEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
-
 from ..model import Scalar
 from ..positions import Position
 from ..problems import Problem
+from .events import EventKind, SyntaxProblemError, events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from ruamel.yaml.events import Event
+    from .events import Event
 
 _MOST_ALIASES = 50
 _DEEPEST = 50
@@ -81,30 +69,22 @@ def documents(text: str, file: str) -> Documents:
         text: its text; CRLF, a byte order mark and any encoding's characters are fine.
         file: its name.
     """
-    builder = _Builder(file)
+    builder = _Builder()
     if len(text) > _LARGEST:
         size = f"{len(text) >> 20} MiB is too large for rules: the limit is {_LARGEST >> 20} MiB"
         return Documents((), (Problem(Position(file, 1), size),), is_broken=True)
-    parser = YAML(typ="safe", pure=True)
     broken = True
     try:
-        builder.build(parser.parse(text))
+        builder.build(events(text, file))
         broken = False
-    except _RefusedError as refused:
+    except (_RefusedError, SyntaxProblemError) as refused:
         builder.problems.append(refused.problem)
-    except MarkedYAMLError as error:
-        builder.problems.append(_syntax(error, file))
-    except YAMLError as error:
-        builder.problems.append(Problem(Position(file, 1), f"not YAML: {error}"))
     return Documents(tuple(builder.documents), tuple(builder.problems), broken)
 
 
-def _syntax(error: MarkedYAMLError, file: str) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    where = Position(file, 1) if mark is None else Position(file, mark.line + 1, mark.column + 1)
-    if "\\t" in (error.problem or ""):
-        return Problem(where, "a tab cannot indent YAML: use spaces")
-    return Problem(where, f"not YAML: {error.problem or error.context}")
+def _is_foreign(tag: str | None) -> bool:
+    """Whether a tag is none of YAML's own: Dubbo makes no objects of such."""
+    return tag is not None and str(tag) != "!" and not str(tag).startswith("tag:yaml.org,2002:")
 
 
 class _RefusedError(Exception):
@@ -113,68 +93,84 @@ class _RefusedError(Exception):
         self.problem = Problem(where, message)
 
 
+class _Open(NamedTuple):
+    """A collection that has not ended."""
+
+    children: list[Node]
+    start: Event
+
+
 class _Builder:
     """Builds the trees of a file from the parser's events, without recursion."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self) -> None:
         self.documents: list[Node | None] = []
         self.problems: list[Problem] = []
-        self._file = file
 
-    def build(self, events: Iterable[Event]) -> None:
-        events = iter(events)
-        for event in events:
-            if isinstance(event, DocumentStartEvent):
-                self.documents.append(self._document(events))
+    def build(self, found: Iterator[Event]) -> None:
+        for event in found:
+            if event.kind is EventKind.DOCUMENT:
+                self.documents.append(self._document(found))
 
-    def _document(self, events: Iterator[Event]) -> Node | None:
+    def _document(self, found: Iterator[Event]) -> Node | None:
         anchors: dict[str, Node] = {}
         aliases = 0
-        open_: list[tuple[list[Node], str | None, Position, bool]] = []
+        open_: list[_Open] = []
         root: Node | None = None
-        for event in events:
-            where = self._where(event)
-            finished: Node | None = None
-            match event:
-                case DocumentEndEvent():
+        for event in found:
+            anchor = event.anchor
+            finished: Node
+            if _is_foreign(event.tag):
+                raise _RefusedError(event.where, f"the tag {event.tag} is none of YAML's own: delete it")
+            match event.kind:
+                case EventKind.DOCUMENT_END:
                     break
-                case SequenceStartEvent() | MappingStartEvent():
+                case EventKind.SEQUENCE | EventKind.MAPPING:
                     if len(open_) >= _DEEPEST:
-                        raise _RefusedError(where, f"nested more than {_DEEPEST} levels deep: no rule is")
-                    open_.append(([], event.anchor, where, isinstance(event, MappingStartEvent)))
+                        message = f"nested more than {_DEEPEST} levels deep: no rule is"
+                        raise _RefusedError(event.where, message)
+                    open_.append(_Open([], event))
                     continue
-                case SequenceEndEvent() | MappingEndEvent():
-                    children, anchor, where, is_mapping = open_.pop()
-                    finished = (
-                        self._mapping(children, where) if is_mapping else Sequence(tuple(children), where)
-                    )
-                case ScalarEvent():
-                    anchor = event.anchor
-                    finished = Scalar(event.value, event.implicit[0], where)
-                case AliasEvent():
+                case EventKind.SEQUENCE_END:
+                    children, start = open_.pop()
+                    anchor, finished = start.anchor, Sequence(tuple(children), start.where)
+                case EventKind.MAPPING_END:
+                    children, start = open_.pop()
+                    anchor, finished = start.anchor, self._mapping(children, start.where)
+                case EventKind.SCALAR:
+                    finished = Scalar(event.text, event.plain, event.where)
+                case EventKind.ALIAS:
+                    finished = self._alias(event, anchors)
                     anchor = None
-                    aliases += 1
+                    aliases += not isinstance(finished, Scalar)
                     if aliases > _MOST_ALIASES:
-                        raise _RefusedError(where, f"more than {_MOST_ALIASES} aliases: write the values out")
-                    if event.anchor not in anchors:
-                        raise _RefusedError(where, f"the alias *{event.anchor} has no anchor before it")
-                    finished = anchors[event.anchor]
+                        message = f"more than {_MOST_ALIASES} aliases: write the values out"
+                        raise _RefusedError(event.where, message)
                 case _:
                     continue
             if anchor:
                 anchors[anchor] = finished
             if open_:
-                open_[-1][0].append(finished)
+                open_[-1].children.append(finished)
             else:
                 root = finished
         return root
 
+    def _alias(self, event: Event, anchors: dict[str, Node]) -> Node:
+        if event.anchor not in anchors:
+            raise _RefusedError(event.where, f"the alias *{event.anchor} has no anchor before it")
+        return anchors[event.anchor]
+
     def _mapping(self, children: list[Node], where: Position) -> Mapping:
         entries: list[tuple[Scalar, Node]] = []
         seen: set[str] = set()
+        merged: list[tuple[Scalar, Node]] = []
         for key, value in zip(children[::2], children[1::2], strict=True):
             if not isinstance(key, Scalar):
                 raise _RefusedError(key.where, "a key must be a word")
+            if key.text == "<<" and key.plain:
+                merged += self._merged(key, value)
+                continue
             if key.text in seen:
                 self.problems.append(
                     Problem(
@@ -183,7 +179,13 @@ class _Builder:
                 )
             seen.add(key.text)
             entries.append((key, value))
-        return Mapping(tuple(entries), where)
+        # Own keys win, and of merged ones the first; `Mapping.get` takes the last.
+        kept = [entry for entry in reversed(merged) if entry[0].text not in seen]
+        return Mapping((*kept, *entries), where)
 
-    def _where(self, event: Event) -> Position:
-        return Position(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
+    def _merged(self, key: Scalar, value: Node) -> list[tuple[Scalar, Node]]:
+        """The entries that `<<` adds."""
+        sources = value.items if isinstance(value, Sequence) else (value,)
+        if not all(isinstance(source, Mapping) for source in sources):
+            raise _RefusedError(key.where, "<< must have a mapping, or a list of them")
+        return [entry for source in sources if isinstance(source, Mapping) for entry in source.entries]

@@ -2,78 +2,95 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..model import Scalar
+from ..positions import Position
+from ..problems import Problem
 from ..worlds import Consumer, Instance, Request, World
-from .tree import Mapping, Sequence, documents
+from . import shapes
+from .rules import text_of
+from .tree import Mapping, documents
 
 if TYPE_CHECKING:
-    from ..problems import Problem
     from .tree import Node
 
+_KNOWN = {"service", "application", "instances", "requests", "split", "rules", "runs"}
 
-def read(file: str, problems: list[Problem]) -> World:
-    """Reads a world."""
-    found = documents(Path(file).read_text(encoding="utf-8-sig"), file)
+
+def read(file: str, problems: list[Problem]) -> World | None:
+    """Reads a world; None if there is none."""
+    text = text_of(file, problems)
+    if text is None:
+        return None
+    found = documents(text, file)
     problems += found.problems
+    if found.is_broken:
+        return None
     tree = found.trees[0] if found.trees else None
     if not isinstance(tree, Mapping):
-        raise NotImplementedError
-    service, application = _text(tree, "service", "svc"), _text(tree, "application", "provider-app")
+        where = Position(file, 1) if tree is None else tree.where
+        problems.append(Problem(where, "not a world: expected a mapping with instances and requests"))
+        return None
+    problems += [
+        Problem(each.where, f"unknown key {each.path}: must be one of {', '.join(sorted(_KNOWN))}")
+        for each in shapes.unknown(tree, _KNOWN)
+    ]
+    service = _text(tree, "service", "svc", problems)
+    application = _text(tree, "application", "provider-app", problems)
     return World(
         service,
         application,
-        tuple([_instance(each, application) for each in _list(tree, "instances")]),
-        tuple([_request(each, service) for each in _list(tree, "requests")]),
-        _text(tree, "split", "") == "true",
-    )
-
-
-def _instance(tree: Mapping, application: str) -> Instance:
-    address = _text(tree, "address", "10.0.0.1:50051")
-    host, _, port = address.rpartition(":")
-    name = _text(tree, "name", address)
-    return Instance(
-        name, host, int(port), _text(tree, "application", application), _texts(tree.get("params"))
-    )
-
-
-def _request(tree: Mapping, service: str) -> Request:
-    consumer = tree.get("consumer")
-    if not isinstance(consumer, Mapping):
-        consumer = Mapping((), tree.where)
-    arguments = tree.get("arguments")
-    return Request(
-        name=_text(tree, "name", "?"),
-        service=_text(tree, "service", service),
-        method=_text(tree, "method", "call"),
-        version=_text(tree, "version", "") or None,
-        group=_text(tree, "group", "") or None,
-        consumer=Consumer(
-            _text(consumer, "application", "consumer-app"),
-            _text(consumer, "host", "10.9.9.9"),
-            _texts(consumer.get("params")),
+        tuple(
+            [
+                _instance(each, application, problems)
+                for each in shapes.mappings(tree, "instances", problems) or ()
+            ]
         ),
-        attachments=_texts(tree.get("attachments")),
-        arguments=tuple([each.text for each in arguments.items if isinstance(each, Scalar)])
-        if isinstance(arguments, Sequence)
-        else (),
+        tuple(
+            [_request(each, service, problems) for each in shapes.mappings(tree, "requests", problems) or ()]
+        ),
+        _text(tree, "split", "false", problems) == "true",
     )
 
 
-def _list(tree: Mapping, name: str) -> list[Mapping]:
-    value = tree.get(name)
-    return [each for each in value.items if isinstance(each, Mapping)] if isinstance(value, Sequence) else []
+def _instance(tree: Mapping, application: str, problems: list[Problem]) -> Instance:
+    address = _text(tree, "address", "10.0.0.1:50051", problems)
+    host, _, port = address.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 2**16):
+        problems.append(Problem(tree.where, f"address must be HOST:PORT, not {address}"))
+        host, port = address, "0"
+    return Instance(
+        _text(tree, "name", address, problems),
+        host,
+        int(port),
+        _text(tree, "application", application, problems),
+        dict(shapes.texts(tree, "params", problems)),
+    )
 
 
-def _text(tree: Mapping, name: str, default: str) -> str:
-    value = tree.get(name)
-    return value.text if isinstance(value, Scalar) else default
+def _request(tree: Mapping, service: str, problems: list[Problem]) -> Request:
+    consumer = shapes.mapping(tree, "consumer", problems) or Mapping((), tree.where)
+    return Request(
+        name=_text(tree, "name", "?", problems),
+        service=_text(tree, "service", service, problems),
+        method=_text(tree, "method", "call", problems),
+        version=_text(tree, "version", "", problems) or None,
+        group=_text(tree, "group", "", problems) or None,
+        consumer=Consumer(
+            _text(consumer, "application", "consumer-app", problems),
+            _text(consumer, "host", "10.9.9.9", problems),
+            dict(shapes.texts(consumer, "params", problems)),
+        ),
+        attachments=dict(shapes.texts(tree, "attachments", problems)),
+        arguments=tuple([_argument(each) for each in shapes.items(tree, "arguments", problems) or ()]),
+    )
 
 
-def _texts(node: Node | None) -> dict[str, str]:
-    if not isinstance(node, Mapping):
-        return {}
-    return {key.text: value.text for key, value in node.entries if isinstance(value, Scalar)}
+def _argument(node: Node) -> str:
+    return node.text if isinstance(node, Scalar) else ""
+
+
+def _text(tree: Mapping, name: str, default: str, problems: list[Problem]) -> str:
+    value = shapes.scalar(tree, name, problems)
+    return default if value is None else value.text

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..model import Scalar
+    from .model import Scalar
 
 
 class Kind(StrEnum):
