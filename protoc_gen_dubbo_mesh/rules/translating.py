@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from .directories import check_names, directory_of
 from .directory import Directory, Host
 from .expressing import express
 from .interpreting import interpret
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from .problems import Problem
     from .reporting.statements import Statement
     from .resources import HostFile
-    from .worlds import World
 
 
 class Translated(NamedTuple):
@@ -68,35 +68,17 @@ def translate(
     found = rule_files.read(files)
     problems = list(found.problems)
     instances = None if world is None else world_files.read(world, problems)
-    known = directory_of(instances, protos, apps, problems)
+    known = directory_of(instances, protos, apps)
     if guess_hosts:
         known = _with_guessed(known, found.rules)
+    else:
+        check_names(known)
     known = known._replace(untagged=untagged)
     interpretation = interpret(found.rules, dialect)
     translation = express(interpretation, known, dialect)
     hosts = tuple([host._replace(sources=found.files) for host in translation.hosts])
     said = statements(found.rules, interpretation.dropped, translation.remarks)
     return Translated(said, hosts, tuple(problems))
-
-
-def directory_of(
-    world: World | None, protos: Sequence[str], apps: Mapping[str, str], problems: list[Problem]
-) -> Directory:
-    """Which application provides which service."""
-    hosts: dict[str, dict[str, tuple[str, ...] | None]] = {}
-    if world is not None:
-        services = {world.service, *(each.service for each in world.requests)}
-        hosts[world.application] = dict.fromkeys(sorted(services))
-    for service, application in apps.items():
-        hosts.setdefault(application, {})[service] = None
-    return Directory(
-        tuple(
-            [
-                Host(name, None, services, (("app", name),), None, world.instances if world else ())
-                for name, services in hosts.items()
-            ]
-        )
-    )
 
 
 def _with_guessed(known: Directory, rules: Sequence[Rule]) -> Directory:

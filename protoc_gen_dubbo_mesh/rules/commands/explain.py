@@ -66,10 +66,10 @@ def run(arguments: Namespace) -> int:
     from ...errors import GenerationError
     from ..asking import world_for
     from ..comparing import Comparer
+    from ..directories import directory_of
     from ..reading import rules as rule_files
     from ..reading import world as world_files
     from ..reporting import comparisons
-    from ..translating import directory_of
 
     if arguments.world is None and arguments.method is None:
         raise GenerationError("nothing to explain: give --world FILE, or --method METHOD")
@@ -86,7 +86,7 @@ def run(arguments: Namespace) -> int:
             rules.rules,
             dialect,
             world,
-            directory_of(world, (), {}, problems),
+            directory_of(world, (), {}),
             by_key=world.split or len(rules.rules) > 1,
         )
         found = [comparer.compare(request) for request in world.requests]
