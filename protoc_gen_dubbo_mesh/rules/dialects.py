@@ -103,6 +103,7 @@ _GO_33 = Dialect(
     deny_needs_force=True,
     empty_skips_rule=True,
     swaps_force_and_enabled=True,
+    has_mesh=False,
     needs_config_version=True,
     crashes=True,
     match_over_addresses=True,

@@ -254,11 +254,21 @@ class TagStage(NamedTuple):
 
 
 class AffinityStage(NamedTuple):
-    """Prefers instances with the consumer's value of a parameter, if they are at least `ratio` percent."""
+    """Prefers instances with the consumer's value of a parameter, if they are at least `ratio` percent.
+
+    Attributes:
+        scope: which requests it is for.
+        key: the parameter.
+        test: whether an instance has the consumer's value.
+        ratio: the percentage, and where it stands.
+        where: where the rule stands.
+    """
 
     scope: Scope
     key: str
+    test: Test
     ratio: int
+    ratio_where: Position
     where: Position
 
 
@@ -286,9 +296,9 @@ class MeshStep(NamedTuple):
     Attributes:
         services: the services that it is for, one of which must match; empty: all.
         when: tests of requests; all must hold.
-        unevaluated: parts of `match` that Dubbo does not evaluate or that need the body, by where they stand.
-        targets: where requests go.
+        targets: where requests go; none: to all instances.
         name, where: its name, and where it stands.
+        needs_body: whether it also looks at arguments.
     """
 
     services: tuple[Pattern, ...]
@@ -296,6 +306,7 @@ class MeshStep(NamedTuple):
     targets: tuple[MeshTarget, ...]
     name: str
     where: Position
+    needs_body: bool = False
 
 
 class MeshStage(NamedTuple):

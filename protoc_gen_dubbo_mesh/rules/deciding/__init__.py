@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..stages import ConditionStage, Decision
-from . import conditions
+from ..stages import AffinityStage, ConditionStage, Decision, MeshStage, OpaqueStage
+from . import affinity, conditions, mesh
 from .matching import CrashError
 
 if TYPE_CHECKING:
     from ..positions import Position
-    from ..stages import Interpretation
+    from ..stages import Interpretation, Stage
     from ..worlds import Request, World
 
     Left = tuple[int, ...]
@@ -35,11 +35,23 @@ def _decide(interpretation: Interpretation, world: World, request: Request) -> D
     for stage in interpretation.stages:
         after: Outcomes = {}
         for before, share in outcomes.items():
-            if isinstance(stage, ConditionStage):
-                for left, part in conditions.run(stage, request, world, before, touched).items():
-                    after[left] = after.get(left, 0.0) + share * part
-            else:
-                raise NotImplementedError
+            for left, part in _run(stage, request, world, before, touched).items():
+                after[left] = after.get(left, 0.0) + share * part
         outcomes = after
     shares = {tuple([world.instances[each].name for each in left]): share for left, share in outcomes.items()}
     return Decision(shares, tuple(dict.fromkeys(touched)))
+
+
+def _run(stage: Stage, request: Request, world: World, left: Left, touched: list[Position]) -> Outcomes:
+    match stage:
+        case ConditionStage():
+            return conditions.run(stage, request, world, left, touched)
+        case AffinityStage():
+            return affinity.run(stage, request, world, left, touched)
+        case MeshStage():
+            return mesh.run(stage, request, world, left, touched)
+        case OpaqueStage():
+            touched.append(stage.where)
+            return {left: 1.0}
+        case _:
+            raise NotImplementedError

@@ -83,6 +83,11 @@ def instance_url(instance: Instance, request: Request) -> Mapping[str, str]:
     return found
 
 
+def value_holds(test: Test, value: str) -> bool:
+    """Whether a test holds for a value."""
+    return _holds(test, value, {})
+
+
 def _holds(test: Test, value: str | None, references: Mapping[str, str]) -> bool:
     if value is None:
         return test.if_absent

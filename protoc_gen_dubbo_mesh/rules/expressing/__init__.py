@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..resources import HostFile, Translation
-from ..stages import ConditionStage
+from ..resources import HostFile, TrafficPolicy, Translation
+from ..stages import AffinityStage, ConditionStage, MeshStage
 from ..verdicts import Remark, Verdict
-from . import conditions, routes
+from . import affinity, conditions, mesh, routes
 from .product import Draft, Product
 from .subsets import Subsets
 from .values import InexpressibleError
@@ -87,6 +87,7 @@ def _file(host: Host, stages: list[Stage], dialect: Dialect, remarks: list[Remar
         namespace=host.namespace,
         routes=found,
         subsets=subsets.all(),
+        policy=affinity.policy(stages, host, TrafficPolicy()),
         selector=host.selector,
         pod_labels=_pod_labels(subsets),
         dialect=dialect.name,
@@ -96,8 +97,15 @@ def _file(host: Host, stages: list[Stage], dialect: Dialect, remarks: list[Remar
 
 def _alternatives(host: Host, stages: list[Stage], remarks: list[Remark]) -> Iterator[Alternatives]:
     for stage in stages:
-        if isinstance(stage, ConditionStage):
-            yield from conditions.steps(stage, host, remarks)
+        match stage:
+            case ConditionStage():
+                yield from conditions.steps(stage, host, remarks)
+            case AffinityStage():
+                yield from affinity.steps(stage, host, remarks)
+            case MeshStage():
+                yield from mesh.steps(stage, host, remarks)
+            case _:
+                pass
 
 
 def _texts(stages: list[Stage]) -> dict[Position, str]:

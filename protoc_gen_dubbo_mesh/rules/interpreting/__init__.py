@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model import ConditionRule
-from ..stages import Interpretation
-from . import conditions, header_keys
+from ..model import AffinityRule, ConditionRule, MeshRule, ScriptRule
+from ..stages import AffinityStage, ConditionStage, Interpretation, MeshStage, OpaqueStage, TagStage
+from . import affinity, conditions, header_keys, mesh, scripts
+from .headers import DroppedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from ..model import Rule
     from ..stages import Stage
     from ..verdicts import Remark
+
+_ORDER: tuple[type[Stage], ...] = (MeshStage, TagStage, ConditionStage, OpaqueStage, AffinityStage)
+"""The kinds of stages in the order in which Dubbo applies them: -50, 100, 140 to 150, 200; affinity last."""
 
 
 def interpret(rules: Iterable[Rule], dialect: Dialect) -> Interpretation:
@@ -26,12 +30,28 @@ def interpret(rules: Iterable[Rule], dialect: Dialect) -> Interpretation:
     dropped: list[Rule] = []
     for rule in rules:
         remarks += header_keys.remarks(rule, dialect)
-        if isinstance(rule, ConditionRule):
-            stage = conditions.stage(rule, dialect, remarks, errors, crashes)
-            if stage is None:
-                dropped.append(rule)
-            else:
-                stages.append(stage)
+        stage: Stage | None = None
+        try:
+            match rule:
+                case ConditionRule():
+                    stage = conditions.stage(rule, dialect, remarks, errors, crashes)
+                case AffinityRule():
+                    stage = affinity.stage(rule, dialect)
+                case ScriptRule():
+                    stage = scripts.stage(rule, dialect, remarks)
+                case MeshRule():
+                    stage = mesh.stage(rule, dialect, remarks)
+                case _:
+                    pass
+        except DroppedError as error:
+            remarks.append(error.remark)
+            if error.is_error:
+                errors.append(f"{error.where}: {error.why}")
+        if stage is None:
+            dropped.append(rule)
+        else:
+            stages.append(stage)
+    stages.sort(key=lambda each: _ORDER.index(type(each)))
     return Interpretation(
         tuple(stages), (), tuple(remarks), tuple(errors), tuple(dropped), "; ".join(crashes)
     )
