@@ -9,6 +9,7 @@ from ..yaml.render import Renderer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..istio.model import AppFile
     from ..policy.model import Labels
     from .resources import HostFile, Match, Route, StringMatch
 
@@ -51,7 +52,24 @@ def _file(renderer: Renderer, host: HostFile, *, is_only: bool) -> File:
         "denial_name": f"{host.name}-denied-by-dubbo-rules",
         "telemetry_name": f"{host.name}-access-log",
     }
-    return File(path, renderer.render("host.yaml.j2", file=_View(view)))
+    text = renderer.render("host.yaml.j2", file=_View(view))
+    return File(path, text if host.emitted is None else text + _others(host.emitted))
+
+
+def _others(emitted: AppFile) -> str:
+    """The resources that `emit=istio` writes beside the VirtualService and the DestinationRule."""
+    renderer = Renderer("istio")
+    parts: list[str] = []
+    checks = emitted.health_checks
+    if checks is not None:
+        parts.append(renderer.render("health_check_filter.yaml.j2", file=emitted))
+        parts += [
+            renderer.render("health_checks.yaml.j2", file=emitted, namespace=namespace)
+            for namespace in checks.namespaces
+        ]
+    if emitted.sidecar is not None:
+        parts.append(renderer.render("sidecar.yaml.j2", file=emitted))
+    return "".join(parts)
 
 
 def _route(route: Route) -> _View:

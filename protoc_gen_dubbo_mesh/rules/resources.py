@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from ..istio.model import AppFile
     from ..policy.model import Labels
     from .positions import Position
     from .verdicts import Remark
@@ -162,6 +163,8 @@ class HostFile(NamedTuple):
         pod_labels: the labels that the file relies on, each with the values that it names.
         dialect: the name of the dialect.
         sources: the files that it was made from.
+        ports: the port of each service, if they have several.
+        emitted: what `emit=istio` writes for the host: all of it is part of this file, which replaces it.
     """
 
     name: str
@@ -175,6 +178,8 @@ class HostFile(NamedTuple):
     pod_labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
     dialect: str = ""
     sources: tuple[str, ...] = ()
+    ports: tuple[tuple[str, int], ...] = ()
+    emitted: AppFile | None = None
 
 
 class Translation(NamedTuple):

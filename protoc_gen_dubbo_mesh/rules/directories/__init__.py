@@ -26,7 +26,7 @@ def directory_of(world: World | None, protos: Sequence[str], apps: Mapping[str, 
     """
     hosts: list[Host] = []
     if protos:
-        from .protos import hosts_of  # needs protoc, which most runs do without
+        from .descriptors import hosts_of  # needs protoc, which most runs do without
 
         hosts = hosts_of(protos, apps)
     for service, app in apps.items():

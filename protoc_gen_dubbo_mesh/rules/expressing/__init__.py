@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..resources import HostFile, TrafficPolicy, Translation
+from ..resources import HostFile, Translation
 from ..stages import AffinityStage, ConditionStage, MeshStage
 from ..verdicts import Remark, Verdict
 from . import affinity, conditions, mesh, routes
-from .product import Draft, Product
+from .base import base
+from .product import Product
 from .subsets import Subsets
 from .values import InexpressibleError
 
@@ -36,8 +37,9 @@ def express(interpretation: Interpretation, directory: Directory, dialect: Diale
     files: list[HostFile] = []
     for host in directory.hosts:
         stages = [stage for stage in interpretation.stages if _concerns(stage.scope, host)]
-        if stages or host.emitted:
-            files.append(_file(host, stages, dialect, remarks))
+        file = _file(host, stages, dialect, remarks)
+        if stages and file._replace(sources=()) != _file(host, [], dialect, []):
+            files.append(file)
     remarks += [
         _homeless(stage.scope)
         for stage in interpretation.stages
@@ -69,7 +71,8 @@ def _file(host: Host, stages: list[Stage], dialect: Dialect, remarks: list[Remar
     def note(sources: tuple[Position, ...], why: str) -> None:
         combined.extend(Remark(Verdict.APPROXIMATE, where, "", why) for where in sources)
 
-    product = Product([Draft()], note)
+    given = base(host)
+    product = Product(given.drafts, note)
     for alternatives in _alternatives(host, stages, remarks):
         try:
             product.apply(alternatives)
@@ -80,18 +83,20 @@ def _file(host: Host, stages: list[Stage], dialect: Dialect, remarks: list[Remar
                 for where in step.sources
             ]
     remarks += combined
-    subsets = Subsets()
-    found = routes.routes(host.name, product.drafts(), subsets, _texts(stages))
+    subsets = Subsets(given.subsets)
+    found = routes.routes(host.name, product.drafts(), subsets, _texts(stages), given.entries)
     return HostFile(
         name=host.name,
         namespace=host.namespace,
         routes=found,
         subsets=subsets.all(),
-        policy=affinity.policy(stages, host, TrafficPolicy()),
+        policy=affinity.policy(stages, host, given.policy),
         selector=host.selector,
         pod_labels=_pod_labels(subsets),
         dialect=dialect.name,
         sources=tuple(dict.fromkeys(where.file for route in found for where in route.sources)),
+        ports=host.ports,
+        emitted=host.emitted,
     )
 
 

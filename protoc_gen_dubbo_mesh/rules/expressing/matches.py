@@ -33,7 +33,7 @@ def matches(predicate: Predicate) -> tuple[Match, ...]:
             headers.append((name, None))
         if values.denied:
             without.append((name, _values(values.denied)))
-    common = Match(None, tuple(headers), tuple(without), predicate.source_labels)
+    common = Match(None, tuple(headers), tuple(without), predicate.source_labels, predicate.port)
     return tuple([common._replace(uri=uri) for uri in _uris(predicate.service, predicate.methods)])
 
 

@@ -24,17 +24,19 @@ def both(first: Predicate, second: Predicate) -> Predicate | None:
         return second if first is EVERYTHING else first
     if first.service is not None and second.service is not None and first.service != second.service:
         return None
+    if first.port is not None and second.port is not None and first.port != second.port:
+        return None
     methods = values.both(first.methods, second.methods)
     headers = _headers(first, second)
     labels = _labels(first.source_labels, second.source_labels)
     if methods is None or headers is None or labels is None:
         return None
-    return Predicate(first.service or second.service, methods, headers, labels)
+    return Predicate(first.service or second.service, methods, headers, labels, first.port or second.port)
 
 
 def implies(first: Predicate, second: Predicate) -> bool:
     """Whether all requests of the first are surely among those of the second."""
-    if second.service not in {None, first.service}:
+    if second.service not in {None, first.service} or second.port not in {None, first.port}:
         return False
     held = dict(first.headers)
     return (

@@ -39,12 +39,14 @@ class Predicate(NamedTuple):
         methods: the methods by their names on the wire.
         headers: by lower-case name, sorted.
         source_labels: labels of the caller's pod.
+        port: of the Service, if it has several.
     """
 
     service: str | None = None
     methods: Values = Values()
     headers: tuple[tuple[str, Values], ...] = ()
     source_labels: Labels = ()
+    port: int | None = None
 
 
 class Branch(NamedTuple):

@@ -21,12 +21,12 @@ class Subsets:
     """The subsets that a host's routes need.
 
     Args:
-        taken: names that are in use already.
+        given: those that it has anyway.
     """
 
-    def __init__(self, taken: Iterable[str] = ()) -> None:
-        self._taken = set(taken)
-        self._found: dict[tuple[object, ...], Subset] = {}
+    def __init__(self, given: Iterable[Subset] = ()) -> None:
+        self._found: dict[tuple[object, ...], Subset] = {(each.labels, each.prefer): each for each in given}
+        self._taken = {each.name for each in self._found.values()}
 
     def name(self, branch: Branch) -> str | None:
         """The subset for the pods of a branch; None: all pods."""

@@ -32,8 +32,11 @@ def route_of(file: HostFile, request: Request) -> Route | None:
     """The route that a request takes; None: it has none, and is answered with UNIMPLEMENTED."""
     sent = headers(request)
     labels = request.consumer.params
+    port = dict(file.ports).get(request.service)
     for route in file.routes:
-        if not route.matches or any(_matches(each, sent, labels) for each in route.matches):
+        if not route.matches or any(
+            each.port in {None, port} and _matches(each, sent, labels) for each in route.matches
+        ):
             return route
     return None
 
