@@ -9,21 +9,9 @@ from tests.rules.recorded import CASES, RECORDINGS, Recording, recorded_shares, 
 _TOLERANCE = 0.05  # of shares that were counted over 1,000 calls: more than four standard deviations
 
 
-_NOT_YET = {
-    "affinity-go-3.3",
-    "application_scope_consumer-go-3.3",
-    "arguments-go-3.3",
-    "arguments-java-3.3",
-    "deny_application-go-3.3",
+_NOT_YET: set[str] = {
     "duplicate_keys-go-3.3",
-    "force_false_fallback-go-3.3",
-    "java_style-go-3.3",
-    "mesh_match_is_and-java-3.3",
-    "mesh_unconvertible-java-3.3",
     "norway-go-3.3",
-    "ranges-go-3.3",
-    "ranges-java-3.3",
-    "right_not_equals-go-3.3",
     "static_tags_no_rule-go-3.3",
     "static_tags_no_rule-java-3.3",
     "tag_addresses-go-3.3",
@@ -31,14 +19,6 @@ _NOT_YET = {
     "tag_addresses-java-3.3",
     "tag_match-go-3.3",
     "tag_match-java-3.3",
-    "types-go-3.3",
-    "types-java-3.3",
-    "v31_design_keys-go-3.3",
-    "v31_design_keys-java-3.3",
-    "v31_weight_traps-go-3.3",
-    "v31_weight_traps-java-3.3",
-    "v31_weights-go-3.3",
-    "v31_weights-java-3.3",
 }
 
 

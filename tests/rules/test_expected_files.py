@@ -8,7 +8,8 @@ import pytest
 
 from tests.rules.recorded import CASES, convert, rules
 
-pytestmark = pytest.mark.xfail(strict=False)  # until all parts are there
+not_yet = pytest.mark.xfail(strict=False)
+
 
 _HOSTS = ("--app", "com.example.shop.OrderService=orders")
 
@@ -49,6 +50,7 @@ def test_wrong_types(tmp_path: Path) -> None:
     assert "false" in found[5]
 
 
+@not_yet
 def test_booleans_of_yaml_1_1(tmp_path: Path) -> None:
     found = problems("norway", tmp_path)
     tag = next(message for line, message in found if line == 5)
@@ -81,6 +83,7 @@ def test_what_is_no_rule(text: str, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@not_yet
 def test_kubernetes_resources_are_the_rules_inside(tmp_path: Path) -> None:
     found = convert("kubernetes_crds", tmp_path)
     assert {each["metadata"].get("namespace") for each in found.resources} == {"shop"}

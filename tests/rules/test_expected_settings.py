@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.rules.recorded import convert
 
 SERVICE = "/com.example.shop.OrderService"
-
-pytestmark = pytest.mark.xfail(strict=False)  # until all parts are there
 
 
 class TestATimeoutAndRetries:

@@ -8,12 +8,13 @@ import pytest
 
 from tests.rules.recorded import convert
 
-SERVICE = "/com.example.shop.OrderService"
+not_yet = pytest.mark.xfail(strict=False)
 
-pytestmark = pytest.mark.xfail(strict=False)  # until all parts are there
+SERVICE = "/com.example.shop.OrderService"
 
 
 class TestWeights:
+    @not_yet
     def test_become_weights_of_destinations(self, tmp_path: Path) -> None:
         found = convert("v31_weights", tmp_path)
         first = found.routes[0]
@@ -21,11 +22,13 @@ class TestWeights:
         assert [each["weight"] for each in first["route"]] == [90, 10]
         assert found.labels_of(first) == [{"zone": "east"}, {"zone": "west"}]
 
+    @not_yet
     def test_of_destinations_without_pods_differ(self, tmp_path: Path) -> None:
         found = convert("v31_weights", tmp_path)
         assert found.verdict(8) == "approximate"
         assert "no pods" in found.said(8)
 
+    @not_yet
     def test_have_traps(self, tmp_path: Path) -> None:
         found = convert("v31_weight_traps", tmp_path)
         weights = {
@@ -41,6 +44,7 @@ class TestWeights:
         assert "0" in found.said(10)
         assert "100" in found.said(10)
 
+    @not_yet
     def test_of_the_design_that_was_dropped_are_named(self, tmp_path: Path) -> None:
         found = convert("v31_design_keys", tmp_path)
         for line, key in ((7, "priority"), (8, "trafficdisable"), (12, "force"), (13, "ratio")):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..resources import HostFile, Translation
 from ..stages import AffinityStage, ConditionStage, MeshStage
 from ..verdicts import Remark, Verdict
-from . import affinity, conditions, mesh, routes
+from . import affinity, conditions, mesh, routes, setting_scopes, settings
 from .base import base
 from .product import Product
 from .subsets import Subsets
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..dialects import Dialect
     from ..directory import Directory, Host
     from ..positions import Position
-    from ..stages import Interpretation, Scope, Stage
+    from ..stages import Interpretation, Scope, Setting, Stage
     from .steps import Alternatives
 
 _MANY = 1_000
@@ -37,14 +37,18 @@ def express(interpretation: Interpretation, directory: Directory, dialect: Diale
     files: list[HostFile] = []
     for host in directory.hosts:
         stages = [stage for stage in interpretation.stages if _concerns(stage.scope, host)]
-        file = _file(host, stages, dialect, remarks)
-        if stages and file._replace(sources=()) != _file(host, [], dialect, []):
+        configured = [each for each in interpretation.settings if setting_scopes.concerns(each, host)]
+        file = _file(host, stages, configured, dialect, remarks)
+        if (stages or configured) and file._replace(sources=()) != _file(host, [], [], dialect, []):
             files.append(file)
     remarks += [
         _homeless(stage.scope)
         for stage in interpretation.stages
         if stage.scope and not any(_concerns(stage.scope, host) for host in directory.hosts)
     ]
+    for each in interpretation.settings:
+        if not any(setting_scopes.concerns(each, host) for host in directory.hosts):
+            remarks += settings.homeless(each)
     return Translation(tuple(files), tuple(dict.fromkeys(remarks)))
 
 
@@ -65,7 +69,9 @@ def _homeless(scope: Scope) -> Remark:
     )
 
 
-def _file(host: Host, stages: list[Stage], dialect: Dialect, remarks: list[Remark]) -> HostFile:
+def _file(
+    host: Host, stages: list[Stage], configured: list[Setting], dialect: Dialect, remarks: list[Remark]
+) -> HostFile:
     combined: list[Remark] = []
 
     def note(sources: tuple[Position, ...], why: str) -> None:
@@ -73,7 +79,8 @@ def _file(host: Host, stages: list[Stage], dialect: Dialect, remarks: list[Remar
 
     given = base(host)
     product = Product(given.drafts, note)
-    for alternatives in _alternatives(host, stages, remarks):
+    tuned = settings.express(configured, host, affinity.policy(stages, host, given.policy), remarks)
+    for alternatives in (*_alternatives(host, stages, remarks), *tuned.steps):
         try:
             product.apply(alternatives)
         except InexpressibleError as error:
@@ -90,7 +97,8 @@ def _file(host: Host, stages: list[Stage], dialect: Dialect, remarks: list[Remar
         namespace=host.namespace,
         routes=found,
         subsets=subsets.all(),
-        policy=affinity.policy(stages, host, given.policy),
+        policy=tuned.policy,
+        access_log=tuned.access_log,
         selector=host.selector,
         pod_labels=_pod_labels(subsets),
         dialect=dialect.name,

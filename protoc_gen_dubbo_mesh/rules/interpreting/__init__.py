@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model import AffinityRule, ConditionRule, MeshRule, ScriptRule
+from ..model import AffinityRule, ConditionRule, ConfiguratorRule, MeshRule, ScriptRule
 from ..stages import AffinityStage, ConditionStage, Interpretation, MeshStage, OpaqueStage, TagStage
-from . import affinity, conditions, header_keys, mesh, scripts
+from . import affinity, conditions, header_keys, mesh, scripts, settings
 from .headers import DroppedError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..dialects import Dialect
     from ..model import Rule
-    from ..stages import Stage
+    from ..stages import Setting, Stage
     from ..verdicts import Remark
 
 _ORDER: tuple[type[Stage], ...] = (MeshStage, TagStage, ConditionStage, OpaqueStage, AffinityStage)
@@ -28,9 +28,11 @@ def interpret(rules: Iterable[Rule], dialect: Dialect) -> Interpretation:
     errors: list[str] = []
     crashes: list[str] = []
     dropped: list[Rule] = []
+    configured: list[Setting] = []
     for rule in rules:
         remarks += header_keys.remarks(rule, dialect)
         stage: Stage | None = None
+        counts = False
         try:
             match rule:
                 case ConditionRule():
@@ -41,17 +43,21 @@ def interpret(rules: Iterable[Rule], dialect: Dialect) -> Interpretation:
                     stage = scripts.stage(rule, dialect, remarks)
                 case MeshRule():
                     stage = mesh.stage(rule, dialect, remarks)
+                case ConfiguratorRule():
+                    found = settings.settings(rule, remarks)
+                    configured += found
+                    counts = bool(found)
                 case _:
                     pass
         except DroppedError as error:
             remarks.append(error.remark)
             if error.is_error:
                 errors.append(f"{error.where}: {error.why}")
-        if stage is None:
-            dropped.append(rule)
-        else:
+        if stage is not None:
             stages.append(stage)
+        elif not counts:
+            dropped.append(rule)
     stages.sort(key=lambda each: _ORDER.index(type(each)))
     return Interpretation(
-        tuple(stages), (), tuple(remarks), tuple(errors), tuple(dropped), "; ".join(crashes)
+        tuple(stages), tuple(configured), tuple(remarks), tuple(errors), tuple(dropped), "; ".join(crashes)
     )
