@@ -34,6 +34,7 @@ class Dialect(NamedTuple):
             argument behind the last one (matcher/argument.go: index > len).
         has_typed_fields: booleans and numbers of a rule must be such in YAML, or the rule is dropped, and
             configVersion is not read (2.7: PojoUtils).
+        refuses_duplicates: a rule that has a key twice is dropped (yaml.v3); otherwise the last one counts.
         needs_config_version: a rule without configVersion is dropped.
         provider_scope: rules of scope `application` are found by the provider's name as well.
         tag_match: `match` of tags is read.
@@ -61,6 +62,7 @@ class Dialect(NamedTuple):
     swaps_force_and_enabled: bool = False
     crashes: bool = False
     has_typed_fields: bool = False
+    refuses_duplicates: bool = False
     needs_config_version: bool = False
     provider_scope: bool = True
     tag_match: bool = True
@@ -104,6 +106,7 @@ _GO_33 = Dialect(
     empty_skips_rule=True,
     swaps_force_and_enabled=True,
     has_mesh=False,
+    refuses_duplicates=True,
     needs_config_version=True,
     crashes=True,
     match_over_addresses=True,

@@ -47,6 +47,7 @@ class Header(NamedTuple):
         config_version, scope, key, force, enabled, runtime, priority, valid, dynamic: as in the file.
         unknown: keys of the rule that nothing reads.
         from_url: whether it was a URL, as up to Dubbo 2.6.
+        duplicate: a key that its document has twice.
     """
 
     where: Position
@@ -63,6 +64,7 @@ class Header(NamedTuple):
     dynamic: Scalar | None = None
     unknown: tuple[Unknown, ...] = ()
     from_url: bool = False
+    duplicate: Scalar | None = None
 
 
 class Term(NamedTuple):

@@ -10,7 +10,6 @@ _TOLERANCE = 0.05  # of shares that were counted over 1,000 calls: more than fou
 
 
 _NOT_YET: set[str] = {
-    "duplicate_keys-go-3.3",
     "norway-go-3.3",
     "static_tags_no_rule-go-3.3",
     "static_tags_no_rule-java-3.3",

@@ -80,7 +80,6 @@ class TestAffinity:
         assert found.resources == []
 
 
-@not_yet
 def test_a_script_is_never_run(tmp_path: Path) -> None:
     found = convert("script", tmp_path)
     assert found.resources == []

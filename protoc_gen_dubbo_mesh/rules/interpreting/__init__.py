@@ -34,6 +34,7 @@ def interpret(rules: Iterable[Rule], dialect: Dialect) -> Interpretation:
         stage: Stage | None = None
         counts = False
         try:
+            _check_duplicates(rule, dialect)
             match rule:
                 case ConditionRule():
                     stage = conditions.stage(rule, dialect, remarks, errors, crashes)
@@ -61,3 +62,10 @@ def interpret(rules: Iterable[Rule], dialect: Dialect) -> Interpretation:
     return Interpretation(
         tuple(stages), tuple(configured), tuple(remarks), tuple(errors), tuple(dropped), "; ".join(crashes)
     )
+
+
+def _check_duplicates(rule: Rule, dialect: Dialect) -> None:
+    duplicate = rule.header.duplicate
+    if duplicate is not None and dialect.refuses_duplicates:
+        why = f"{dialect.release} drops a rule that has a key twice"
+        raise DroppedError(duplicate.where, duplicate.text, why)

@@ -9,7 +9,7 @@ from ..model import Scalar
 from ..positions import Position
 from ..problems import Problem
 from . import legacy_urls, mesh_rule, resources
-from .tree import Mapping, Sequence, documents
+from .tree import Documents, Mapping, Sequence, documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +54,7 @@ def read(files: Iterable[str]) -> Rules:
         if found.is_broken:
             broken.append(file)
             continue
-        rules += _of_file(found.trees, file, problems)
+        rules += _of_file(found, file, problems)
     return Rules(tuple(rules), tuple(problems), tuple(names), tuple(broken))
 
 
@@ -72,19 +72,21 @@ def text_of(file: str, problems: list[Problem]) -> str | None:
     return None
 
 
-def _of_file(trees: tuple[Node | None, ...], file: str, problems: list[Problem]) -> list[Rule]:
+def _of_file(found: Documents, file: str, problems: list[Problem]) -> list[Rule]:
     rules: list[Rule] = []
     mesh: list[Mapping] = []
     place: int | None = None
-    present = [tree for tree in trees if tree is not None]
-    if not present:
+    if not any(found.trees):
         problems.append(_refused(None, file))
-    for tree in present:
+    for tree, duplicate in zip(found.trees, found.duplicates, strict=True):
+        if tree is None:
+            continue
+        before = len(rules)
         if isinstance(tree, Sequence):
-            found = legacy_urls.read(tree, problems)
-            if found is None:
+            urls = legacy_urls.read(tree, problems)
+            if urls is None:
                 problems.append(_refused(tree, file))
-            rules += found or ()
+            rules += urls or ()
         elif isinstance(tree, Mapping):
             for each in resources.rules_of(tree, problems):
                 if isinstance(each, resources.Mesh):
@@ -96,6 +98,9 @@ def _of_file(trees: tuple[Node | None, ...], file: str, problems: list[Problem])
                     rules.append(each)
         else:
             problems.append(_refused(tree, file))
+        rules[before:] = [
+            rule._replace(header=rule.header._replace(duplicate=duplicate)) for rule in rules[before:]
+        ]
     if mesh:
         rules.insert(place or 0, mesh_rule.read(mesh, problems))
     return rules

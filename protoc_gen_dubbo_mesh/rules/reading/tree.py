@@ -53,11 +53,13 @@ class Documents(NamedTuple):
 
     Attributes:
         trees: those that could be read; a document may be empty (None).
+        duplicates: for each tree, a key that it has twice, if there is one.
         problems: what is wrong, such as a tab or a duplicate key.
         is_broken: whether it cannot be parsed from some point on, so that Dubbo drops all of it.
     """
 
     trees: tuple[Node | None, ...]
+    duplicates: tuple[Scalar | None, ...]
     problems: tuple[Problem, ...]
     is_broken: bool
 
@@ -72,14 +74,14 @@ def documents(text: str, file: str) -> Documents:
     builder = _Builder()
     if len(text) > _LARGEST:
         size = f"{len(text) >> 20} MiB is too large for rules: the limit is {_LARGEST >> 20} MiB"
-        return Documents((), (Problem(Position(file, 1), size),), is_broken=True)
+        return Documents((), (), (Problem(Position(file, 1), size),), is_broken=True)
     broken = True
     try:
         builder.build(events(text, file))
         broken = False
     except (_RefusedError, SyntaxProblemError) as refused:
         builder.problems.append(refused.problem)
-    return Documents(tuple(builder.documents), tuple(builder.problems), broken)
+    return Documents(tuple(builder.documents), tuple(builder.duplicates), tuple(builder.problems), broken)
 
 
 def _is_foreign(tag: str | None) -> bool:
@@ -105,11 +107,13 @@ class _Builder:
 
     def __init__(self) -> None:
         self.documents: list[Node | None] = []
+        self.duplicates: list[Scalar | None] = []
         self.problems: list[Problem] = []
 
     def build(self, found: Iterator[Event]) -> None:
         for event in found:
             if event.kind is EventKind.DOCUMENT:
+                self.duplicates.append(None)
                 self.documents.append(self._document(found))
 
     def _document(self, found: Iterator[Event]) -> Node | None:
@@ -172,6 +176,7 @@ class _Builder:
                 merged += self._merged(key, value)
                 continue
             if key.text in seen:
+                self.duplicates[-1] = self.duplicates[-1] or key
                 self.problems.append(
                     Problem(
                         key.where, f"duplicate key {key.text}: Java takes the last, dubbo-go refuses the rule"
