@@ -6,7 +6,7 @@ from typing import Any
 from protoc_gen_dubbo_mesh.yaml.escaping import comment, comment_block, flow, flow_mapping, note
 from protoc_gen_dubbo_mesh.yaml.escaping import scalar as escape
 
-DIGEST = 687338375
+DIGEST = 724255142
 
 def root_authorization_policy_yaml_j2(context):
     text = []
@@ -26,10 +26,12 @@ def root_authorization_policy_yaml_j2(context):
             text += ('            paths: ', flow(l_1_denial.paths), '\n')
         if l_1_denial.not_paths:
             text += ('            notPaths: ', flow(l_1_denial.not_paths), '\n')
-        if (l_1_denial.principals or l_1_denial.ip_blocks) or l_1_denial.not_ip_blocks:
+        if ((l_1_denial.principals or l_1_denial.not_principals) or l_1_denial.ip_blocks) or l_1_denial.not_ip_blocks:
             text += ('      from:\n        - source:\n',)
             if l_1_denial.principals:
                 text += ('            principals: ', flow(l_1_denial.principals), '\n')
+            if l_1_denial.not_principals:
+                text += ('            notPrincipals: ', flow(l_1_denial.not_principals), '\n')
             if l_1_denial.ip_blocks:
                 text += ('            ipBlocks: ', flow(l_1_denial.ip_blocks), '\n')
             if l_1_denial.not_ip_blocks:

@@ -40,10 +40,12 @@ class Directory(NamedTuple):
     Attributes:
         hosts: the hosts.
         untagged: the label of pods that have no tag, to which requests without a tag go; None: there is none.
+        accounts: the Kubernetes service accounts of applications, as `NAMESPACE/NAME`.
     """
 
     hosts: tuple[Host, ...]
     untagged: tuple[str, str] | None = None
+    accounts: Mapping[str, str] = {}
 
     def provider_of(self, service: str) -> Host | None:
         """The host of a service; None if nobody says which."""

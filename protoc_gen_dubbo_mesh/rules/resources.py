@@ -135,6 +135,7 @@ class Denial(NamedTuple):
         paths: of the requests; may end with `*`. None: all.
         not_paths: other paths.
         principals: callers, by `*/ns/NAMESPACE/sa/ACCOUNT` or such; none: all callers.
+        not_principals: other callers.
         ip_blocks, not_ip_blocks: addresses of callers, and other addresses.
         comments: lines about it.
         sources: the lines that it is made from.
@@ -143,6 +144,7 @@ class Denial(NamedTuple):
     paths: tuple[str, ...] = ()
     not_paths: tuple[str, ...] = ()
     principals: tuple[str, ...] = ()
+    not_principals: tuple[str, ...] = ()
     ip_blocks: tuple[str, ...] = ()
     not_ip_blocks: tuple[str, ...] = ()
     comments: tuple[str, ...] = ()

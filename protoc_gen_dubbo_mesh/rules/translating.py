@@ -52,6 +52,7 @@ def translate(
     apps: Mapping[str, str],
     *,
     untagged: tuple[str, str] | None = None,
+    accounts: Mapping[str, str] | None = None,
     guess_hosts: bool = False,
 ) -> Translated:
     """Translates files of rules.
@@ -63,6 +64,7 @@ def translate(
         protos: directories of protos, and descriptor sets.
         apps: which application provides a service, where nothing else says so.
         untagged: the label of pods without a tag.
+        accounts: the service accounts of applications, as `NAMESPACE/NAME`.
         guess_hosts: whether a service whose application is not known has one of its own.
     """
     found = rule_files.read(files)
@@ -73,7 +75,7 @@ def translate(
         known = _with_guessed(known, found.rules)
     else:
         check_names(known)
-    known = known._replace(untagged=untagged)
+    known = known._replace(untagged=untagged, accounts=accounts or {})
     interpretation = interpret(found.rules, dialect)
     translation = express(interpretation, known, dialect)
     hosts = tuple([host._replace(sources=found.files) for host in translation.hosts])

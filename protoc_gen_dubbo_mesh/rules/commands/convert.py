@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 from . import arguments as shared
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+
+_ACCOUNT = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 SUMMARY = "translate rules to Istio's resources"
 
@@ -43,6 +47,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="the label of pods that have no tag, to which requests without a tag go",
     )
+    parser.add_argument(
+        "--account",
+        action="append",
+        default=[],
+        type=_account,
+        metavar="APP=NAMESPACE/ACCOUNT",
+        help="the Kubernetes service account of an application that calls, so that lines that deny can be "
+        "AuthorizationPolicies; may be repeated",
+    )
     parser.add_argument("--keep-going", action="store_true", help="leave out lines that cannot be translated")
     parser.add_argument(
         "--force", action="store_true", help="also replace files that this command did not write"
@@ -67,6 +80,7 @@ def run(arguments: Namespace) -> int:
         arguments.protos,
         apps=dict(arguments.app),
         untagged=arguments.untagged,
+        accounts=dict(arguments.account),
     )
     status = found.status
     written: list[str] = []
@@ -83,6 +97,13 @@ def run(arguments: Namespace) -> int:
     if not written:
         print_status(_nothing_written(status, keep_going=arguments.keep_going))
     return status
+
+
+def _account(text: str) -> tuple[str, str]:
+    app, account = shared.pair(text)
+    if not _ACCOUNT.fullmatch(account):
+        raise ArgumentTypeError(f"{text!r}: must be APP=NAMESPACE/ACCOUNT")
+    return app, account
 
 
 def _nothing_written(status: int, *, keep_going: bool) -> str:

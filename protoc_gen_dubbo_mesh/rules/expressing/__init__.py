@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..resources import HostFile, Translation
-from ..stages import AffinityStage, ConditionStage, MeshStage
+from ..stages import AffinityStage, ConditionStage, MeshStage, TagStage
 from ..verdicts import Remark, Verdict
 from . import affinity, conditions, mesh, routes, setting_scopes, settings
+from . import denials as denying
 from .base import base
 from .product import Product
 from .subsets import Subsets
@@ -36,15 +37,16 @@ def express(interpretation: Interpretation, directory: Directory, dialect: Diale
     remarks = list(interpretation.remarks)
     files: list[HostFile] = []
     for host in directory.hosts:
-        stages = [stage for stage in interpretation.stages if _concerns(stage.scope, host)]
+        stages = [stage for stage in interpretation.stages if _concerns(stage, host)]
         configured = [each for each in interpretation.settings if setting_scopes.concerns(each, host)]
-        file = _file(host, stages, configured, dialect, remarks)
-        if (stages or configured) and file._replace(sources=()) != _file(host, [], [], dialect, []):
+        file = _file(host, stages, configured, directory, dialect, remarks)
+        unchanged = _file(host, [], [], directory, dialect, [])
+        if file._replace(sources=()) != unchanged:
             files.append(file)
     remarks += [
         _homeless(stage.scope)
         for stage in interpretation.stages
-        if stage.scope and not any(_concerns(stage.scope, host) for host in directory.hosts)
+        if stage.scope and not any(_concerns(stage, host) for host in directory.hosts)
     ]
     for each in interpretation.settings:
         if not any(setting_scopes.concerns(each, host) for host in directory.hosts):
@@ -52,14 +54,25 @@ def express(interpretation: Interpretation, directory: Directory, dialect: Diale
     return Translation(tuple(files), tuple(dict.fromkeys(remarks)))
 
 
-def _concerns(scope: Scope | None, host: Host) -> bool:
+def _concerns(stage: Stage, host: Host) -> bool:
     """Whether a rule is for a host. Those of a consumer's concern all hosts that it may call."""
+    scope = stage.scope
+    if isinstance(stage, TagStage):  # which Dubbo looks up by the provider's application
+        return scope is None or scope.application in {None, host.name}
     if scope is None or scope.service is None:
         return True
     return scope.service in host.services
 
 
 def _homeless(scope: Scope) -> Remark:
+    if scope.service is None:
+        return Remark(
+            Verdict.CANNOT,
+            scope.where,
+            f"key: {scope.key}",
+            f"it is not known which services {scope.application} provides",
+            f"give --protos, --world or --app SERVICE={scope.application}",
+        )
     return Remark(
         Verdict.CANNOT,
         scope.where,
@@ -70,7 +83,12 @@ def _homeless(scope: Scope) -> Remark:
 
 
 def _file(
-    host: Host, stages: list[Stage], configured: list[Setting], dialect: Dialect, remarks: list[Remark]
+    host: Host,
+    stages: list[Stage],
+    configured: list[Setting],
+    directory: Directory,
+    dialect: Dialect,
+    remarks: list[Remark],
 ) -> HostFile:
     combined: list[Remark] = []
 
@@ -79,8 +97,9 @@ def _file(
 
     given = base(host)
     product = Product(given.drafts, note)
+    left, denials = denying.denied(stages, host, directory, remarks)
     tuned = settings.express(configured, host, affinity.policy(stages, host, given.policy), remarks)
-    for alternatives in (*_alternatives(host, stages, remarks), *tuned.steps):
+    for alternatives in (*_alternatives(host, left, directory, remarks), *tuned.steps):
         try:
             product.apply(alternatives)
         except InexpressibleError as error:
@@ -98,6 +117,7 @@ def _file(
         routes=found,
         subsets=subsets.all(),
         policy=tuned.policy,
+        denials=denials,
         access_log=tuned.access_log,
         selector=host.selector,
         pod_labels=_pod_labels(subsets),
@@ -108,7 +128,9 @@ def _file(
     )
 
 
-def _alternatives(host: Host, stages: list[Stage], remarks: list[Remark]) -> Iterator[Alternatives]:
+def _alternatives(
+    host: Host, stages: list[Stage], directory: Directory, remarks: list[Remark]
+) -> Iterator[Alternatives]:
     for stage in stages:
         match stage:
             case ConditionStage():

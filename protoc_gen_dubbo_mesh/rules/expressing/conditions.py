@@ -23,7 +23,6 @@ _SPILLS_OVER = (
     "others if fewer than about 72 % of the preferred are healthy, and Dubbo does not"
 )
 _SHARE_OF_NONE = "if a destination has no pods, Dubbo sends its share to the others, and in Istio it fails"
-_FORGEABLE = "callers can forge tri-consumer-appname: an AuthorizationPolicy cannot be fooled"
 
 
 def steps(stage: ConditionStage, host: Host, remarks: list[Remark]) -> Iterator[Alternatives]:
@@ -42,9 +41,7 @@ def steps(stage: ConditionStage, host: Host, remarks: list[Remark]) -> Iterator[
         if when is None:
             remarks.append(Remark(Verdict.INACTIVE, line.where, line.text, "no request can match it"))
             continue
-        remarks += _remarks(
-            line, stage, effect, uses_application="tri-consumer-appname" in dict(when.headers)
-        )
+        remarks += _remarks(line, stage, effect)
         yield (Step(when, effect, (line.where,)),)
 
 
@@ -63,12 +60,8 @@ def _branch(labels: Labels, stage: ConditionStage) -> Branch:
     return Branch(1, (), tuple([f"{key}={value}" for key, value in labels]))
 
 
-def _remarks(
-    line: Filter, stage: ConditionStage, effect: Narrow | Refuse, *, uses_application: bool
-) -> Iterator[Remark]:
+def _remarks(line: Filter, stage: ConditionStage, effect: Narrow | Refuse) -> Iterator[Remark]:
     notes: list[tuple[Verdict, str]] = []
-    if isinstance(effect, Refuse) and uses_application:
-        notes.append((Verdict.EXACT, _FORGEABLE))
     if isinstance(effect, Narrow):
         wishes = effect.branches[0].prefer
         if wishes:

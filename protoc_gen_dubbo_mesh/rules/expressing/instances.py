@@ -32,6 +32,11 @@ def labels(tests: Iterable[Test]) -> Labels:
     return tuple(sorted(found.items()))
 
 
+def is_label(key: str, value: str) -> bool:
+    """Whether a pod can have a label."""
+    return bool(_KEY.fullmatch(key) and _VALUE.fullmatch(value))
+
+
 def _label(test: Test) -> tuple[str, str]:
     match test.subject:
         case Place(part):
@@ -71,6 +76,6 @@ def _label(test: Test) -> tuple[str, str]:
             raise InexpressibleError(
                 f"{key}: {_ONLY_EQUALITY}, and cannot be one of several: give these pods a label in common"
             )
-    if not _KEY.fullmatch(key) or not _VALUE.fullmatch(value):
+    if not is_label(key, value):
         raise InexpressibleError(f"{key}={value} cannot be a label of a pod: give these pods another one")
     return key, value

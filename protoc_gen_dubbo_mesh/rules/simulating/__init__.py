@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..resources import Destination, HostFile, Match, Route, StringMatch
+    from ..resources import Denial, Destination, HostFile, Match, Route, StringMatch
     from ..worlds import Instance, Request, World
 
 
@@ -44,6 +45,8 @@ def route_of(file: HostFile, request: Request) -> Route | None:
 def simulate(file: HostFile, world: World, request: Request) -> dict[tuple[str, ...], float]:
     """Which instances may serve a request, by name, with the probability of each outcome."""
     route = route_of(file, request)
+    if any(_denies(each, request) for each in file.denials):
+        return {(): 1.0}
     if route is None or not route.destinations or route.abort:
         return {(): 1.0}
     total = sum(each.weight or 1 for each in route.destinations)
@@ -61,6 +64,30 @@ def _matches(match: Match, sent: Mapping[str, str], labels: Mapping[str, str]) -
         and not any(_has(sent, name, unwanted) for name, unwanted in match.without_headers)
         and all(labels.get(key) == value for key, value in match.source_labels)
     )
+
+
+def _denies(denial: Denial, request: Request) -> bool:
+    """Whether the AuthorizationPolicy denies a request. It is not known who has which service account."""
+    path = f"/{request.service}/{request.method}"
+    address = request.consumer.host
+    return (
+        not (denial.principals or denial.not_principals)
+        and (not denial.paths or any(_is_path(each, path) for each in denial.paths))
+        and not any(_is_path(each, path) for each in denial.not_paths)
+        and (not denial.ip_blocks or _is_among(address, denial.ip_blocks))
+        and not _is_among(address, denial.not_ip_blocks)
+    )
+
+
+def _is_path(pattern: str, path: str) -> bool:
+    return path.startswith(pattern[:-1]) if pattern.endswith("*") else path == pattern
+
+
+def _is_among(address: str, blocks: tuple[str, ...]) -> bool:
+    try:
+        return any(ip_address(address) in ip_network(each) for each in blocks)
+    except ValueError:
+        return False
 
 
 def _has(sent: Mapping[str, str], name: str, wanted: StringMatch | None) -> bool:
