@@ -40,6 +40,7 @@ class Dialect(NamedTuple):
         tag_match: `match` of tags is read.
         match_over_addresses: a tag's `match` wins over its `addresses`.
         tag_address_patterns: `addresses` may be CIDR ranges and wildcards.
+        keeps_other_static_tags: untagged requests may reach instances whose own tag no rule names.
         tag_levels: the tag `a|b` falls back to `a`.
     """
 
@@ -68,6 +69,7 @@ class Dialect(NamedTuple):
     tag_match: bool = True
     match_over_addresses: bool = False
     tag_address_patterns: bool = True
+    keeps_other_static_tags: bool = False
     tag_levels: bool = True
 
 
@@ -84,13 +86,13 @@ _JAVA_31 = _JAVA_32._replace(
     not_found=None,
     has_script=False,
     provider_scope=False,
+    keeps_other_static_tags=True,
     tag_match=False,
 )
 _JAVA_27 = _JAVA_31._replace(
     name="java-2.7",
     release="Dubbo 2.7.23",
     has_typed_fields=True,
-    tag_address_patterns=False,
     has_mesh=False,
 )
 _GO_33 = Dialect(

@@ -59,9 +59,10 @@ class Range(NamedTuple):
 
 
 class Regex(NamedTuple):
-    """Text that the regular expression matches in full, in Java's or Go's dialect."""
+    """Text that a regular expression of Java's or Go's matches, in full or, in dubbo-go, anywhere."""
 
     regex: str
+    anywhere: bool = False
 
 
 class Reference(NamedTuple):
@@ -243,6 +244,7 @@ class TagStage(NamedTuple):
         levels: whether `a|b` falls back to `a`.
         address_patterns: whether addresses may be CIDR ranges and wildcards.
         is_go: whether it is dubbo-go's, which differs in what an unknown tag does.
+        keeps_other_static_tags: whether untagged requests may reach instances whose own tag no group has.
     """
 
     scope: Scope | None
@@ -251,6 +253,7 @@ class TagStage(NamedTuple):
     levels: bool
     address_patterns: bool
     is_go: bool
+    keeps_other_static_tags: bool = False
 
 
 class AffinityStage(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..stages import AffinityStage, ConditionStage, Decision, MeshStage, OpaqueStage
-from . import affinity, conditions, mesh
+from ..stages import AffinityStage, ConditionStage, Decision, MeshStage, OpaqueStage, TagStage
+from . import affinity, conditions, mesh, tags
 from .matching import CrashError
 
 if TYPE_CHECKING:
@@ -53,5 +53,5 @@ def _run(stage: Stage, request: Request, world: World, left: Left, touched: list
         case OpaqueStage():
             touched.append(stage.where)
             return {left: 1.0}
-        case _:
-            raise NotImplementedError
+        case TagStage():
+            return {tags.run(stage, request, world, left, touched): 1.0}

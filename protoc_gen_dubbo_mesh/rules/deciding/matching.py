@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..stages import Argument, Attachment, Constant, Glob, Method, Param, Place, Range, Reference, Regex
+from . import regexes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,8 +108,8 @@ def _matches(pattern: Pattern, value: str, references: Mapping[str, str]) -> boo
             return _glob(Glob(prefix, bool(star), suffix) if star else Glob(suffix), value)
         case Constant(holds):
             return holds
-        case Regex():
-            raise NotImplementedError
+        case Regex(regex, anywhere):
+            return regexes.matches(regex, value, anywhere=anywhere)
 
 
 def _glob(glob: Glob, value: str) -> bool:

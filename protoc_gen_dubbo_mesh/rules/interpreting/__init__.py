@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model import AffinityRule, ConditionRule, ConfiguratorRule, MeshRule, ScriptRule
+from ..model import AffinityRule, ConditionRule, ConfiguratorRule, MeshRule, ScriptRule, TagRule
 from ..stages import AffinityStage, ConditionStage, Interpretation, MeshStage, OpaqueStage, TagStage
-from . import affinity, conditions, header_keys, mesh, scripts, settings
+from . import affinity, conditions, header_keys, mesh, scripts, settings, tags
 from .headers import DroppedError
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def interpret(rules: Iterable[Rule], dialect: Dialect) -> Interpretation:
             match rule:
                 case ConditionRule():
                     stage = conditions.stage(rule, dialect, remarks, errors, crashes)
+                case TagRule():
+                    stage = tags.stage(rule, dialect, remarks)
                 case AffinityRule():
                     stage = affinity.stage(rule, dialect)
                 case ScriptRule():
@@ -58,6 +60,8 @@ def interpret(rules: Iterable[Rule], dialect: Dialect) -> Interpretation:
             stages.append(stage)
         elif not counts:
             dropped.append(rule)
+    if not any(isinstance(each, TagStage) for each in stages):
+        stages.append(tags.without_rule(dialect))
     stages.sort(key=lambda each: _ORDER.index(type(each)))
     return Interpretation(
         tuple(stages), tuple(configured), tuple(remarks), tuple(errors), tuple(dropped), "; ".join(crashes)

@@ -68,7 +68,11 @@ def _steps(
     routing: MeshRouting, subsets: Subsets, used: set[str], remarks: list[Remark]
 ) -> Iterator[MeshStep]:
     services = tuple(
-        [pattern for each in routing.services for pattern in string_matches.test(Method(), each).equal]
+        [
+            pattern
+            for each in routing.services
+            for pattern in string_matches.test(Method(), each, is_go=False).equal
+        ]
     )
     catches_all = False
     for route in routing.routes:
@@ -105,18 +109,18 @@ def _step(
 
 def _tests(match: MeshMatch) -> Iterator[Test]:
     if match.method is not None:
-        yield string_matches.test(Method(), match.method)
+        yield string_matches.test(Method(), match.method, is_go=False)
     for key, value in match.source_labels:
         yield Test(Param(key), (Glob(value),), (), if_absent=False)
     for key, wanted in match.attachments:
-        yield string_matches.test(Attachment(key), wanted)
+        yield string_matches.test(Attachment(key), wanted, is_go=False)
     for _, wanted in match.tracing:
         yield _traced(wanted)
 
 
 def _traced(wanted: StringMatch) -> Test:
     """A test of the tracing context, which has no values unless a provider of it is installed."""
-    test = string_matches.test(Method(), wanted)
+    test = string_matches.test(Method(), wanted, is_go=False)
     return Test(Method(), (Constant(holds=test.if_absent),), (), if_absent=test.if_absent)
 
 
