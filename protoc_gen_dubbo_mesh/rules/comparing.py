@@ -107,7 +107,8 @@ class Comparer:
         route = None if file is None else route_of(file, request)
         touched = list(dict.fromkeys([*decision.touched, *(route.sources if route else ())]))
         remarks = [remark for where in touched for remark in self._remarks.get(where, ())]
-        if not any(map(_acts, stages)) and not self._interpretation.settings:
+        acts = any(map(_acts, stages)) or bool(self._interpretation.settings)
+        if not acts and decision.shares == everybody:
             why = _said(self._translation.remarks, Verdict.INACTIVE)
             return Comparison(request.name, decision.shares, istio, Agreement.INACTIVE, why)
         if _agree(decision.shares, istio):
@@ -162,7 +163,9 @@ def _acts(stage: Stage) -> bool:
             return bool(filters)
         case MeshStage(steps=steps):
             return bool(steps)
-        case TagStage() | OpaqueStage():
+        case TagStage(scope=scope):
+            return scope is not None
+        case OpaqueStage():
             return True
         case _:
             return True

@@ -9,24 +9,6 @@ from tests.rules.recorded import CASES, RECORDINGS, Recording, recorded_shares, 
 _TOLERANCE = 0.05  # of shares that were counted over 1,000 calls: more than four standard deviations
 
 
-_NOT_YET: set[str] = {
-    "norway-go-3.3",
-    "static_tags_no_rule-go-3.3",
-    "static_tags_no_rule-java-3.3",
-    "tag_addresses-go-3.3",
-    "tag_addresses-java-2.7",
-    "tag_addresses-java-3.3",
-    "tag_match-go-3.3",
-    "tag_match-java-3.3",
-}
-
-
-@pytest.fixture(autouse=True)
-def known(request: pytest.FixtureRequest) -> None:
-    if request.node.name.partition("[")[2].rstrip("]") in _NOT_YET:
-        request.applymarker(pytest.mark.xfail(strict=False))
-
-
 @pytest.mark.parametrize("recording", RECORDINGS, ids=str)
 def test_we_decide_as_dubbo_did(recording: Recording) -> None:
     said = rules(
