@@ -8,6 +8,7 @@ from .directories import check_names, directory_of
 from .directory import Directory, Host
 from .expressing import express
 from .interpreting import interpret
+from .interpreting.scopes import scope
 from .reading import rules as rule_files
 from .reading import world as world_files
 from .reporting.statements import statements
@@ -75,7 +76,7 @@ def translate(
         known = _with_guessed(known, found.rules)
     else:
         check_names(known)
-    known = known._replace(untagged=untagged, accounts=accounts or {})
+    known = _with_namespaces(known, found.rules)._replace(untagged=untagged, accounts=accounts or {})
     interpretation = interpret(found.rules, dialect)
     translation = express(interpretation, known, dialect)
     hosts = tuple([host._replace(sources=found.files) for host in translation.hosts])
@@ -84,8 +85,6 @@ def translate(
 
 
 def _with_guessed(known: Directory, rules: Sequence[Rule]) -> Directory:
-    from .interpreting.scopes import scope
-
     hosts = list(known.hosts)
     for rule in rules:
         found = scope(rule.header)
@@ -93,3 +92,18 @@ def _with_guessed(known: Directory, rules: Sequence[Rule]) -> Directory:
         if service is not None and Directory(tuple(hosts)).provider_of(service) is None:
             hosts.append(Host(service.rpartition(".")[2].lower(), None, {service: None}, ()))
     return Directory(tuple(hosts))
+
+
+def _with_namespaces(known: Directory, rules: Sequence[Rule]) -> Directory:
+    """Hosts of which nobody knows the namespace are in that of the Kubernetes resources about them."""
+    return known._replace(hosts=tuple([_with_namespace(host, rules) for host in known.hosts]))
+
+
+def _with_namespace(host: Host, rules: Sequence[Rule]) -> Host:
+    found = {
+        rule.header.namespace
+        for rule in rules
+        if rule.header.namespace
+        and ((key := scope(rule.header)).key == host.name or key.service in host.services)
+    }
+    return host._replace(namespace=found.pop()) if host.namespace is None and len(found) == 1 else host

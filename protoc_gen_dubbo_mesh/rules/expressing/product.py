@@ -131,7 +131,8 @@ class Product:
                 left = [pair for pair in pairs if pair is not None]
                 if not left:
                     return draft._replace(status=503, sources=sources)
-                return draft._replace(branches=_merged(left), sources=sources)
+                several = len(draft.branches) > 1 and len(branches) > 1
+                return draft._replace(branches=_merged(left, reduced=several), sources=sources)
 
     def _narrower(self, one: Branch, other: Branch, step: Step) -> Branch | None:
         """The pods of both; None if there can be none."""
@@ -200,11 +201,11 @@ def _tuned(before: Tune, after: Tune) -> Tune:
     )
 
 
-def _merged(branches: list[Branch]) -> tuple[Branch, ...]:
-    """Branches to the same pods become one; weights have no common divisor."""
+def _merged(branches: list[Branch], *, reduced: bool) -> tuple[Branch, ...]:
+    """Branches to the same pods become one; weights that were multiplied lose their common divisor."""
     weights: dict[Branch, int] = {}
     for branch in branches:
         key = branch._replace(weight=0)
         weights[key] = weights.get(key, 0) + branch.weight
-    divisor = gcd(*weights.values())
+    divisor = gcd(*weights.values()) if reduced else 1
     return tuple([key._replace(weight=weight // divisor) for key, weight in weights.items()])

@@ -8,7 +8,7 @@ from .. import scalars
 from ..model import Condition, SharedCondition
 from ..stages import Choice, ConditionStage, Constant, Filter, Param, Test, WhenEmpty
 from ..verdicts import Remark, Verdict
-from . import headers, patterns
+from . import headers, notes, patterns
 from .headers import DroppedError
 from .scopes import scope
 
@@ -66,6 +66,8 @@ def _java_stage(rule: ConditionRule, dialect: Dialect, remarks: list[Remark]) ->
     headers.check_enabled(header, enabled=scalars.java_true(header.enabled, default=True))
     _check_parsed(rule, "Java drops the rule")
     force = scalars.java_true(header.force, default=False)
+    for each in rule.conditions:
+        remarks += notes.of_condition(each, dialect, force=force)
     filters: list[Filter] = []
     for each in rule.conditions:
         if isinstance(each, Condition):
@@ -101,7 +103,7 @@ def _go_stage(rule: ConditionRule, dialect: Dialect, remarks: list[Remark]) -> C
         _check_parsed(rule, "dubbo-go drops the rule")
         shared = _distinct(each for each in rule.conditions if isinstance(each, SharedCondition))
         for each in shared:
-            remarks += _unknown(each)
+            remarks += (*_unknown(each), *notes.of_condition(each, dialect, force=bool(force)))
         # Those that deny come first (multiplyConditionRoute.route), and deny without force, too.
         shared.sort(key=lambda each: bool(each.to))
         filters = [_shared_filter(each, dialect) for each in shared if each.to or each.text]
@@ -132,6 +134,8 @@ def _go_stage(rule: ConditionRule, dialect: Dialect, remarks: list[Remark]) -> C
             )
     headers.check_enabled(header, enabled=enabled)
     _check_parsed(rule, "dubbo-go drops the rule")
+    for line in rule.conditions:
+        remarks += notes.of_condition(line, dialect, force=force)
     filters = [_filter(each, dialect) for each in rule.conditions if isinstance(each, Condition)]
     when_empty = WhenEmpty.NONE if force else WhenEmpty.SKIP_RULE
     return ConditionStage(scope(header), tuple(filters), when_empty, denies=force)

@@ -48,9 +48,10 @@ def _shared(item: Mapping, problems: list[Problem]) -> SharedCondition:
     source = shapes.mapping(item, "from", problems)
     text, when, error = ("", (), "") if source is None else _match(source, problems)
     destinations = shapes.mappings(item, "to", problems) or ()
+    key = item.key("from")
     return SharedCondition(
         text,
-        item.where,
+        key.where if key else item.where,  # not that of a key before it
         when,
         tuple([_destination(each, problems) for each in destinations]),
         error,
