@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.rules.recorded import convert
-
-not_yet = pytest.mark.xfail(strict=False)
 
 
 class TestTags:
-    @not_yet
     def test_that_match_one_value_become_a_route_and_a_subset(self, tmp_path: Path) -> None:
         found = convert("tag_match", tmp_path)
         assert {"zone": "east"} in found.subsets.values()
@@ -24,14 +19,12 @@ class TestTags:
         )
         assert found.labels_of(gray) == [{"zone": "east"}]
 
-    @not_yet
     def test_by_a_prefix_cannot_be_labels(self, tmp_path: Path) -> None:
         found = convert("tag_match", tmp_path)
         said = [each for each in found.document["statements"] if each["line"] in {9, 10, 11, 12}]
         assert "cannot" in {each["verdict"] for each in said}
         assert "prefix" in str(said)
 
-    @not_yet
     def test_are_kept_from_requests_without_a_tag_by_a_label_only(self, tmp_path: Path) -> None:
         found = convert("tag_match", tmp_path)
         assert found.status == 1
@@ -40,13 +33,11 @@ class TestTags:
         assert "--untagged" in said
         assert "dubbo.force.tag" in said
 
-    @not_yet
     def test_are_kept_from_requests_without_a_tag_with_a_label(self, tmp_path: Path) -> None:
         found = convert("tag_match", tmp_path, "--untagged", "lane=base")
         assert found.labels_of(found.routes[-1]) == [{"lane": "base"}]
         assert found.document["labels"]["orders"]["lane"] == ["base"]
 
-    @not_yet
     def test_of_fixed_addresses_cannot_be_translated(self, tmp_path: Path) -> None:
         found = convert("tag_addresses", tmp_path)
         assert found.verdict(7) == "cannot"
@@ -54,7 +45,6 @@ class TestTags:
         assert "label" in found.said(7)
         assert "no addresses" in found.said(9)
 
-    @not_yet
     def test_have_levels(self, tmp_path: Path) -> None:
         found = convert("static_tags_no_rule", tmp_path)
         assert "level" in found.said(5)

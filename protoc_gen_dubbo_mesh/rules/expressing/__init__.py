@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..resources import HostFile, Translation
 from ..stages import AffinityStage, ConditionStage, MeshStage, TagStage
 from ..verdicts import Remark, Verdict
-from . import affinity, conditions, mesh, routes, setting_scopes, settings
+from . import affinity, conditions, mesh, routes, setting_scopes, settings, tags
 from . import denials as denying
 from .base import base
 from .product import Product
@@ -139,6 +139,8 @@ def _alternatives(
                 yield from affinity.steps(stage, host, remarks)
             case MeshStage():
                 yield from mesh.steps(stage, host, remarks)
+            case TagStage():
+                yield from tags.steps(stage, host, directory.untagged, remarks)
             case _:
                 pass
 
