@@ -70,14 +70,23 @@ class Comparer:
         dialect: the version of Dubbo.
         world: the instances; its requests do not matter.
         directory: which application provides which service.
+        dropped: why rules have no effect of which nothing is known, since their files are broken.
         by_key: whether rules for a service are only for the service that their key names. If there is but
             one rule, it counts whatever its key is, since Dubbo finds rules by other names (data ids), and
             so do rules for applications.
     """
 
     def __init__(
-        self, rules: Sequence[Rule], dialect: Dialect, world: World, directory: Directory, *, by_key: bool
+        self,
+        rules: Sequence[Rule],
+        dialect: Dialect,
+        world: World,
+        directory: Directory,
+        dropped: str = "",
+        *,
+        by_key: bool,
     ) -> None:
+        self._dropped = dropped
         interpretation = _whatever_their_keys(interpret(rules, dialect), world, by_key=by_key)
         self._interpretation = interpretation
         self._world = world
@@ -109,16 +118,22 @@ class Comparer:
         remarks = [remark for where in touched for remark in self._remarks.get(where, ())]
         acts = any(map(_acts, stages)) or bool(self._interpretation.settings)
         if not acts and decision.shares == everybody:
-            why = _said(self._translation.remarks, Verdict.INACTIVE)
+            why = _said(self._translation.remarks, Verdict.INACTIVE) or self._dropped
             return Comparison(request.name, decision.shares, istio, Agreement.INACTIVE, why)
         if _agree(decision.shares, istio):
             why = f"decided by {_lines(touched)}" if touched else "no line is for this request"
             return Comparison(request.name, decision.shares, istio, Agreement.SAME, why)
-        cannot = _said(remarks, Verdict.CANNOT)
-        if cannot:
-            return Comparison(request.name, decision.shares, None, Agreement.CANNOT, cannot)
-        why = _said(remarks, Verdict.APPROXIMATE) or _said(self._translation.remarks, Verdict.APPROXIMATE)
-        why = why or f"differs, decided by {_lines(touched)}"
+        if decision.error:
+            return Comparison(request.name, decision.shares, istio, Agreement.APPROXIMATE, decision.error)
+        # What is said of the lines that decided explains it best.
+        for said in (remarks, self._translation.remarks):
+            cannot = _said(said, Verdict.CANNOT)
+            if cannot:
+                return Comparison(request.name, decision.shares, None, Agreement.CANNOT, cannot)
+            differs = _said(said, Verdict.APPROXIMATE)
+            if differs:
+                return Comparison(request.name, decision.shares, istio, Agreement.APPROXIMATE, differs)
+        why = f"differs, decided by {_lines(touched)}" if touched else "differs, although no line is for it"
         return Comparison(request.name, decision.shares, istio, Agreement.APPROXIMATE, why)
 
     def _file(self, request: Request) -> HostFile | None:

@@ -40,6 +40,16 @@ def add_hosts(parser: ArgumentParser) -> None:
     )
 
 
+def add_untagged(parser: ArgumentParser) -> None:
+    """Declares the label of pods without a tag."""
+    parser.add_argument(
+        "--untagged",
+        type=pair,
+        metavar="KEY=VALUE",
+        help="the label of pods that have no tag, to which requests without a tag go",
+    )
+
+
 def dialect(arguments: Namespace) -> Dialect:
     """The version of Dubbo. The user is told which, on standard error, since versions disagree."""
     found = DIALECTS[arguments.dubbo] if arguments.dubbo else DEFAULT

@@ -41,12 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="SERVICE=APP",
         help="the application that provides a service; may be repeated",
     )
-    parser.add_argument(
-        "--untagged",
-        type=shared.pair,
-        metavar="KEY=VALUE",
-        help="the label of pods that have no tag, to which requests without a tag go",
-    )
+    shared.add_untagged(parser)
     parser.add_argument(
         "--account",
         action="append",

@@ -35,7 +35,8 @@ only for the service that their key names.
 def add_arguments(parser: ArgumentParser) -> None:
     """Declares the arguments."""
     shared.add_rules(parser)
-    parser.add_argument("--world", metavar="FILE", help="a YAML file of instances and requests")
+    shared.add_hosts(parser)
+    shared.add_untagged(parser)
     request = parser.add_argument_group("one request, instead of the world's")
     request.add_argument("--method", metavar="METHOD", help="the method that is called")
     request.add_argument(
@@ -86,7 +87,8 @@ def run(arguments: Namespace) -> int:
             rules.rules,
             dialect,
             world,
-            directory_of(world, (), {}),
+            directory_of(world, arguments.protos, {})._replace(untagged=arguments.untagged),
+            "; ".join(map(str, rules.problems)),
             by_key=world.split or len(rules.rules) > 1,
         )
         found = [comparer.compare(request) for request in world.requests]

@@ -79,7 +79,7 @@ def _remarks(line: Filter, stage: ConditionStage, effect: Narrow | Refuse) -> It
 def _weights(choices: tuple[Choice, ...]) -> Iterator[tuple[Verdict, str]]:
     total = sum(each.weight for each in choices)
     first = choices[0].weight
-    if total and (first + 1) / total - first / total >= 0.05:
+    if total:
         yield (
             Verdict.APPROXIMATE,
             f"Dubbo gives the first destination {first + 1} parts of {total}, and Istio gives it {first}",
