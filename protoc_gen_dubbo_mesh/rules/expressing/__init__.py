@@ -147,12 +147,16 @@ def _alternatives(
 
 def _texts(stages: list[Stage]) -> dict[Position, str]:
     """What each line says, for comments."""
-    return {
-        line.where: line.text
-        for stage in stages
-        if isinstance(stage, ConditionStage)
-        for line in stage.filters
-    }
+    found: dict[Position, str] = {}
+    for stage in stages:
+        match stage:
+            case ConditionStage(filters=filters):
+                found |= {line.where: line.text for line in filters}
+            case TagStage(groups=groups):
+                found |= {group.where: f"tag {group.name}" for group in groups}
+            case _:
+                pass
+    return found
 
 
 def _pod_labels(subsets: Subsets) -> tuple[tuple[str, tuple[str, ...]], ...]:

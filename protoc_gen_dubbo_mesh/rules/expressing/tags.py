@@ -27,7 +27,6 @@ _TAG = "dubbo.tag"
 _FORCE = "dubbo.force.tag"
 _FORCED = (_FORCE, Values((Glob("true"), Glob("True"), Glob("TRUE"))))
 _ABSENT = Values(denied=(Glob("", star=True),))
-_PRESENT = Values(required=True)
 
 _UNTAGGED = "requests without a tag, or with one that no pod has, go to pods in no group"
 _NO_NEGATION = f"{_UNTAGGED}: a subset cannot say that, and all pods would be wrong"
@@ -95,10 +94,9 @@ def steps(
         if stage.is_go and stage.force:
             remarks.append(Remark(Verdict.APPROXIMATE, group.where, _TAG, _UNKNOWN_LABEL))
     tags += _static_tags(stage, host, set(groups))
-    found = list(_tagged(tags, stage))
-    if stage.levels:
-        found += _lower_levels([tag for tag in tags if tag.name in groups], stage)
-    found += _others(stage)
+    found = [_unknown(tags, stage)]
+    for tag in sorted(tags, key=lambda each: -each.name.count("|")):
+        found += _tagged(tag, stage, has_levels=stage.levels and tag.name in groups)
     if _separates(stage, host):
         rest = _rest(stage, host, untagged, remarks)
         if rest is not None:
@@ -160,37 +158,30 @@ def _static_tags(stage: TagStage, host: Host, known: set[str]) -> list[_Tag]:
     ]
 
 
-def _tagged(tags: list[_Tag], stage: TagStage) -> Iterator[Step]:
-    for tag in tags:
-        header = predicates.exactly(tag.name)
-        if not stage.force:
-            yield Step(Predicate(headers=(_FORCED, (_TAG, header))), _strictly(tag), tag.sources)
-        yield Step(Predicate(headers=((_TAG, header),)), _narrowed(tag, stage), tag.sources)
-    for tag in tags:
-        if instances.is_label(_TAG, tag.name):
-            label = ((_TAG, tag.name),)
-            if not stage.force:
-                headers = (_FORCED, (_TAG, _ABSENT))
-                yield Step(Predicate(headers=headers, source_labels=label), _strictly(tag), tag.sources)
-            when = Predicate(headers=((_TAG, _ABSENT),), source_labels=label)
-            yield Step(when, _narrowed(tag, stage), tag.sources)
-
-
-def _lower_levels(tags: list[_Tag], stage: TagStage) -> Iterator[Step]:
-    """`gray|east` is `gray`, if there is no such tag; the longest name counts. Not with dubbo.force.tag."""
-    for tag in sorted(tags, key=lambda each: -each.name.count("|")):
-        lower = Values((Glob(f"{tag.name}|", star=True),))
-        yield Step(Predicate(headers=(_FORCED, (_TAG, lower))), Refuse(503), tag.sources)
-        yield Step(Predicate(headers=((_TAG, lower),)), _narrowed(tag, stage), tag.sources)
-
-
-def _others(stage: TagStage) -> Iterator[Step]:
+def _unknown(tags: list[_Tag], stage: TagStage) -> Step:
     """Requests with a tag that is not known: with `dubbo.force.tag` they get no instance."""
     sources = () if stage.scope is None else (stage.scope.where,)
-    if stage.is_go and stage.force:
-        yield Step(Predicate(headers=((_TAG, _PRESENT),)), Refuse(503), sources)
-    else:
-        yield Step(Predicate(headers=(_FORCED, (_TAG, _PRESENT))), Refuse(503), sources)
+    header = (_TAG, Values(None, tuple([Glob(tag.name) for tag in tags]), required=True))
+    always = stage.is_go and stage.force
+    return Step(Predicate(headers=(header,) if always else (_FORCED, header)), Refuse(503), sources)
+
+
+def _tagged(tag: _Tag, stage: TagStage, *, has_levels: bool) -> Iterator[Step]:
+    """The steps of a tag. Those with the same effect are neighbours, so that they become one route.
+
+    With levels, `gray|east` is `gray` if there is no such tag: the steps of longer names come before.
+    """
+    chosen = [Predicate(headers=((_TAG, predicates.exactly(tag.name)),))]
+    if instances.is_label(_TAG, tag.name):
+        chosen.append(Predicate(headers=((_TAG, _ABSENT),), source_labels=((_TAG, tag.name),)))
+    if not stage.force:
+        for when in chosen:
+            yield Step(when._replace(headers=(_FORCED, *when.headers)), _strictly(tag), tag.sources)
+    if has_levels:
+        lower = Values((Glob(f"{tag.name}|", star=True),))
+        chosen.insert(1, Predicate(headers=((_TAG, lower),)))
+    for when in chosen:
+        yield Step(when, _narrowed(tag, stage), tag.sources)
 
 
 def _separates(stage: TagStage, host: Host) -> bool:
