@@ -65,7 +65,8 @@ generate: $(VENV)/.dev ## Regenerates the compiled templates, completion scripts
 	$(BIN)/python -m protoc_gen_dubbo_mesh.compile_templates
 	$(BIN)/python -m protoc_gen_dubbo_mesh.completion
 	$(BIN)/python -m pytest -q tests/generator/test_golden.py tests/commands/test_runtime_completion.py \
-		tests/docs/test_shown.py tests/docs/test_findings.py tests/doctor/test_matrix.py --update-goldens
+		tests/docs/test_shown.py tests/docs/test_findings.py tests/doctor/test_matrix.py \
+		tests/rules/test_cases.py --update-goldens
 
 clean: ## Removes .venv, build output and caches
 	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

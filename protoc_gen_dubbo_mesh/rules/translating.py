@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from .directories import check_names, directory_of
@@ -9,6 +10,7 @@ from .directory import Directory, Host
 from .expressing import express
 from .interpreting import interpret
 from .interpreting.scopes import scope
+from .model import MeshRule, TagRule
 from .reading import rules as rule_files
 from .reading import world as world_files
 from .reporting.statements import statements
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from .problems import Problem
     from .reporting.statements import Statement
     from .resources import HostFile
+
+
+_NO_NAME = re.compile(r"[^a-z0-9]+")
 
 
 class Translated(NamedTuple):
@@ -85,12 +90,16 @@ def translate(
 
 
 def _with_guessed(known: Directory, rules: Sequence[Rule]) -> Directory:
+    """With a host for each application and service of which nobody says who provides it."""
     hosts = list(known.hosts)
     for rule in rules:
-        found = scope(rule.header)
-        service = found.service
-        if service is not None and Directory(tuple(hosts)).provider_of(service) is None:
-            hosts.append(Host(service.rpartition(".")[2].lower(), None, {service: None}, ()))
+        directory = Directory(tuple(hosts))
+        service, application = _subject(rule)
+        if service is not None and directory.provider_of(service) is None:
+            name = _NO_NAME.sub("-", service.rpartition(".")[2].lower()).strip("-") or "service"
+            hosts.append(Host(name, None, {service: None}, (("app", name),)))
+        elif application and directory.named(application) is None and not hosts:
+            hosts.append(Host(application, None, {}, (("app", application),)))
     return Directory(tuple(hosts))
 
 
@@ -100,10 +109,19 @@ def _with_namespaces(known: Directory, rules: Sequence[Rule]) -> Directory:
 
 
 def _with_namespace(host: Host, rules: Sequence[Rule]) -> Host:
-    found = {
-        rule.header.namespace
-        for rule in rules
-        if rule.header.namespace
-        and ((key := scope(rule.header)).key == host.name or key.service in host.services)
-    }
+    found: set[str] = set()
+    for rule in rules:
+        service, application = _subject(rule)
+        if rule.header.namespace and (application == host.name or service in host.services):
+            found.add(rule.header.namespace)
     return host._replace(namespace=found.pop()) if host.namespace is None and len(found) == 1 else host
+
+
+def _subject(rule: Rule) -> tuple[str | None, str | None]:
+    """The service or the application that a rule is for."""
+    if isinstance(rule, MeshRule):
+        return None, rule.host
+    found = scope(rule.header)
+    if isinstance(rule, TagRule):
+        return None, found.key
+    return found.service, found.application

@@ -110,7 +110,7 @@ def _file(
             ]
     remarks += combined
     subsets = Subsets(given.subsets)
-    found = routes.routes(host.name, product.drafts(), subsets, _texts(stages), given.entries)
+    found = routes.routes(host.name, product.drafts(), subsets, _texts(stages, remarks), given.entries)
     return HostFile(
         name=host.name,
         namespace=host.namespace,
@@ -145,9 +145,9 @@ def _alternatives(
                 pass
 
 
-def _texts(stages: list[Stage]) -> dict[Position, str]:
+def _texts(stages: list[Stage], remarks: list[Remark]) -> dict[Position, str]:
     """What each line says, for comments."""
-    found: dict[Position, str] = {}
+    found = {remark.where: remark.subject for remark in reversed(remarks) if remark.subject}
     for stage in stages:
         match stage:
             case ConditionStage(filters=filters):

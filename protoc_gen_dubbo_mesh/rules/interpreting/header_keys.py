@@ -23,6 +23,10 @@ _UNUSED = {
     "priority": "Dubbo 3 has one rule for each data id, and does not compare priorities",
     "dynamic": "it is about how registries up to Dubbo 2.6 kept rules",
 }
+_URL = (
+    "it is a URL of Dubbo 2.6, of which a service may have several, applied in the order of their priority "
+    "(here {priority})"
+)
 _FORCE_OFF = (
     "a condition that leaves no instance is skipped; in Istio, pods with the labels are preferred instead "
     "of demanded"
@@ -45,6 +49,10 @@ def remarks(rule: Rule, dialect: Dialect) -> Iterator[Remark]:
     head = rule.header
     for unknown in head.unknown:
         yield _unknown(unknown)
+    if head.from_url:
+        priority = head.priority.text if head.priority else "0"
+        yield Remark(Verdict.EXACT, head.where, "", _URL.format(priority=priority))
+        return
     if isinstance(rule, ConditionRule) and head.force is not None and head.force.text == "false":
         yield Remark(Verdict.EXACT, head.force.where, "force: false", _FORCE_OFF)
     for name in _UNUSED:

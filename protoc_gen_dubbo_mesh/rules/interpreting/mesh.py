@@ -57,7 +57,7 @@ def stage(rule: MeshRule, dialect: Dialect, remarks: list[Remark]) -> MeshStage:
     for routing in rule.routings:
         steps += _steps(routing, subsets, used, remarks)
     for subset in rule.subsets:
-        unused = "" if subset.name in used else "no route names it"
+        unused = "" if subset.name in used else "no route that takes requests names it"
         verdict = Verdict.INACTIVE if unused else Verdict.EXACT
         remarks.append(Remark(verdict, subset.where, f"subset {subset.name}", unused))
     name = rule.host or header.name or ""
