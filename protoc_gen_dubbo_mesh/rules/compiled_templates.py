@@ -6,13 +6,13 @@ from typing import Any
 from protoc_gen_dubbo_mesh.yaml.escaping import comment, comment_block, flow, flow_mapping, note
 from protoc_gen_dubbo_mesh.yaml.escaping import scalar as escape
 
-DIGEST = 724255142
+DIGEST = 3562852367
 
 def root_authorization_policy_yaml_j2(context):
     text = []
     resolve = context.resolve_or_missing
     l_0_file = resolve('file')
-    text += ('---\n# Calls that Dubbo denies, at the pods of the app: callers cannot go round it.\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata:\n  name: ', escape(l_0_file.denial_name), '\n')
+    text += ('---\n# Calls that Dubbo denies, at the pods of the app: callers cannot get past it.\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata:\n  name: ', escape(l_0_file.denial_name), '\n')
     text.append(root_namespace_yaml_j2(context.within({})))
     text += ('spec:\n  selector:\n    matchLabels:\n',)
     for l_1_key, l_1_value in l_0_file.selector:
@@ -21,7 +21,7 @@ def root_authorization_policy_yaml_j2(context):
     for l_1_denial in l_0_file.denials:
         for l_2_line in l_1_denial.comments:
             text += ('    # ', comment(l_2_line), '\n')
-        text += ('    - to:\n        - operation:\n',)
+        text += ('    - to:\n        - operation:\n            ports: ', flow(l_1_denial.ports), '  # on others, such as those of TCP, paths would not count\n')
         if l_1_denial.paths:
             text += ('            paths: ', flow(l_1_denial.paths), '\n')
         if l_1_denial.not_paths:

@@ -22,7 +22,7 @@ class Host(NamedTuple):
         selector: labels of its pods.
         emitted: what `emit=istio` writes for the same host, to be merged; None if there are no protos.
         instances: what is known of its pods; empty: nothing.
-        ports: the port of each service, if the Service has several.
+        ports: the port of each service, if it is known.
     """
 
     name: str

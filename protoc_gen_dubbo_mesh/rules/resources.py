@@ -132,6 +132,7 @@ class Denial(NamedTuple):
     """A rule of an AuthorizationPolicy of action DENY, on the provider's side.
 
     Attributes:
+        ports: of the pods, that is, where they listen.
         paths: of the requests; may end with `*`. None: all.
         not_paths: other paths.
         principals: callers, by `*/ns/NAMESPACE/sa/ACCOUNT` or such; none: all callers.
@@ -141,6 +142,7 @@ class Denial(NamedTuple):
         sources: the lines that it is made from.
     """
 
+    ports: tuple[int, ...] = ()
     paths: tuple[str, ...] = ()
     not_paths: tuple[str, ...] = ()
     principals: tuple[str, ...] = ()
@@ -165,7 +167,7 @@ class HostFile(NamedTuple):
         pod_labels: the labels that the file relies on, each with the values that it names.
         dialect: the name of the dialect.
         sources: the files that it was made from.
-        ports: the port of each service, if they have several.
+        ports: the port of each service, if it is known.
         emitted: what `emit=istio` writes for the host: all of it is part of this file, which replaces it.
     """
 

@@ -32,6 +32,13 @@ conditions:
   - {condition}
 """
 
+WORLD = """\
+service: shop.Orders
+application: orders
+instances: [{name: a, address: "10.0.0.1:50051"}, {name: b, address: "10.0.0.2:50052"}]
+requests: []
+"""
+
 ACCOUNTS = {"batch": "jobs/batch-runner", "cron": "jobs/cron"}
 
 
@@ -39,7 +46,9 @@ def translated(condition: str, directory: Path) -> Translated:
     """What a line becomes, if the accounts of some applications are known."""
     file = directory / "rule.yaml"
     file.write_text(RULE.format(condition=condition))
-    return translate([str(file)], DEFAULT, None, (), {"shop.Orders": "orders"}, accounts=ACCOUNTS)
+    world = directory / "world.yaml"
+    world.write_text(WORLD)
+    return translate([str(file)], DEFAULT, str(world), (), {}, accounts=ACCOUNTS)
 
 
 def denial(condition: str, directory: Path) -> Denial:
@@ -107,7 +116,7 @@ class TestALineIsDeniedAtTheProvider:
             "action": "DENY",
             "rules": [
                 {
-                    "to": [{"operation": {"paths": ["/shop.Orders/purge"]}}],
+                    "to": [{"operation": {"ports": ["50051", "50052"], "paths": ["/shop.Orders/purge"]}}],
                     "from": [{"source": {"principals": ["*/ns/jobs/sa/batch-runner"]}}],
                 }
             ],
@@ -134,6 +143,15 @@ class TestARouteAloneRefuses:
         said = str(translated("application=web =>", tmp_path).statements)
         assert "--account web=NAMESPACE/ACCOUNT" in said
         assert "forge" in said
+
+
+@pytest.mark.parametrize("line", ["method=purge =>", "application=batch =>", "host=10.9.1.7 =>"])
+def test_nothing_is_denied_on_ports_that_are_not_known(tmp_path: Path, line: str) -> None:
+    (tmp_path / "rule.yaml").write_text(RULE.format(condition=line))
+    file = str(tmp_path / "rule.yaml")
+    found = translate([file], DEFAULT, None, (), {"shop.Orders": "orders"}, accounts=ACCOUNTS)
+    assert not any(host.denials for host in found.hosts)
+    assert ("give --world or --protos" in str(found.statements)) == (line != "method=purge =>")
 
 
 @pytest.mark.parametrize("condition", ["host=10.9.* & application=web =>", "host=1?.9 =>", "host=10.9.1* =>"])
@@ -168,6 +186,7 @@ class TestTheCommand:
 
     def test_takes_accounts(self, tmp_path: Path) -> None:
         (tmp_path / "rule.yaml").write_text(RULE.format(condition="application=web =>"))
-        arguments = ("--app", "shop.Orders=orders", "--account", "web=shop/web-sa", "-o", "out")
+        (tmp_path / "world.yaml").write_text(WORLD)
+        arguments = ("--world", "world.yaml", "--account", "web=shop/web-sa", "-o", "out")
         assert rules("convert", "rule.yaml", *arguments, directory=tmp_path).status == 0
         assert "*/ns/shop/sa/web-sa" in (tmp_path / "out" / "orders.yaml").read_text()

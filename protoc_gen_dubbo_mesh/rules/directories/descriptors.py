@@ -159,11 +159,7 @@ def _host(app: App, emitted: AppFile | None) -> Host:
         services={service.name: _methods(service) for service in app.services},
         selector=app.selector,
         emitted=emitted,
-        ports=tuple(
-            [(service.name, port.number) for port in app.ports for service in port.services]
-            if len(app.ports) > 1
-            else []
-        ),
+        ports=tuple([(service.name, port.number) for port in app.ports for service in port.services]),
     )
 
 

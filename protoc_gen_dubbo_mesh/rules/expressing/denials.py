@@ -3,6 +3,9 @@
 A route that refuses is in the caller's sidecar: callers without one, or with a forged header, get past it.
 So there is a policy beside it where Istio can tell the callers, and instead of it for callers by their
 addresses, which routes do not see.
+
+On ports that are not HTTP, such as Dubbo's own protocol beside Triple, Istio leaves paths out of a rule that
+denies, which then denies everything. So rules name the ports, and there are none if these are not known.
 """
 
 from __future__ import annotations
@@ -33,6 +36,10 @@ _NEEDS_MTLS = "an AuthorizationPolicy denies as well, by service accounts, which
 _ADVISED = (
     "callers can forge tri-consumer-appname, and do without a sidecar: --account {application}="
     "NAMESPACE/ACCOUNT adds an AuthorizationPolicy that they cannot get past"
+)
+_NO_PORT = (
+    "an AuthorizationPolicy could deny it, but the port of the app is not known, and on others it would deny "
+    "all calls: give --world or --protos"
 )
 
 
@@ -92,8 +99,9 @@ def _denial(
         blocks = [_blocks(test) for test in places]
     except InexpressibleError:
         return None
-    if when is None or not host.selector or when.source_labels or len(blocks) > 1:
+    if when is None or when.source_labels or len(blocks) > 1:
         return None
+    ports = _ports(host)
     headers = dict(when.headers)
     application = headers.pop(_APPLICATION, None)
     callers = _callers(application, accounts) if application is not None else _Callers()
@@ -108,12 +116,17 @@ def _denial(
             why = _ADVISED.format(application=named[0])
             remarks.append(Remark(Verdict.EXACT, line.where, line.text, why))
         return None
+    if not ports or not host.selector:
+        if places or application is not None:
+            remarks.append(Remark(Verdict.EXACT, line.where, line.text, _NO_PORT))
+        return None
     verdict, why = (Verdict.APPROXIMATE, _BY_ADDRESS) if places else (Verdict.EXACT, _BESIDE)
     if application is not None:
         why = _NEEDS_MTLS if not places else f"{why}; {_NEEDS_MTLS}"
     remarks.append(Remark(verdict, line.where, line.text, why))
     ip_blocks, not_ip_blocks = blocks[0] if blocks else ((), ())
     return Denial(
+        ports=ports,
         paths=paths[0],
         not_paths=paths[1],
         principals=callers.principals,
@@ -123,6 +136,11 @@ def _denial(
         comments=(f"{line.where}: {line.text}",),
         sources=(line.where,),
     )
+
+
+def _ports(host: Host) -> tuple[int, ...]:
+    """The ports of its pods, as far as they are known."""
+    return tuple(sorted({port for _, port in host.ports} | {each.port for each in host.instances}))
 
 
 def _listed(values: Values | None) -> tuple[Glob, ...]:
