@@ -49,7 +49,9 @@ def _file(renderer: Renderer, host: HostFile, *, is_only: bool) -> File:
         "pod_labels": [(key, ", ".join(values) or "any value") for key, values in host.pod_labels],
         "routes": [_route(route) for route in host.routes],
         "has_destination_rule": bool(host.routes or host.subsets or policy != type(policy)()),
-        "denials": [each._replace(ports=tuple(map(str, each.ports))) for each in host.denials],
+        "denials": [
+            _View({**each._asdict(), "ports": [str(port) for port in each.ports]}) for each in host.denials
+        ],
         "denial_name": f"{host.name}-denied-by-dubbo-rules",
         "telemetry_name": f"{host.name}-access-log",
     }
