@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     """The possible outcomes, each with its probability."""
 
 _ABSOLUTE = 1e-9
+_STATIC_TAGS = (
+    "in Dubbo, requests without a tag never go to instances with one of their own (dubbo.tag), also without "
+    "a tag rule; in Istio they do, unless a tag rule is translated with --untagged"
+)
 
 
 class Agreement(StrEnum):
@@ -133,7 +137,9 @@ class Comparer:
             differs = _said(said, Verdict.APPROXIMATE)
             if differs:
                 return Comparison(request.name, decision.shares, istio, Agreement.APPROXIMATE, differs)
-        why = f"differs, decided by {_lines(touched)}" if touched else "differs, although no line is for it"
+        why = f"differs, decided by {_lines(touched)}"
+        if not touched:
+            why = _STATIC_TAGS if _has_static_tags(stages) else "differs, although no line is for it"
         return Comparison(request.name, decision.shares, istio, Agreement.APPROXIMATE, why)
 
     def _file(self, request: Request) -> HostFile | None:
@@ -169,6 +175,10 @@ def _agree(one: Shares, other: Shares) -> bool:
 def _is_for(stage: Stage, request: Request) -> bool:
     scope = stage.scope
     return scope is None or scope.service is None or scope.service == request.service
+
+
+def _has_static_tags(stages: Iterable[Stage]) -> bool:
+    return any(isinstance(stage, TagStage) and stage.scope is None for stage in stages)
 
 
 def _acts(stage: Stage) -> bool:

@@ -116,5 +116,6 @@ def _right(terms: Iterable[Term], dialect: Dialect) -> Iterator[tuple[Verdict, s
 
 
 def _holds_zero(value: str) -> bool:
+    """Whether 0 is in a range; ends that are no numbers count as 0, too."""
     low, _, high = value.partition("~")
-    return (not low or (low.isdigit() and int(low) == 0)) and bool(high)
+    return bool(high) and not (low.isascii() and low.isdigit() and int(low) > 0)
