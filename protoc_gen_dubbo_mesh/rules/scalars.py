@@ -24,6 +24,7 @@ class Kind(StrEnum):
 _TRUE = frozenset(["yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"])
 _FALSE = frozenset(["no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"])
 _NULL = frozenset(["", "~", "null", "Null", "NULL"])
+_LONGEST = 100  # digits; more than any of Java's or Go's integers have, and int() refuses 4,300
 _INTEGER = re.compile(r"[-+]?(0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|[1-9][0-9_]*(:[0-5]?[0-9])+)")
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(
@@ -58,7 +59,7 @@ def java_text(scalar: Scalar) -> str:
             return "true" if scalar.text in _TRUE else "false"
         case Kind.NULL:
             return "null"
-        case Kind.INTEGER if _DECIMAL.fullmatch(scalar.text):
+        case Kind.INTEGER if len(scalar.text) <= _LONGEST and _DECIMAL.fullmatch(scalar.text):
             return str(int(scalar.text))
         case _:
             return scalar.text
@@ -81,7 +82,9 @@ def java_integer(scalar: Scalar | None) -> int | None:
     if scalar is None or kind(scalar) is Kind.NULL:
         return 0
     text = java_text(scalar)
-    return int(text) if re.fullmatch(r"[-+]?[0-9]+", text) and abs(int(text)) < 2**31 else None
+    if len(text) > _LONGEST or not re.fullmatch(r"[-+]?[0-9]+", text):
+        return None
+    return int(text) if -(2**31) <= int(text) < 2**31 else None
 
 
 def go_boolean(scalar: Scalar | None) -> bool | None:
@@ -107,6 +110,6 @@ def go_integer(scalar: Scalar | None) -> int:
     """
     if scalar is None or (scalar.plain and scalar.text in _NULL):
         return 0
-    if scalar.plain and _DECIMAL.fullmatch(scalar.text):
+    if scalar.plain and len(scalar.text) <= _LONGEST and _DECIMAL.fullmatch(scalar.text):
         return int(scalar.text)
     raise ValueError(f"{scalar.text} is no integer")

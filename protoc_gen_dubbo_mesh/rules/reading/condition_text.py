@@ -10,7 +10,11 @@ import re
 
 from ..model import Term
 
-_PIECE = re.compile(r"([&!=,]*)\s*([^&!=,\s]+)")
+_PIECE = re.compile(r"([&!=,]*+)\s*+([^&!=,\s]*+)", re.ASCII)
+"""A separator and what follows it. Dubbo's expression ends in `+`; so does what is left if nothing follows,
+but it takes quadratic time to find that out."""
+
+_BLANK = "".join(map(chr, range(33)))  # what Java's trim() removes
 
 
 class ConditionError(Exception):
@@ -23,13 +27,13 @@ def sides(text: str) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
     Raises:
         ConditionError: it cannot be parsed.
     """
-    if not text.strip():
+    if not text.strip(_BLANK):
         raise ConditionError("it is empty")
     text = text.replace("consumer.", "").replace("provider.", "")
     left, arrow, right = text.partition("=>")
     if not arrow:
         left, right = "", left
-    left, right = left.strip(), right.strip()
+    left, right = left.strip(_BLANK), right.strip(_BLANK)
     return (
         () if left in {"", "true"} else terms(left),
         () if right in {"", "false"} else terms(right),
@@ -47,6 +51,8 @@ def terms(text: str) -> tuple[Term, ...]:
     values: list[str] | None = None
     pieces: list[tuple[str, str]] = _PIECE.findall(text)
     for separator, content in pieces:
+        if not content:
+            continue
         if separator in {"", "&"}:
             key = content
             found.setdefault(key, ([], []))

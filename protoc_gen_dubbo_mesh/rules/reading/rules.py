@@ -9,7 +9,7 @@ from ..model import Scalar
 from ..positions import Position
 from ..problems import Problem
 from . import legacy_urls, mesh_rule, resources
-from .tree import Documents, Mapping, Sequence, documents
+from .tree import LARGEST, Documents, Mapping, Sequence, documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _EXPECTED = (
     "not a Dubbo rule: expected a mapping with conditions, tags, configs, affinityAware, script or kind"
 )
+
+
+_MOST_PROBLEMS = 100
 
 
 class Rules(NamedTuple):
@@ -46,29 +49,49 @@ def read(files: Iterable[str]) -> Rules:
     broken: list[str] = []
     for file in files:
         names.append(file)
-        text = text_of(file, problems)
-        if text is None:
-            continue
-        found = documents(text, file)
-        problems += found.problems
-        if found.is_broken:
-            broken.append(file)
-            continue
-        rules += _of_file(found, file, problems)
+        of_file: list[Problem] = []
+        text = text_of(file, of_file)
+        if text is not None:
+            found = documents(text, file)
+            of_file += found.problems
+            if found.is_broken:
+                broken.append(file)
+            else:
+                rules += _of_file(found, file, of_file)
+        problems += _first(of_file)
     return Rules(tuple(rules), tuple(problems), tuple(names), tuple(broken))
+
+
+def _first(problems: list[Problem]) -> list[Problem]:
+    """The first problems of a file: nobody reads thousands."""
+    if len(problems) <= _MOST_PROBLEMS:
+        return problems
+    more = f"{len(problems) - _MOST_PROBLEMS:,} more problems: correct these first"
+    return [*problems[:_MOST_PROBLEMS], Problem(problems[_MOST_PROBLEMS].where, more)]
 
 
 def text_of(file: str, problems: list[Problem]) -> str | None:
     """The text of a file; None if it cannot be read."""
     try:
-        return Path(file).read_bytes().decode("utf-8-sig")
+        with Path(file).open("rb") as opened:  # perhaps a pipe, or endless
+            data = opened.read(LARGEST + 1)
     except OSError as error:
         problems.append(Problem(Position(file, 1), f"cannot be read: {error.strerror}"))
-    except ValueError as error:  # it is not UTF-8, or its name has a null character
-        reason = (
-            "not UTF-8: convert it" if isinstance(error, UnicodeDecodeError) else f"cannot be read: {error}"
-        )
-        problems.append(Problem(Position(file, 1), reason))
+        return None
+    except ValueError as error:  # its name has a null character
+        problems.append(Problem(Position(file, 1), f"cannot be read: {error}"))
+        return None
+    if len(data) > LARGEST:
+        message = f"larger than {LARGEST >> 20} MiB: split the file; ZooKeeper has 1 MiB for each rule"
+        problems.append(Problem(Position(file, 1), message))
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        where = Position(file, before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
+        encoding = "UTF-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "another encoding"
+        problems.append(Problem(where, f"not UTF-8 but {encoding}: convert the file to UTF-8"))
     return None
 
 

@@ -1,7 +1,7 @@
 """YAML as a tree that knows where everything stands.
 
-Files come from anywhere, so nothing in one may take long: aliases are counted, as SnakeYAML does (50),
-nesting and size are limited, and nothing is ever constructed from tags.
+Files come from anywhere, so nothing in one may take long: aliases are counted, as SnakeYAML does (50);
+size, nesting, nodes and what `<<` adds are limited; and nothing is ever constructed from tags.
 """
 
 from __future__ import annotations
@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 
 _MOST_ALIASES = 50
 _DEEPEST = 50
-_LARGEST = 16 * 2**20  # characters
+_MOST_NODES = 100_000
+_MOST_DOCUMENTS = 5_000
+_MOST_MERGED = 10_000
+LARGEST = 4 * 2**20
+"""The size of the largest file, in bytes or characters. ZooKeeper has 1 MiB for each rule."""
+
+_TAGS = frozenset(
+    [
+        f"tag:yaml.org,2002:{name}"
+        for name in ("bool", "float", "int", "map", "merge", "null", "seq", "str", "timestamp", "value")
+    ]
+)
 
 
 class Sequence(NamedTuple):
@@ -72,8 +83,8 @@ def documents(text: str, file: str) -> Documents:
         file: its name.
     """
     builder = _Builder()
-    if len(text) > _LARGEST:
-        size = f"{len(text) >> 20} MiB is too large for rules: the limit is {_LARGEST >> 20} MiB"
+    if len(text) > LARGEST:
+        size = f"larger than {LARGEST >> 20} MiB: split the file; ZooKeeper has 1 MiB for each rule"
         return Documents((), (), (Problem(Position(file, 1), size),), is_broken=True)
     broken = True
     try:
@@ -86,7 +97,7 @@ def documents(text: str, file: str) -> Documents:
 
 def _is_foreign(tag: str | None) -> bool:
     """Whether a tag is none of YAML's own: Dubbo makes no objects of such."""
-    return tag is not None and str(tag) != "!" and not str(tag).startswith("tag:yaml.org,2002:")
+    return tag is not None and tag != "!" and tag not in _TAGS
 
 
 class _RefusedError(Exception):
@@ -109,10 +120,15 @@ class _Builder:
         self.documents: list[Node | None] = []
         self.duplicates: list[Scalar | None] = []
         self.problems: list[Problem] = []
+        self._nodes = 0
+        self._merged_entries = 0
 
     def build(self, found: Iterator[Event]) -> None:
         for event in found:
             if event.kind is EventKind.DOCUMENT:
+                if len(self.documents) >= _MOST_DOCUMENTS:
+                    message = f"more than {_MOST_DOCUMENTS:,} documents: split the file"
+                    raise _RefusedError(event.where, message)
                 self.duplicates.append(None)
                 self.documents.append(self._document(found))
 
@@ -152,6 +168,9 @@ class _Builder:
                         raise _RefusedError(event.where, message)
                 case _:
                     continue
+            self._nodes += 1
+            if self._nodes > _MOST_NODES:
+                raise _RefusedError(event.where, f"more than {_MOST_NODES:,} values: split the file")
             if anchor:
                 anchors[anchor] = finished
             if open_:
@@ -193,4 +212,12 @@ class _Builder:
         sources = value.items if isinstance(value, Sequence) else (value,)
         if not all(isinstance(source, Mapping) for source in sources):
             raise _RefusedError(key.where, "<< must have a mapping, or a list of them")
-        return [entry for source in sources if isinstance(source, Mapping) for entry in source.entries]
+        found: list[tuple[Scalar, Node]] = []
+        for source in sources:
+            if isinstance(source, Mapping):
+                self._merged_entries += len(source.entries)
+                if self._merged_entries > _MOST_MERGED:
+                    message = f"<< adds more than {_MOST_MERGED:,} entries: write the values out"
+                    raise _RefusedError(key.where, message)
+                found += source.entries
+        return found
