@@ -30,8 +30,8 @@ soak: $(VENV)/.dev ## Tests for a long time: restarts providers under load, open
 bench: $(VENV)/.dev ## Runs the benchmarks and updates benchmarks/RESULTS.md; ARGS selects suites, such as ARGS=calls
 	$(BIN)/python -m benchmarks $(ARGS)
 
-peers: $(VENV)/.dev ## Tests calls to and from Dubbo's own implementation for Node.js, which is installed from npm
-	$(BIN)/python -m pytest tests/peers/check_triple.py $(ARGS)
+peers: $(VENV)/.dev ## Tests with Dubbo's own Triple for Node.js, and with its own routers for Java and Go, from their registries
+	$(BIN)/python -m pytest -rs tests/peers/check_*.py $(ARGS)
 
 test: lint ## Runs the linters, then all tests but the slow ones; ARGS is passed to pytest
 	$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)

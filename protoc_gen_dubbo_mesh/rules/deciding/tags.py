@@ -48,12 +48,7 @@ class _Run:
         self._world = world
         self._left = left
         self._touched = touched
-        # Of several groups of a name the last one counts that names instances.
-        self._groups: dict[str, TagGroup] = {
-            group.name: group
-            for group in stage.groups
-            if stage.is_go or group.addresses is not None or group.match is not None
-        }
+        self._groups = self._by_name()
 
     def result(self) -> Left:
         tag = requested_tag(self._request, is_go=self._stage.is_go)
@@ -99,17 +94,22 @@ class _Run:
         """The group of a tag, or of the nearest level above; one without instances does not count."""
         parts = [part for part in tag.split("|") if part] if "|" in tag else [tag]
         if forced or not self._stage.levels or len(parts) < 2:
-            return self._existing(tag)
+            return self._groups.get(tag)
         candidates = ["|".join(parts[:size]) for size in range(len(parts), 0, -1)]
-        return next((group for name in candidates if (group := self._existing(name))), None)
+        return next((group for name in candidates if (group := self._groups.get(name))), None)
 
-    def _existing(self, name: str) -> TagGroup | None:
-        group = self._groups.get(name)
-        if group is None or (group.addresses is None and group.match is None):
-            return None
-        if group.addresses is None and not any(self._is_in(group, one) for one in self._world.instances):
-            return None
-        return group
+    def _by_name(self) -> dict[str, TagGroup]:
+        """The groups that name instances. Of several of a name, one by match counts, or else the last."""
+        if self._stage.is_go:
+            return {group.name: group for group in self._stage.groups}
+        found = {group.name: group for group in self._stage.groups if group.addresses is not None}
+        by_match = [
+            group for group in self._stage.groups if group.addresses is None and group.match is not None
+        ]
+        for group in by_match:
+            if any(self._is_in(group, one) for one in self._world.instances):
+                found[group.name] = group
+        return found
 
     def _is_in(self, group: TagGroup, one: Instance) -> bool:
         if group.match is not None and (self._stage.is_go or group.addresses is None):

@@ -48,7 +48,7 @@ def terms(text: str) -> tuple[Term, ...]:
     """
     found: dict[str, tuple[list[str], list[str]]] = {}
     key = ""
-    values: list[str] | None = None
+    values: list[str] | None = None  # a comma adds to those before it, even to those of another key
     pieces: list[tuple[str, str]] = _PIECE.findall(text)
     for separator, content in pieces:
         if not content:
@@ -56,7 +56,6 @@ def terms(text: str) -> tuple[Term, ...]:
         if separator in {"", "&"}:
             key = content
             found.setdefault(key, ([], []))
-            values = None
         elif separator in {"=", "!="}:
             if not key:
                 raise ConditionError(f"{separator}{content} has no key before it")
