@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ...istio.model import Entry
     from ..positions import Position
+    from ..resources import Match
     from .product import Draft
     from .subsets import Subsets
 
@@ -24,7 +25,7 @@ def routes(
     texts: Mapping[Position, str],
     entries: Sequence[Entry] = (),
 ) -> tuple[Route, ...]:
-    """The routes of a host; neighbours that do the same become one.
+    """The routes of a host; neighbours that do the same become one, and what cannot be reached is left out.
 
     Args:
         host: its name.
@@ -34,8 +35,14 @@ def routes(
         entries: what the drafts were made from, by their `origin`; none if there are no protos.
     """
     found: list[tuple[Route, int]] = []
+    seen: set[Match] = set()
     for draft in drafts:
-        route = _route(draft, subsets, entries[draft.origin].port if entries else None)
+        wanted = matches(draft.when)
+        unseen = tuple([match for match in wanted if match not in seen])
+        if wanted and not unseen:
+            continue
+        seen.update(unseen)
+        route = _route(draft, unseen, subsets, entries[draft.origin].port if entries else None)
         last, origin = found[-1] if found else (route, -1)
         if origin == draft.origin and last.matches and route.matches and _does(last) == _does(route):
             found[-1] = (last._replace(matches=(*last.matches, *route.matches)), origin)
@@ -75,7 +82,7 @@ def _notes(entry: Entry) -> tuple[str, ...]:
     return (*entry.comments, *notes)
 
 
-def _route(draft: Draft, subsets: Subsets, port: int | None) -> Route:
+def _route(draft: Draft, wanted: tuple[Match, ...], subsets: Subsets, port: int | None) -> Route:
     destinations: tuple[Destination, ...] = ()
     if draft.status is None:
         several = len(draft.branches) > 1
@@ -89,7 +96,7 @@ def _route(draft: Draft, subsets: Subsets, port: int | None) -> Route:
     return Route(
         name="",
         comments=(),
-        matches=matches(draft.when),
+        matches=wanted,
         destinations=destinations,
         status=draft.status,
         timeout=tune.timeout,
