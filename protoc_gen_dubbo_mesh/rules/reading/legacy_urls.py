@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ..model import ConditionRule, ConfigItem, ConfiguratorRule, Header, Parameter, Scalar
 from ..problems import Problem
 from . import condition_rule
+from .tree import Sequence
 
 if TYPE_CHECKING:
     from ..model import Rule
-    from .tree import Sequence
 
+_URL = re.compile(r"[a-z]+(:|%3A)(//|%2F%2F)", re.IGNORECASE)
+"""How a URL begins; in ZooKeeper, all of it is encoded."""
 _ROUTERS = {"condition", "route"}
 _CONFIGURATORS = {"override", "absent"}
 _ABOUT_THE_RULE = frozenset(
@@ -36,15 +39,29 @@ _ABOUT_THE_RULE = frozenset(
 
 def read(tree: Sequence, problems: list[Problem]) -> tuple[Rule, ...] | None:
     """Reads a list of URLs; None if it is not one."""
-    urls = [item for item in tree.items if isinstance(item, Scalar) and "://" in item.text]
+    urls = [item for item in tree.items if isinstance(item, Scalar) and _URL.match(item.text)]
     if not urls or len(urls) != len(tree.items):
         return None
     rules = [_rule(url, problems) for url in urls]
     return tuple([rule for rule in rules if rule is not None])
 
 
+def lines(text: Scalar) -> Sequence:
+    """The lines of a file that is no YAML but a URL a line."""
+    return Sequence(
+        tuple(
+            [
+                Scalar(each, plain=False, where=text.where._replace(line=text.where.line + number))
+                for number, each in enumerate(text.text.split())
+            ]
+        ),
+        text.where,
+    )
+
+
 def _rule(url: Scalar, problems: list[Problem]) -> Rule | None:
-    text = unquote(url.text) if "%3A%2F%2F" in url.text.partition("://")[0] else url.text
+    begins = _URL.match(url.text)
+    text = url.text if begins and begins[0].endswith("://") else unquote(url.text)
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
@@ -64,13 +81,16 @@ def _rule(url: Scalar, problems: list[Problem]) -> Rule | None:
             return None
         condition = condition_rule.condition(Scalar(parameters["rule"], plain=False, where=url.where))
         return ConditionRule(header, (condition,))
-    problems.append(
-        Problem(
-            url.where,
-            f"a rule as a URL must begin with condition, route or override, not {parts.scheme}://",
-        )
-    )
+    problems.append(Problem(url.where, _refusal(parts.scheme, parameters)))
     return None
+
+
+def _refusal(scheme: str, parameters: dict[str, str]) -> str:
+    if scheme == "empty":
+        return "empty:// means that there are no rules: delete the URL"
+    if scheme == "script" or (scheme in _ROUTERS and parameters.get("router") == "script"):
+        return "a script is neither translated nor run: write conditions that say the same"
+    return f"a rule as a URL must begin with condition, route, override or absent, not {scheme}://"
 
 
 def _header(url: Scalar, service: str, parameters: dict[str, str]) -> Header:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..model import Scalar
 from ..positions import Position
 from ..problems import Problem
-from . import legacy_urls, mesh_rule, resources
+from . import data_ids, legacy_urls, mesh_rule, resources
 from .tree import LARGEST, Documents, Mapping, Sequence, documents
 
 if TYPE_CHECKING:
@@ -119,10 +119,13 @@ def _of_file(found: Documents, file: str, problems: list[Problem]) -> list[Rule]
                     problems.append(_refused(each, file))
                 else:
                     rules.append(each)
+        elif (urls := legacy_urls.read(legacy_urls.lines(tree), problems)) is not None:
+            rules += urls
         else:
             problems.append(_refused(tree, file))
         rules[before:] = [
-            rule._replace(header=rule.header._replace(duplicate=duplicate)) for rule in rules[before:]
+            data_ids.with_key(rule._replace(header=rule.header._replace(duplicate=duplicate)), file)
+            for rule in rules[before:]
         ]
     if mesh:
         rules.insert(place or 0, mesh_rule.read(mesh, problems))
