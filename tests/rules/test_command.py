@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -252,3 +253,14 @@ def test_the_command_line_loads_no_rules_until_one_runs() -> None:
     rooms = {name.split(".")[2] for name in loaded if name.startswith("protoc_gen_dubbo_mesh.rules.")}
     assert rooms == {"command", "commands", "dialects"}
     assert not any(name.startswith("ruamel") for name in loaded)
+
+
+def test_the_same_rules_become_the_same_files_in_every_run(here: Path) -> None:
+    (here / "rule.yaml").write_text(RULE + "  - method=a,b,c,d & application=x,y => lane=q\n")
+    program = "import sys; from protoc_gen_dubbo_mesh import cli; sys.exit(cli.main(sys.argv[1:]))"
+    files: set[bytes] = set()
+    for seed in ("1", "2", "3"):
+        command = [sys.executable, "-c", program, "rules", "convert", "rule.yaml", *HOSTS, "-o", seed]
+        subprocess.run(command, cwd=here, check=True, env={**os.environ, "PYTHONHASHSEED": seed})
+        files.add((here / seed / "orders.yaml").read_bytes())
+    assert len(files) == 1

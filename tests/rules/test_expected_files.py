@@ -104,3 +104,23 @@ def test_urls_of_old_are_read_or_said_not_to_be(tmp_path: Path) -> None:
     assert found.verdict(4) == "cannot"
     refused = [route for route in found.routes if "directResponse" in route]
     assert "cron" in str(refused)
+
+
+def test_thousands_of_conditions_become_as_many_routes(tmp_path: Path) -> None:
+    lines = "".join(f"  - method=m{number} => zone=z{number % 7}\n" for number in range(5_000))
+    key = "scope: service\nforce: true\nkey: com.example.shop.OrderService\nconditions:\n"
+    (tmp_path / "rule.yaml").write_text(key + lines)
+    found = rules("convert", "rule.yaml", *_HOSTS, "--json", "-o", "out", directory=tmp_path)
+    assert found.status == 0
+    text = (tmp_path / "out/orders.yaml").read_text()
+    assert text.count("- uri:") == 5_000
+    assert text.count("      labels:\n") == 7
+    said = next(each for each in found.document["statements"] if each["line"] == 3)
+    assert "in order" in str(said["remarks"])
+
+
+def test_tags_of_programs_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "rule.yaml").write_text("key: !!python/object:os.system x\nconditions: []\n")
+    found = rules("check", "rule.yaml", directory=tmp_path)
+    assert found.status == 2
+    assert "rule.yaml:1:6: the tag" in found.err

@@ -111,6 +111,10 @@ def _file(
     remarks += combined
     subsets = Subsets(given.subsets)
     found = routes.routes(host.name, product.drafts(), subsets, _texts(stages, remarks), given.entries)
+    if len(found) > _MANY:
+        why = f"{len(found)} routes: Envoy tries routes in order, so that later ones cost more for each call"
+        places = [(stage.scope.where, stage.scope.key) for stage in stages if stage.scope]
+        remarks += [Remark(Verdict.EXACT, where, f"key: {key}", why) for where, key in places]
     return HostFile(
         name=host.name,
         namespace=host.namespace,

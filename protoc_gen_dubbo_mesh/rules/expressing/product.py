@@ -67,7 +67,7 @@ class Product:
             InexpressibleError: Istio cannot express a combination, or there are too many; nothing is applied.
         """
         steps = [part for step in alternatives for part in _by_methods(step)]
-        exact = {name for step in steps if (name := _method(step.when)) is not None}
+        exact = dict.fromkeys(name for step in steps if (name := _method(step.when)) is not None)
         rest = [step for step in steps if _method(step.when) is None]
         by_method = {name: self._by_method.get(name) or self._narrowed(name) for name in exact}
         if rest:

@@ -131,4 +131,5 @@ def described(node: Node) -> str:
             return "a list"
         case _:
             found = kind(node)
-            return "nothing" if found is Kind.NULL else str(found) if found is Kind.TEXT else f"a {found}"
+            article = {Kind.NULL: "", Kind.TEXT: "", Kind.INTEGER: "an "}.get(found, "a ")
+            return "nothing" if found is Kind.NULL else f"{article}{found}"
