@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..stages import Range
+    from .steps import Integers
 
 
-def regex(range_: Range) -> str:
-    """A regular expression for the integers of a range. Leading zeros may be there, and to Go also signs.
-
-    Words are never matched, whether or not they count as 0.
-    """
+def regex(integers: Integers) -> str:
+    """A regular expression for integers. Leading zeros may be there, and signs if they may."""
     parts: list[str] = []
-    low, high = range_.low, range_.high
+    low, high = integers.low, integers.high
     if high is None or high >= 0:
-        sign = "" if range_.word_is_zero else r"\+?"
+        sign = r"\+?" if integers.signed else ""
         parts.append(f"{sign}0*({_positive(max(low or 0, 0), high)})")
-    if not range_.word_is_zero and (low is None or low <= 0):
+    if integers.signed and (low is None or low <= 0):
         negative = _positive(max(-high, 0) if high is not None else 0, None if low is None else -low)
         parts.append(f"-0*({negative})")
     return "|".join(parts)

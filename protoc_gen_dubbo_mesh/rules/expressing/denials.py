@@ -79,7 +79,11 @@ def denied(stages: Sequence[Stage], host: Host, directory: Directory, remarks: l
             continue
         kept: list[Filter] = []
         for line in stage.filters:
-            denial = None if line.choices else _denial(line, stage, host, directory.accounts, remarks)
+            denial = (
+                None
+                if line.choices or not stage.denies
+                else _denial(line, stage, host, directory.accounts, remarks)
+            )
             if denial is not None:
                 found.append(denial)
             if denial is None or not (denial.ip_blocks or denial.not_ip_blocks):

@@ -12,8 +12,7 @@ from . import decimals
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..stages import Range
-    from .steps import Predicate, Values
+    from .steps import Integers, Predicate, Values
 
 _SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
@@ -48,7 +47,7 @@ def _uris(service: str | None, methods: Values) -> list[StringMatch | None]:
     return [_path(service, (pattern,)) for pattern in methods.allowed]
 
 
-def _path(service: str | None, methods: Iterable[Glob | Range]) -> StringMatch:
+def _path(service: str | None, methods: Iterable[Glob | Integers]) -> StringMatch:
     """A match of paths whose method is one of these."""
     patterns = list(methods)
     match patterns:
@@ -61,13 +60,13 @@ def _path(service: str | None, methods: Iterable[Glob | Range]) -> StringMatch:
             return StringMatch("regex", before + _grouped([_regex(each) for each in patterns]))
 
 
-def _values(patterns: Iterable[Glob | Range]) -> StringMatch | None:
+def _values(patterns: Iterable[Glob | Integers]) -> StringMatch | None:
     """A match of a header's value; None if it only has to be there."""
     listed = list(patterns)
     match listed:
-        case [Glob(value, False)] if value:
+        case [Glob(value, False)]:
             return StringMatch("exact", value)
-        case [Glob("", True, "")]:
+        case _ if Glob("", star=True) in listed:
             return None
         case [Glob(prefix, True, "")]:
             return StringMatch("prefix", prefix)
@@ -75,7 +74,7 @@ def _values(patterns: Iterable[Glob | Range]) -> StringMatch | None:
             return StringMatch("regex", "|".join([_regex(each) for each in listed]))
 
 
-def _regex(pattern: Glob | Range) -> str:
+def _regex(pattern: Glob | Integers) -> str:
     if not isinstance(pattern, Glob):
         return decimals.regex(pattern)
     if not pattern.star:

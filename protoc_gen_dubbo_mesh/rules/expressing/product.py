@@ -7,16 +7,15 @@ different methods have nothing to do with each other, which keeps thousands of t
 
 from __future__ import annotations
 
-from math import gcd
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..stages import Glob
-from . import predicates
+from . import branches, predicates
 from .steps import Branch, Narrow, Predicate, Refuse, Tune
-from .values import InexpressibleError
+from .values import InexpressibleError, allows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ..positions import Position
     from .steps import Alternatives, Step
@@ -25,6 +24,11 @@ if TYPE_CHECKING:
 
 _MOST = 20_000
 """Routes of one host. Envoy takes more, but tries them one after another for each request."""
+
+_MOST_PAIRS = 30_000_000
+"""Pairs of a route and a step that are looked at for one host, which bounds the time."""
+
+_NOTHING: Mapping[str, str] = {}
 
 
 class Draft(NamedTuple):
@@ -37,6 +41,7 @@ class Draft(NamedTuple):
         tune: how the call is made.
         sources: the lines that had a say.
         origin: the position of the base route that it was made from.
+        fixed: the values of headers and labels that `when` demands, to tell quickly what it is not for.
     """
 
     when: Predicate = predicates.EVERYTHING
@@ -45,6 +50,15 @@ class Draft(NamedTuple):
     tune: Tune = Tune()
     sources: tuple[Position, ...] = ()
     origin: int = 0
+    fixed: Mapping[str, str] = _NOTHING
+
+
+class _Part(NamedTuple):
+    """A step for one method (`method`), or for those that no name is given of (None)."""
+
+    step: Step
+    method: str | None
+    fixed: Mapping[str, str]
 
 
 class Product:
@@ -59,6 +73,8 @@ class Product:
         self._note = note
         self._by_method: dict[str, list[Draft]] = {}
         self._others = list(base)
+        self._size = 0
+        self._pairs = 0
 
     def apply(self, alternatives: Alternatives) -> None:
         """Applies the steps of a stage, of which the first that matches a request counts.
@@ -66,24 +82,36 @@ class Product:
         Raises:
             InexpressibleError: Istio cannot express a combination, or there are too many; nothing is applied.
         """
-        steps = [part for step in alternatives for part in _by_methods(step)]
-        exact = dict.fromkeys(name for step in steps if (name := _method(step.when)) is not None)
-        rest = [step for step in steps if _method(step.when) is None]
-        by_method = {name: self._by_method.get(name) or self._narrowed(name) for name in exact}
-        if rest:
-            by_method = {**self._by_method, **by_method}
-        changed = {name: self._applied(drafts, steps) for name, drafts in by_method.items()}
-        others = self._applied(self._others, rest) if rest else self._others
-        unchanged = sum(map(len, self._by_method.values())) if not rest else 0
-        if unchanged + sum(map(len, changed.values())) + len(others) > _MOST:
-            raise InexpressibleError(f"together with other lines it would make more than {_MOST} routes")
+        parts = [part for step in alternatives for part in _parts(step)]
+        rest = [(number, part) for number, part in enumerate(parts) if part.method is None]
+        exact: dict[str, list[tuple[int, _Part]]] = {}
+        for number, part in enumerate(parts):
+            if part.method is not None:
+                exact.setdefault(part.method, []).append((number, part))
+        changed: dict[str, list[Draft]] = {}
+        size = self._size
+        for name in dict.fromkeys([*(self._by_method if rest else ()), *exact]):
+            own = [each for each in rest if allows(each[1].step.when.methods, name)]
+            if not own and name not in exact:
+                continue
+            steps = [part for _, part in sorted([*own, *exact.get(name, ())], key=lambda each: each[0])]
+            drafts = self._by_method.get(name) or self._narrowed(name)
+            changed[name] = self._applied(drafts, steps)
+            size += len(changed[name]) - len(self._by_method.get(name, ()))
+            self._check(size + len(self._others))
+        others = self._applied(self._others, [part for _, part in rest]) if rest else self._others
+        self._check(size + len(others))
         self._by_method.update(changed)
-        self._others = others
+        self._others, self._size = others, size
 
     def drafts(self) -> list[Draft]:
         """The routes, in order."""
         found = [draft for name, drafts in self._by_method.items() for draft in self._needed(name, drafts)]
         return [*found, *self._others]
+
+    def _check(self, size: int) -> None:
+        if size > _MOST:
+            raise InexpressibleError(f"together with other lines it would make more than {_MOST:,} routes")
 
     def _needed(self, name: str, drafts: list[Draft]) -> list[Draft]:
         """The routes of a method, without those at the end that the other routes come to anyway."""
@@ -95,27 +123,38 @@ class Product:
         return drafts[:size]
 
     def _narrowed(self, name: str) -> list[Draft]:
-        only = Predicate(methods=predicates.exactly(name))
-        found: list[Draft] = []
-        for draft in self._others:
-            when = predicates.both(draft.when, only)
-            if when is not None:
-                _append(found, draft._replace(when=when))
-        return found
+        """The other routes, as far as they are for one method."""
+        self._count(len(self._others))
+        only = predicates.exactly(name)
+        return [
+            draft._replace(when=draft.when._replace(methods=only))
+            for draft in self._others
+            if allows(draft.when.methods, name)
+        ]
 
-    def _applied(self, drafts: list[Draft], steps: list[Step]) -> list[Draft]:
+    def _applied(self, drafts: list[Draft], parts: list[_Part]) -> list[Draft]:
+        self._count(len(drafts) * len(parts))
         found: list[Draft] = []
         for draft in drafts:
-            for step in steps:
+            fixed = draft.fixed
+            for step, _, wanted in parts:
+                if any(fixed.get(name, value) != value for name, value in wanted.items()):
+                    continue
                 when = predicates.both(draft.when, step.when)
                 if when is None:
                     continue
-                _append(found, self._combined(draft, step)._replace(when=when))
+                made = self._combined(draft, step)._replace(when=when, fixed={**fixed, **wanted})
+                _append(found, made)
                 if predicates.implies(draft.when, step.when):
                     break
             else:
-                _append(found, draft)
+                found.append(draft)
         return found
+
+    def _count(self, pairs: int) -> None:
+        self._pairs += pairs
+        if self._pairs > _MOST_PAIRS:
+            raise InexpressibleError("there are too many combinations with other lines")
 
     def _combined(self, draft: Draft, step: Step) -> Draft:
         if draft.status is not None:
@@ -126,39 +165,17 @@ class Product:
                 return draft._replace(status=status, sources=sources)
             case Tune():
                 return draft._replace(tune=_tuned(draft.tune, step.effect), sources=sources)
-            case Narrow(branches):
-                pairs = [self._narrower(one, other, step) for one in draft.branches for other in branches]
-                left = [pair for pair in pairs if pair is not None]
-                if not left:
-                    return draft._replace(status=503, sources=sources)
-                several = len(draft.branches) > 1 and len(branches) > 1
-                return draft._replace(branches=_merged(left, reduced=several), sources=sources)
-
-    def _narrower(self, one: Branch, other: Branch, step: Step) -> Branch | None:
-        """The pods of both; None if there can be none."""
-        labels = dict(one.labels)
-        if any(labels.setdefault(key, value) != value for key, value in other.labels):
-            return None
-        prefer: dict[str, str] = {}
-        for wish in (*one.prefer, *other.prefer):
-            key, _, value = wish.partition("=")
-            if labels.get(key, value) == value and prefer.setdefault(key, wish) == wish:
-                continue
-            if wish in other.prefer and key not in labels:
-                self._note(
-                    step.sources, f"it is skipped for requests that other lines prefer {prefer[key]} for"
-                )
-        wishes = [wish for wish in prefer.values() if wish.partition("=")[0] not in labels]
-        if len(wishes) > 1 and one.prefer and other.prefer:
-            self._note(
-                step.sources,
-                f"if no pod has {wishes[0]}, Istio does not look for {wishes[-1]}, and Dubbo does",
-            )
-        return Branch(one.weight * other.weight, tuple(sorted(labels.items())), tuple(wishes))
+            case Narrow(after, skipped_if_none):
+                found = branches.narrowed(draft.branches, after, lambda why: self._note(step.sources, why))
+                if found:
+                    return draft._replace(branches=found, sources=sources)
+                if skipped_if_none:
+                    return draft._replace(sources=sources)
+                return draft._replace(status=503, sources=sources)
 
 
 def _does(draft: Draft) -> tuple[object, ...]:
-    return (draft.when, draft.branches, draft.status, draft.tune, draft.sources)
+    return (draft.when, draft.branches, draft.status, draft.tune, draft.sources, draft.origin)
 
 
 def _append(drafts: list[Draft], draft: Draft) -> None:
@@ -168,29 +185,33 @@ def _append(drafts: list[Draft], draft: Draft) -> None:
     drafts.append(draft)
 
 
-def _method(predicate: Predicate) -> str | None:
-    """The only method of a predicate; None if there may be several."""
-    match predicate.methods.allowed:
-        case (Glob(name, False),):
-            return name
-        case _:
-            return None
-
-
-def _by_methods(step: Step) -> list[Step]:
+def _parts(step: Step) -> list[_Part]:
     """The step for each of its exact methods, and for the rest of them."""
-    allowed = step.when.methods.allowed
-    if allowed is None:
-        return [step]
-    exact = [each for each in allowed if isinstance(each, Glob) and not each.star]
-    rest = tuple([each for each in allowed if each not in exact])
+    when = step.when
+    fixed = _fixed(when)
+    if when.methods.allowed is None:
+        return [_Part(step, None, fixed)]
+    exact = [each for each in when.methods.allowed if isinstance(each, Glob) and not each.star]
+    rest = tuple([each for each in when.methods.allowed if each not in exact])
     parts = [
-        step._replace(when=step.when._replace(methods=predicates.exactly(each.prefix))) for each in exact
+        _Part(step._replace(when=when._replace(methods=predicates.exactly(each.prefix))), each.prefix, fixed)
+        for each in exact
     ]
     if rest:
-        methods = step.when.methods._replace(allowed=rest)
-        parts.append(step._replace(when=step.when._replace(methods=methods)))
+        methods = when.methods._replace(allowed=rest)
+        parts.append(_Part(step._replace(when=when._replace(methods=methods)), None, fixed))
     return parts
+
+
+def _fixed(predicate: Predicate) -> Mapping[str, str]:
+    found = {f"label {key}": value for key, value in predicate.source_labels}
+    for name, values in predicate.headers:
+        match values.allowed:
+            case (Glob(value, False),):
+                found[name] = value
+            case _:
+                pass
+    return found
 
 
 def _tuned(before: Tune, after: Tune) -> Tune:
@@ -199,13 +220,3 @@ def _tuned(before: Tune, after: Tune) -> Tune:
         before.retries if after.retries is None else after.retries,
         before.abort if after.abort is None else after.abort,
     )
-
-
-def _merged(branches: list[Branch], *, reduced: bool) -> tuple[Branch, ...]:
-    """Branches to the same pods become one; weights that were multiplied lose their common divisor."""
-    weights: dict[Branch, int] = {}
-    for branch in branches:
-        key = branch._replace(weight=0)
-        weights[key] = weights.get(key, 0) + branch.weight
-    divisor = gcd(*weights.values()) if reduced else 1
-    return tuple([key._replace(weight=weight // divisor) for key, weight in weights.items()])

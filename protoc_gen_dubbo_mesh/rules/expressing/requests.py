@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from ..stages import Argument, Attachment, Constant, Glob, Method, Param, Place, Range
-from . import predicates
+from . import predicates, ranges
 from . import values as sets
 from .steps import Predicate, Values
 from .values import InexpressibleError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ..directory import Host
     from ..stages import Pattern, Test
@@ -38,12 +38,41 @@ def predicate(tests: Iterable[Test], scope: Predicate, host: Host) -> Predicate 
     """
     found = scope
     for test in tests:
+        known = _known(test, scope)
+        if known is not None:
+            if not known:
+                return None
+            continue
         one = _predicate(test, scope, host)
         narrower = None if one is None else predicates.both(found, one)
         if narrower is None:
             return None
         found = narrower
     return found
+
+
+def _known(test: Test, scope: Predicate) -> bool | None:
+    """The result of a test, if it is the same for all requests of a scope; None if it is not."""
+    value: str | None
+    match test.subject:
+        case Attachment("", not_found) | Argument(-1, not_found):
+            value = not_found
+        case Param(""):
+            value = None
+        case Param("side") | Place("protocol"):
+            value = "consumer"
+        case Place("/port"):
+            value = "0"
+        case Place("path") if scope.service is not None:
+            value = scope.service
+        case Place("/path") if scope.service is not None:
+            value = f"/{scope.service}"
+        case _:
+            return None
+    if value is None:
+        return test.if_absent
+    values = _values(test)
+    return values is not None and sets.allows(values, value)
 
 
 def _predicate(test: Test, scope: Predicate, host: Host) -> Predicate | None:
@@ -64,8 +93,6 @@ def _predicate(test: Test, scope: Predicate, host: Host) -> Predicate | None:
             return Predicate(headers=((_HEADERS[key], values),))
         case Param("interface"):
             return _interface(values, scope)
-        case Param("side"):
-            return Predicate() if sets.allows(values, "consumer") else None
         case Param(key):
             return Predicate(source_labels=((key, _label(key, values)),))
         case Argument(position):
@@ -82,24 +109,26 @@ def _predicate(test: Test, scope: Predicate, host: Host) -> Predicate | None:
 
 def _values(test: Test) -> Values | None:
     """The values for which a test holds; None if it never does."""
-    equal = [_pattern(each) for each in test.equal if each != Constant(holds=False)]
-    if test.equal and not equal:
-        return None
-    unequal = tuple([_pattern(each) for each in test.unequal if each != Constant(holds=False)])
-    allowed = None if not test.equal else tuple(dict.fromkeys(equal))
-    return sets.both(Values(allowed), Values(None, unequal, required=not test.if_absent))
+    equal = ranges.any_of(_patterns(test.equal)) if test.equal else sets.ANY
+    unequal = ranges.none_of(_patterns(test.unequal), required=not test.if_absent)
+    if equal is None or unequal is None:
+        return Values(None, (sets.EVERY,)) if test.if_absent else None
+    return sets.both(equal, unequal)
 
 
-def _pattern(pattern: Pattern) -> Glob | Range:
-    match pattern:
-        case Glob() | Range():
-            return pattern
-        case Constant():
-            return Glob("", star=True)
-        case _:
-            raise InexpressibleError(
-                f"{pattern}: Istio's regular expressions are RE2's, unlike Dubbo's: rewrite it by hand"
-            )
+def _patterns(patterns: Iterable[Pattern]) -> Iterator[Glob | Range]:
+    for pattern in patterns:
+        match pattern:
+            case Glob() | Range():
+                yield pattern
+            case Constant(True):
+                yield sets.EVERY
+            case Constant(False):
+                pass
+            case _:
+                raise InexpressibleError(
+                    f"{pattern}: Istio's regular expressions are RE2's, unlike Dubbo's: rewrite it by hand"
+                )
 
 
 def _methods(values: Values, scope: Predicate, host: Host) -> Values | None:

@@ -12,9 +12,32 @@ if TYPE_CHECKING:
     from ...policy.model import Labels
     from ..positions import Position
     from ..resources import Abort, Retries
-    from ..stages import Glob, Range
+    from ..stages import Glob
 
     Alternatives = tuple["Step", ...]
+
+
+class Integers(NamedTuple):
+    """Decimal integers from `low` to `high`, both included; None has no end.
+
+    Attributes:
+        low, high: the ends.
+        signed: whether a sign may stand before them.
+    """
+
+    low: int | None
+    high: int | None
+    signed: bool = False
+
+    def holds(self, value: str) -> bool:
+        """Whether it holds for a value."""
+        digits = value[1:] if self.signed and value[:1] in {"+", "-"} else value
+        if not (digits.isascii() and digits.isdigit()):
+            return False
+        # Python refuses to convert thousands of digits.
+        number = int(digits.lstrip("0")[:4000] or "0")
+        number = -number if value.startswith("-") else number
+        return (self.low is None or self.low <= number) and (self.high is None or number <= self.high)
 
 
 class Values(NamedTuple):
@@ -26,8 +49,8 @@ class Values(NamedTuple):
         required: whether the value must be present; a value that is allowed is present.
     """
 
-    allowed: tuple[Glob | Range, ...] | None = None
-    denied: tuple[Glob | Range, ...] = ()
+    allowed: tuple[Glob | Integers, ...] | None = None
+    denied: tuple[Glob | Integers, ...] = ()
     required: bool = False
 
 
@@ -64,9 +87,15 @@ class Branch(NamedTuple):
 
 
 class Narrow(NamedTuple):
-    """Only pods of these branches are left."""
+    """Only pods of these branches are left.
+
+    Attributes:
+        branches: which pods.
+        skipped_if_none: whether it has no effect where earlier steps leave none of them.
+    """
 
     branches: tuple[Branch, ...]
+    skipped_if_none: bool = False
 
 
 class Refuse(NamedTuple):

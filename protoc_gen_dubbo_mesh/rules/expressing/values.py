@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..stages import Glob, Range
-from .steps import Values
+from ..stages import Glob
+from .steps import Integers, Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    Pattern = Glob | Range
+    Pattern = Glob | Integers
 
 ANY = Values()
 """All values, and none at all."""
+
+EVERY = Glob("", star=True)
+"""Every value that is present."""
 
 
 class InexpressibleError(Exception):
@@ -81,7 +84,9 @@ def among(values: Values, known: Iterable[str]) -> Values | None:
 
 def _simplified(values: Values) -> Values | None:
     if values.allowed is None:
-        return values
+        if values.required and EVERY in values.denied:
+            return None
+        return values._replace(denied=_outermost(values.denied))
     allowed = [
         pattern for pattern in values.allowed if not any(_covers(denied, pattern) for denied in values.denied)
     ]
@@ -93,6 +98,15 @@ def _simplified(values: Values) -> Values | None:
         if any(not _is_exact(pattern) and _overlap(denied, pattern) for pattern in allowed)
     ]
     return Values(tuple(allowed), tuple(denied), required=False)
+
+
+def _outermost(patterns: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
+    """The patterns without those that others cover. Long lists are not searched."""
+    if not 1 < len(patterns) < 50:
+        return patterns
+    return tuple(
+        [one for one in patterns if not any(other != one and _covers(other, one) for other in patterns)]
+    )
 
 
 def _both(first: Pattern, second: Pattern) -> Pattern | None:
@@ -107,14 +121,14 @@ def _both(first: Pattern, second: Pattern) -> Pattern | None:
         ):
             return None
         return Glob(prefix, star=True, suffix=suffix)
-    if isinstance(first, Range) and isinstance(second, Range):
+    if isinstance(first, Integers) and isinstance(second, Integers):
         low = max((each.low for each in (first, second) if each.low is not None), default=None)
         high = min((each.high for each in (first, second) if each.high is not None), default=None)
         if low is not None and high is not None and low > high:
             return None
-        return Range(low, high, first.word_is_zero and second.word_is_zero)
-    if Glob("", star=True) in {first, second}:
-        return first if second == Glob("", star=True) else second
+        return Integers(low, high, first.signed and second.signed)
+    if EVERY in {first, second}:
+        return first if second == EVERY else second
     raise InexpressibleError("a range and a pattern with * must both hold for the same value")
 
 
@@ -130,9 +144,9 @@ def _covers(outer: Pattern, inner: Pattern) -> bool:
         return has(outer, inner.prefix)
     if isinstance(outer, Glob) and outer.star and isinstance(inner, Glob):
         return inner.prefix.startswith(outer.prefix) and inner.suffix.endswith(outer.suffix)
-    if isinstance(outer, Range) and isinstance(inner, Range) and outer.word_is_zero == inner.word_is_zero:
+    if isinstance(outer, Integers) and isinstance(inner, Integers):
         return _both(outer, inner) == inner
-    return outer == Glob("", star=True)
+    return outer == EVERY
 
 
 def _overlap(first: Pattern, second: Pattern) -> bool:

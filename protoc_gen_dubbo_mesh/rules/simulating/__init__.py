@@ -61,7 +61,7 @@ def _matches(match: Match, sent: Mapping[str, str], labels: Mapping[str, str]) -
     return (
         (match.uri is None or _holds(match.uri, sent[":path"]))
         and all(_has(sent, name, wanted) for name, wanted in match.headers)
-        and not any(_has(sent, name, unwanted) for name, unwanted in match.without_headers)
+        and not any(_is_unwanted(sent, name, unwanted) for name, unwanted in match.without_headers)
         and all(labels.get(key) == value for key, value in match.source_labels)
     )
 
@@ -93,6 +93,11 @@ def _is_among(address: str, blocks: tuple[str, ...]) -> bool:
 def _has(sent: Mapping[str, str], name: str, wanted: StringMatch | None) -> bool:
     value = sent.get(name)
     return value is not None and (wanted is None or _holds(wanted, value))
+
+
+def _is_unwanted(sent: Mapping[str, str], name: str, unwanted: StringMatch | None) -> bool:
+    """Whether `withoutHeaders` stops a request. Istio has Envoy take a missing header for an empty one."""
+    return name in sent if unwanted is None else _holds(unwanted, sent.get(name, ""))
 
 
 def _holds(match: StringMatch, value: str) -> bool:
