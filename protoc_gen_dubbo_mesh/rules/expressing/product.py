@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _MOST = 20_000
 """Routes of one host. Envoy takes more, but tries them one after another for each request."""
 
-_MOST_PAIRS = 30_000_000
-"""Pairs of a route and a step that are looked at for one host, which bounds the time."""
+_MOST_PAIRS = 1_000_000
+"""Pairs of a route and a step that are compared for one host, which bounds the time."""
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -61,6 +61,22 @@ class _Part(NamedTuple):
     fixed: Mapping[str, str]
 
 
+class _Indexed:
+    """Routes, of which those for one method are quickly found."""
+
+    def __init__(self, drafts: list[Draft]) -> None:
+        self.drafts = drafts
+        self._by_method: dict[str | None, list[tuple[int, Draft]]] = {}
+
+    def candidates(self, method: str) -> list[Draft]:
+        """The routes that may be for a method, in order."""
+        if not self._by_method:
+            for number, draft in enumerate(self.drafts):
+                self._by_method.setdefault(_method(draft.when), []).append((number, draft))
+        found = [*self._by_method.get(None, ()), *self._by_method.get(method, ())]
+        return [draft for _, draft in sorted(found, key=lambda each: each[0])]
+
+
 class Product:
     """Multiplies steps.
 
@@ -72,7 +88,7 @@ class Product:
     def __init__(self, base: Iterable[Draft], note: Note) -> None:
         self._note = note
         self._by_method: dict[str, list[Draft]] = {}
-        self._others = list(base)
+        self._others = _Indexed(list(base))
         self._size = 0
         self._pairs = 0
 
@@ -90,6 +106,7 @@ class Product:
                 exact.setdefault(part.method, []).append((number, part))
         changed: dict[str, list[Draft]] = {}
         size = self._size
+        self._count(len(self._by_method) * len(rest) // 3)
         for name in dict.fromkeys([*(self._by_method if rest else ()), *exact]):
             own = [each for each in rest if allows(each[1].step.when.methods, name)]
             if not own and name not in exact:
@@ -98,16 +115,18 @@ class Product:
             drafts = self._by_method.get(name) or self._narrowed(name)
             changed[name] = self._applied(drafts, steps)
             size += len(changed[name]) - len(self._by_method.get(name, ()))
-            self._check(size + len(self._others))
-        others = self._applied(self._others, [part for _, part in rest]) if rest else self._others
-        self._check(size + len(others))
+            self._check(size + len(self._others.drafts))
+        if rest:
+            others = self._applied(self._others.drafts, [part for _, part in rest])
+            self._check(size + len(others))
+            self._others = _Indexed(others)
         self._by_method.update(changed)
-        self._others, self._size = others, size
+        self._size = size
 
     def drafts(self) -> list[Draft]:
         """The routes, in order."""
         found = [draft for name, drafts in self._by_method.items() for draft in self._needed(name, drafts)]
-        return [*found, *self._others]
+        return [*found, *self._others.drafts]
 
     def _check(self, size: int) -> None:
         if size > _MOST:
@@ -124,25 +143,28 @@ class Product:
 
     def _narrowed(self, name: str) -> list[Draft]:
         """The other routes, as far as they are for one method."""
-        self._count(len(self._others))
         only = predicates.exactly(name)
+        candidates = self._others.candidates(name)
         return [
             draft._replace(when=draft.when._replace(methods=only))
-            for draft in self._others
+            for draft in candidates
             if allows(draft.when.methods, name)
         ]
 
     def _applied(self, drafts: list[Draft], parts: list[_Part]) -> list[Draft]:
-        self._count(len(drafts) * len(parts))
+        self._count(len(drafts) * len(parts) // 10)
         found: list[Draft] = []
         for draft in drafts:
             fixed = draft.fixed
+            self._check(len(found))
             for step, _, wanted in parts:
-                if any(fixed.get(name, value) != value for name, value in wanted.items()):
+                if wanted and fixed and _differ(fixed, wanted):
                     continue
+                self._count(1)
                 when = predicates.both(draft.when, step.when)
                 if when is None:
                     continue
+                self._count(10)
                 made = self._combined(draft, step)._replace(when=when, fixed={**fixed, **wanted})
                 _append(found, made)
                 if predicates.implies(draft.when, step.when):
@@ -178,11 +200,28 @@ def _does(draft: Draft) -> tuple[object, ...]:
     return (draft.when, draft.branches, draft.status, draft.tune, draft.sources, draft.origin)
 
 
+def _differ(fixed: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether two sets of values cannot both hold."""
+    for name, value in wanted.items():
+        if fixed.get(name, value) != value:
+            return True
+    return False
+
+
 def _append(drafts: list[Draft], draft: Draft) -> None:
     """Adds a route, unless one before it matches all that it does. Long lists are not searched."""
-    if len(drafts) < 200 and any(predicates.implies(draft.when, before.when) for before in drafts):
+    if len(drafts) < 100 and any(predicates.implies(draft.when, before.when) for before in drafts):
         return
     drafts.append(draft)
+
+
+def _method(predicate: Predicate) -> str | None:
+    """The only method of a predicate; None if there may be several."""
+    match predicate.methods.allowed:
+        case (Glob(name, False),):
+            return name
+        case _:
+            return None
 
 
 def _parts(step: Step) -> list[_Part]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..stages import Glob
 from ..verdicts import Remark, Verdict
 from . import instances, predicates, scoping, tag_instances
+from .predicates import EVERYTHING
 from .steps import Branch, Narrow, Predicate, Refuse, Step, Values
 from .values import InexpressibleError
 
@@ -125,11 +126,15 @@ def _tag(group: TagGroup, stage: TagStage, host: Host, remarks: list[Remark]) ->
         remarks.append(Remark(Verdict.INACTIVE, group.where, subject, why))
         return None
     try:
-        labels = instances.labels(group.match)
+        labels = instances.labels(group.match, EVERYTHING, host)
     except InexpressibleError as error:
         why, _, advice = str(error).rpartition(": ")
         why = f"{why} (exact, and no prefix, regex or such)"
         remarks.append(Remark(Verdict.CANNOT, group.where, subject, why, advice))
+        return None
+    if labels is None:
+        why = "no instance can match it, so requests with it are like those with an unknown tag"
+        remarks.append(Remark(Verdict.INACTIVE, group.where, subject, why))
         return None
     remarks += _said(group, labels, stage)
     return _Tag(group.name, labels, (group.where,))

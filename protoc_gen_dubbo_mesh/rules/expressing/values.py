@@ -49,11 +49,20 @@ def both(first: Values, second: Values) -> Values | None:
     Raises:
         InexpressibleError: Istio cannot express them.
     """
+    if first == ANY or second == ANY:
+        return second if first == ANY else first
     if first.allowed is None or second.allowed is None:
         allowed = second.allowed if first.allowed is None else first.allowed
+    elif len(first.allowed) == 1 == len(second.allowed):  # by far the most frequent
+        pattern = _both(first.allowed[0], second.allowed[0])
+        if pattern is None:
+            return None
+        allowed = (pattern,)
     else:
         pairs = [_both(one, other) for one in first.allowed for other in second.allowed]
         allowed = tuple(dict.fromkeys(pattern for pattern in pairs if pattern is not None))
+    if not first.denied and not second.denied and allowed is not None:
+        return Values(allowed) if allowed else None
     denied = tuple(dict.fromkeys((*first.denied, *second.denied)))
     return _simplified(Values(allowed, denied, first.required or second.required))
 
@@ -114,6 +123,8 @@ def _both(first: Pattern, second: Pattern) -> Pattern | None:
         if isinstance(one, Glob) and not one.star:
             return one if has(other, one.prefix) else None
     if isinstance(first, Glob) and isinstance(second, Glob):
+        if not (first.prefix.startswith(second.prefix) or second.prefix.startswith(first.prefix)):
+            return None
         prefix = max(first.prefix, second.prefix, key=len)
         suffix = max(first.suffix, second.suffix, key=len)
         if not all(

@@ -27,7 +27,7 @@ _ABSENT = (
     "since Dubbo 3.2, !=, too, leaves out instances without the parameter, against the documentation; up to "
     "3.1 they stay"
 )
-_WORD = "Java counts a word as 0, so that {value} holds for it, too; in Istio it holds for numbers only"
+_WORD = "Java counts a word as 0, so that {value} holds for it, too"
 _NO_END_LEFT = (
     "{value} has no end: it never matches a request in Java, although it is documented; it does in dubbo-go"
 )
@@ -101,7 +101,7 @@ def _left(terms: Iterable[Term], dialect: Dialect) -> Iterator[tuple[Verdict, st
                 verdict = Verdict.INACTIVE if len(term.equal) == 1 else Verdict.EXACT
                 yield verdict, _NO_END_LEFT.format(value=value)
             elif dialect.word_in_range_is_zero and _holds_zero(value):
-                yield Verdict.APPROXIMATE, _WORD.format(value=value)
+                yield Verdict.EXACT, _WORD.format(value=value)
 
 
 def _right(terms: Iterable[Term], dialect: Dialect) -> Iterator[tuple[Verdict, str]]:
