@@ -79,6 +79,8 @@ def _remarks(
         why = "dubbo-go denies with force only" if not line.choices else "no instance can match it"
         rest = " and skips the rule for these requests" if stage.when_empty is WhenEmpty.SKIP_RULE else ""
         notes.append((Verdict.INACTIVE, f"{why}{rest}"))
+    elif isinstance(effect, Refuse) and effect.status == 503:
+        notes.append((Verdict.EXACT, "no instance can match it, so that with force these calls fail"))
     elif isinstance(effect, Narrow):
         wishes = effect.branches[0].prefer
         if wishes:

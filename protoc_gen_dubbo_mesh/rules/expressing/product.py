@@ -202,10 +202,7 @@ def _does(draft: Draft) -> tuple[object, ...]:
 
 def _differ(fixed: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     """Whether two sets of values cannot both hold."""
-    for name, value in wanted.items():
-        if fixed.get(name, value) != value:
-            return True
-    return False
+    return any(fixed.get(name, value) != value for name, value in wanted.items())
 
 
 def _append(drafts: list[Draft], draft: Draft) -> None:

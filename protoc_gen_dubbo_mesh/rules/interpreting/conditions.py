@@ -78,7 +78,7 @@ def _java_stage(rule: ConditionRule, dialect: Dialect, remarks: list[Remark]) ->
         else:
             remarks.append(
                 Remark(
-                    Verdict.INACTIVE,
+                    Verdict.EXACT if force else Verdict.INACTIVE,
                     each.where,
                     each.text,
                     "a mapping is a condition of v3.1 only: here it is taken for text, which matches nothing",
