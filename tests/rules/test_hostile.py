@@ -242,3 +242,17 @@ def read_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], None]
         assert _in_file(tuple(problems), text)
 
     return read_text
+
+
+@pytest.mark.parametrize("priority", ["high", "2147483648", "1.5", "9" * 900])
+def test_priorities_are_integers_of_java(read: Callable[[str | bytes], rules.Rules], priority: str) -> None:
+    (problem,) = read(f"priority: {priority}\nconditions: []\n").problems
+    assert problem.message == f"priority is not an integer: {priority[:50]}: Java drops the rule"
+
+
+def test_a_rule_for_nobody_knows_whom(tmp_path: Path) -> None:
+    (tmp_path / "rule.yaml").write_text("configVersion: v3.0\nconditions: ['=> zone=east']\n")
+    found = command("check", "rule.yaml", directory=tmp_path)
+    assert found.status == 1
+    assert "the rule has no key" in found.out
+    assert "None" not in found.out

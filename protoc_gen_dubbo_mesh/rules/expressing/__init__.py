@@ -65,6 +65,15 @@ def _concerns(stage: Stage, host: Host) -> bool:
 
 
 def _homeless(scope: Scope) -> Remark:
+    if not scope.service and not scope.application:
+        return Remark(
+            Verdict.CANNOT,
+            scope.where,
+            "key",
+            "the rule has no key, and its file is not named after a data id: it is not known whom it is for",
+            "write the key, or name the file as in the configuration center, such as "
+            "com.acme.OrderService.condition-router",
+        )
     if scope.service is None:
         return Remark(
             Verdict.CANNOT,

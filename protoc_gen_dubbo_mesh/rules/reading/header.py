@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from ..model import Header
 from ..problems import Problem
-from ..scalars import Kind, kind
+from ..scalars import Kind, java_integer, kind
 from . import shapes
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ _FIELDS = {
 }
 _TEXT = {"configVersion", "scope", "key"}
 _BOOLEAN = {"force", "enabled", "runtime", "valid", "dynamic"}
-_INTEGER = re.compile(r"[-+]?[0-9]{1,10}")
+_SHOWN = 50  # characters of a value
 _DROPPED = "Java throws a ClassCastException and drops the rule"
 
 
@@ -67,12 +66,12 @@ def _check(name: str, value: Scalar, problems: list[Problem]) -> None:
     found = kind(value)
     message = ""
     if name in _TEXT and found is not Kind.TEXT:
-        example = f"write v{value.text}" if name == "configVersion" else "quote it"
+        example = f"write v{value.text[:_SHOWN]}" if name == "configVersion" else "quote it"
         message = f"{name} is a {_word(found)} in YAML, not text: {_DROPPED}; {example}"
     elif name in _BOOLEAN and not _is_boolean(value, found):
-        message = f"{name}: {value.text} counts as false, as all but true does: write true or false"
-    elif name == "priority" and not _INTEGER.fullmatch(value.text):
-        message = f"priority is not an integer: {value.text}: Java drops the rule"
+        message = f"{name}: {value.text[:_SHOWN]} counts as false, as all but true does: write true or false"
+    elif name == "priority" and java_integer(value) is None:
+        message = f"priority is not an integer: {value.text[:_SHOWN]}: Java drops the rule"
     if message:
         problems.append(Problem(value.where, message))
 
