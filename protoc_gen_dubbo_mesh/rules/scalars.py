@@ -36,6 +36,14 @@ _GO_TRUE = frozenset(["y", "Y", *_TRUE])
 _GO_FALSE = frozenset(["n", "N", *_FALSE])
 
 
+_DIGITS = re.compile(r"[\d_]{1001}")
+
+
+def has_long_number(text: str) -> bool:
+    """Whether a text has a number that is too long to be converted in bounded time."""
+    return len(text) > 1000 and _DIGITS.search(text) is not None
+
+
 def kind(scalar: Scalar) -> Kind:
     """The type of a scalar in YAML 1.1."""
     text = scalar.text

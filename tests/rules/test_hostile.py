@@ -256,3 +256,21 @@ def test_a_rule_for_nobody_knows_whom(tmp_path: Path) -> None:
     assert found.status == 1
     assert "the rule has no key" in found.out
     assert "None" not in found.out
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        f"  - 'arguments[{('9' * 900 + 'consumer.') * 6}]=a => zone=east'\n",
+        f"  - 'level={('9' * 900 + 'consumer.') * 6}~3 => zone=east'\n",
+    ],
+)
+def test_long_numbers_are_not_put_together(tmp_path: Path, condition: str) -> None:
+    (tmp_path / "rule.yaml").write_text(CONDITIONS + condition)
+    found = command("check", "rule.yaml", directory=tmp_path)
+    assert "more than 1,000 digits" in " ".join(found.out.split())
+
+
+def test_long_numbers_are_not_decoded(read: Callable[[str | bytes], rules.Rules]) -> None:
+    (problem,) = read(f"- override://0.0.0.0/a?timeout={'%39' * 5000}\n").problems
+    assert problem.message == "the URL has a number of more than 1,000 digits: shorten it"

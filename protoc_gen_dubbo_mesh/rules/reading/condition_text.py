@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ..model import Term
+from ..scalars import has_long_number
 
 _PIECE = re.compile(r"([&!=,]*+)\s*+([^&!=,\s]*+)", re.ASCII)
 """A separator and what follows it. Dubbo's expression ends in `+`; so does what is left if nothing follows,
@@ -46,6 +47,8 @@ def terms(text: str) -> tuple[Term, ...]:
     Raises:
         ConditionError: it cannot be parsed.
     """
+    if has_long_number(text):  # which deleting `consumer.` may have made
+        raise ConditionError("it has a number of more than 1,000 digits")
     found: dict[str, tuple[list[str], list[str]]] = {}
     key = ""
     values: list[str] | None = None  # a comma adds to those before it, even to those of another key

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +10,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from ..positions import Position
 from ..problems import Problem
+from ..scalars import has_long_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,17 +97,13 @@ def _unacceptable(error: Any, text: str, file: str) -> Position:
     return Position(file, before.count("\n") + 1, index - before.rfind("\n"))
 
 
-_DIGITS = re.compile(r"[\d_]{1001}")
-"""Numbers that are so long that it takes quadratic time to convert them."""
-
-
 def _readable(text: str, where: Position) -> str:
     """The text of a scalar; joins the halves of characters that are escaped as two, as JSON does.
 
     Raises:
         SyntaxProblemError: it has only one half of a character, or a number of 1,000 digits.
     """
-    if len(text) > 1000 and _DIGITS.search(text):
+    if has_long_number(text):
         raise SyntaxProblemError(Problem(where, "a number of more than 1,000 digits: shorten it"))
     if text.isascii():
         return text

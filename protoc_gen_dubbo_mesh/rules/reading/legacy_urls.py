@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ..model import ConditionRule, ConfigItem, ConfiguratorRule, Header, Parameter, Scalar
 from ..problems import Problem
+from ..scalars import has_long_number
 from . import condition_rule
 from .tree import Sequence
 
@@ -68,6 +69,9 @@ def _rule(url: Scalar, problems: list[Problem]) -> Rule | None:
         parameters = dict(parse_qsl(parts.query, keep_blank_values=True, max_num_fields=1000))
     except ValueError as error:
         problems.append(Problem(url.where, f"not a URL of a rule: {error}"))
+        return None
+    if any(has_long_number(value) for value in parameters.values()):
+        problems.append(Problem(url.where, "the URL has a number of more than 1,000 digits: shorten it"))
         return None
     service = unquote(parts.path).strip("/") or parameters.get("interface", "")
     header = _header(url, service, parameters)
