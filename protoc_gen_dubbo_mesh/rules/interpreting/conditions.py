@@ -81,8 +81,9 @@ def _java_stage(rule: ConditionRule, dialect: Dialect, remarks: list[Remark]) ->
                     Verdict.EXACT if force else Verdict.INACTIVE,
                     each.where,
                     each.text,
-                    "a mapping is a condition of v3.1 only: here it is taken for text, which matches nothing",
-                    "write configVersion: v3.1",
+                    "a mapping is a condition of v3.1 only: here it is text, which matches no instance"
+                    + ("; with force: true, no instance is left for any call" if force else ""),
+                    "write configVersion: v3.1, which Dubbo knows since 3.3",
                 )
             )
             filters.append(_nothing(each))
