@@ -85,7 +85,11 @@ def among(values: Values, known: Iterable[str]) -> Values | None:
     Of all known values, those are `ANY`.
     """
     names = tuple(known)
-    left = [name for name in names if allows(values, name)]
+    if values.allowed and not values.denied and all(map(_is_exact, values.allowed)):
+        exact = {each.prefix for each in values.allowed if isinstance(each, Glob)}
+        left = [name for name in names if name in exact]  # quick, since rules may have thousands of these
+    else:
+        left = [name for name in names if allows(values, name)]
     if len(left) == len(names):
         return ANY
     return Values(tuple([Glob(name) for name in left])) if left else None
