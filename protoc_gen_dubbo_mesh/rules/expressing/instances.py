@@ -93,6 +93,10 @@ def _label(test: Test) -> tuple[str, str] | None:
                 "application of instances: Dubbo compares the caller's own, with which it merges their URLs: "
                 "write application on the left side"
             )
+        case Param("interface"):
+            raise InexpressibleError(
+                "interface of instances: it is that of the call: write a rule of scope service for it"
+            )
         case Param(key):
             pass
         case Place(part):
