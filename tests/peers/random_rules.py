@@ -147,7 +147,7 @@ class RandomRules:
             lines.append("      route:")
             for _ in range(self._pick(1, 1, 2)):
                 subset = self._pick("v1", "v2", "v3", "nope")
-                fallback = self._pick("", "", ", fallback: {host: orders, subset: v1}")
+                fallback = self._pick("", "", ", fallback: {destination: {host: orders, subset: v1}}")
                 weight = self._pick("", "", ", weight: 1", ", weight: 90", ", weight: 0")
                 lines.append(f"      - {{destination: {{host: orders, subset: {subset}{fallback}}}{weight}}}")
         return "\n".join(lines) + "\n"
