@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 
 def matches(pattern: str, host: str, port: int) -> bool:
     """Whether a pattern holds for an address. A bad pattern holds for none, which Dubbo only logs."""
@@ -11,39 +13,67 @@ def matches(pattern: str, host: str, port: int) -> bool:
         return True
     try:
         address = ipaddress.ip_address(host)
-        if "/" in pattern:
-            return address in ipaddress.ip_network(pattern, strict=False)
     except ValueError:
-        return pattern == f"{host}:{port}" or pattern == host
+        return pattern in {f"{host}:{port}", host}
+    if "/" in pattern:
+        return _is_in_network(pattern, address)
     pattern = pattern.strip()
     if pattern in {"*", "*.*.*.*"}:
         return True
-    if isinstance(address, ipaddress.IPv6Address):
-        return _ipv6(pattern, address, port)
-    name, colon, wanted = pattern.partition(":")
-    if colon and wanted != str(port):
+    name, wanted = _name_and_port(pattern, address)
+    if wanted not in {None, str(port)}:
         return False
-    return _parts_match(name.split("."), host.split("."))
+    if "*" in name or "-" in name:
+        return _parts_match(name, address)
+    return _address(name) == address
 
 
-def _parts_match(patterns: list[str], parts: list[str]) -> bool:
-    if len(patterns) != len(parts):
+def _is_in_network(pattern: str, address: _Address) -> bool:
+    name, _, length = pattern.partition("/")
+    network = _address(name)
+    if network is None or network.version != address.version or not _is_number(length, 10):
         return False
-    for pattern, part in zip(patterns, parts, strict=True):
-        low, dash, high = pattern.partition("-")
-        if dash and low.isdecimal() and high.isdecimal():
-            if not int(low) <= int(part) <= int(high):
-                return False
-        elif pattern not in {"*", part}:
-            return False
-    return True
+    # Lengths beyond that of an address are that of one.
+    other_bits = max(address.max_prefixlen - int(length), 0)
+    return int(network) >> other_bits == int(address) >> other_bits
 
 
-def _ipv6(pattern: str, address: ipaddress.IPv6Address, port: int) -> bool:
-    name, _, wanted = pattern.rpartition("]:") if pattern.startswith("[") else (pattern, "", "")
-    if wanted and wanted != str(port):
-        return False
+def _name_and_port(pattern: str, address: _Address) -> tuple[str, str | None]:
+    if pattern.startswith("["):
+        name, end, port = pattern[1:].partition("]")
+        return (name, port[1:] if port else None) if end else (pattern, None)
+    name, colon, port = pattern.partition(":")
+    return (name, port) if address.version == 4 and colon else (pattern, None)
+
+
+def _parts_match(pattern: str, address: _Address) -> bool:
+    if address.version == 4:
+        base, sign, parts = 10, ".", str(address).split(".")
+    else:
+        base, sign = 16, ":"
+        parts = [f"{int(part, 16):x}" for part in address.exploded.split(":")]
+    patterns = pattern.split(sign)
+    return len(patterns) == len(parts) and all(map(_part_matches, patterns, parts, [base] * len(parts)))
+
+
+def _part_matches(pattern: str, part: str, base: int) -> bool:
+    low, dash, high = pattern.partition("-")
+    if dash and _is_number(low, base) and _is_number(high, base):
+        return int(low, base) <= int(part, base) <= int(high, base)
+    return pattern in {"*", part} or (part == "0" and pattern in {"00", "000", "0000"})
+
+
+def _address(text: str) -> _Address | None:
+    """An address as Java reads it: numbers may begin with zeros."""
+    parts = text.split(".")
+    if len(parts) == 4 and all(_is_number(part, 10) for part in parts):
+        text = ".".join([str(int(part)) for part in parts])
     try:
-        return ipaddress.ip_address(name.strip("[]")) == address
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
+        return None
+
+
+def _is_number(text: str, base: int) -> bool:
+    digits = "0123456789abcdefABCDEF" if base == 16 else "0123456789"
+    return 0 < len(text) < 10 and all(digit in digits for digit in text)
