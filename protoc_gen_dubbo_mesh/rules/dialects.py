@@ -16,6 +16,7 @@ class Dialect(NamedTuple):
         release: the release that was compared.
         is_go: whether it is dubbo-go, which reads YAML 1.2 into typed fields and refuses duplicate keys.
         unequal_needs_presence: `!=` does not hold for an absent value (AbstractConditionMatcher.isMatch).
+        empty_is_absent: an empty value counts as absent (matcher/base.go, IsMatch).
         has_ranges: `10~20` is a range (value pattern `range`); otherwise it is text.
         open_range_works: `90~` is a range without an end; otherwise it matches no request, and all instances.
         word_in_range_is_zero: what is no integer counts as 0 in a range; otherwise it is not in it.
@@ -48,6 +49,7 @@ class Dialect(NamedTuple):
     release: str
     is_go: bool = False
     unequal_needs_presence: bool = True
+    empty_is_absent: bool = False
     has_ranges: bool = True
     open_range_works: bool = False
     word_in_range_is_zero: bool = True
@@ -100,6 +102,7 @@ _GO_33 = Dialect(
     "dubbo-go 3.3.2",
     is_go=True,
     not_found=None,
+    empty_is_absent=True,
     open_range_works=True,
     word_in_range_is_zero=False,
     reads_later_versions_as_v31=True,

@@ -131,12 +131,14 @@ class Test(NamedTuple):
         equal: one of these must hold; empty: any value.
         unequal: none of these may hold.
         if_absent: the result for a value that is absent.
+        empty_is_absent: whether an empty value counts as absent.
     """
 
     subject: Subject
     equal: tuple[Pattern, ...]
     unequal: tuple[Pattern, ...]
     if_absent: bool
+    empty_is_absent: bool = False
 
 
 class WhenEmpty(StrEnum):

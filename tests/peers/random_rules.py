@@ -262,7 +262,7 @@ class RandomRules:
                 "params": self._params(with_tags=with_tags),
             },
             "attachments": attachments,
-            "arguments": [self._pick("find", "1", "3", "east") for _ in range(self._pick(0, 1, 2))],
+            "arguments": [self._pick("find", "1", "3", "east", "") for _ in range(self._pick(0, 1, 2))],
         }
 
     def _params(self, *, with_tags: bool) -> dict[str, str]:

@@ -90,7 +90,7 @@ def value_holds(test: Test, value: str) -> bool:
 
 
 def _holds(test: Test, value: str | None, references: Mapping[str, str]) -> bool:
-    if value is None:
+    if value is None or (test.empty_is_absent and not value):
         return test.if_absent
     if any(_matches(pattern, value, references) for pattern in test.unequal):
         return False

@@ -33,7 +33,7 @@ def test(term: Term, dialect: Dialect, *, right: bool) -> Test:
         equal = [_NEVER]
     if isinstance(subject, Argument) and not dialect.unequal_needs_presence:
         absent = False  # matchArguments of 2.7
-    return Test(subject, tuple(equal), tuple(unequal), absent)
+    return Test(subject, tuple(equal), tuple(unequal), absent, dialect.empty_is_absent)
 
 
 def pattern(value: str, dialect: Dialect, *, right: bool) -> Pattern:
