@@ -185,6 +185,15 @@ class TestForce:
         head = HEAD.replace("enabled: true", "enabled: false")
         assert judge.left("go-3.3", rule("=> zone=east", "=> zone=north", head=head)) == EVERYBODY
 
+    def test_that_go_takes_from_enabled_leaves_none_behind_a_rule_that_denies(self, tmp_path: Path) -> None:
+        files = [tmp_path / "first.yaml", tmp_path / "second.yaml"]
+        files[0].write_text(rule("=> zone=north"), encoding="utf-8")
+        lines = rule("=> zone=east", head=HEAD.replace("enabled: true", "enabled: false"))
+        files[1].write_text(lines, encoding="utf-8")
+        found = interpret(rule_files.read([str(file) for file in files]).rules, DIALECTS["go-3.3"])
+        decision = decide(found, World("s", "orders", INSTANCES, (request(),)), request())
+        assert decision.shares == {(): 1.0}
+
     @pytest.mark.parametrize("dialect", JAVA)
     def test_switched_off_rules_are_skipped(self, judge: Judge, dialect: str) -> None:
         lines = rule("=> zone=east", head=HEAD.replace("enabled: true", "enabled: false"))

@@ -29,7 +29,8 @@ def run(
                 after[result] = after.get(result, 0.0) + share * part
         outcomes = after
     if stage.when_empty is WhenEmpty.SKIP_RULE and () in outcomes and not _has_denied(stage, request):
-        outcomes[left] = outcomes.get(left, 0.0) + outcomes.pop(())
+        skipped = outcomes.pop(())  # first: an earlier rule may have left none
+        outcomes[left] = outcomes.get(left, 0.0) + skipped
     return outcomes
 
 
