@@ -202,7 +202,7 @@ def _whatever_their_keys(interpretation: Interpretation, world: World, *, by_key
 
     def widened(scope: Scope) -> Scope:
         if scope.application is not None:
-            return scope._replace(application=world.application)
+            return scope._replace(application=world.application, is_consumer=False)
         if not by_key and scope.service not in known:
             return scope._replace(service=world.service, version=None, group=None)
         return scope

@@ -189,6 +189,7 @@ class Scope(NamedTuple):
         service: the service; None: all services.
         version, group: of the service; None: those without.
         application: the application of scope `application`, provider or consumer; None for scope `service`.
+        is_consumer: whether it can only be the consumer, as up to Dubbo 3.1.
         key: as it is in the file.
         where: where it stands.
     """
@@ -199,6 +200,7 @@ class Scope(NamedTuple):
     application: str | None
     key: str
     where: Position
+    is_consumer: bool = False
 
 
 class ConditionStage(NamedTuple):

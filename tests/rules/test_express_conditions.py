@@ -17,6 +17,7 @@ from protoc_gen_dubbo_mesh.rules.interpreting import interpret
 from protoc_gen_dubbo_mesh.rules.model import ConditionRule, Header, Scalar
 from protoc_gen_dubbo_mesh.rules.positions import Position
 from protoc_gen_dubbo_mesh.rules.reading.condition_rule import condition
+from protoc_gen_dubbo_mesh.rules.resources import StringMatch
 from protoc_gen_dubbo_mesh.rules.simulating import simulate
 from protoc_gen_dubbo_mesh.rules.verdicts import Verdict, worst
 from protoc_gen_dubbo_mesh.rules.worlds import Consumer, Instance, Request, World
@@ -238,6 +239,19 @@ class TestALine:
     def test_is_left_out_alone_if_it_cannot_be_expressed(self) -> None:
         (file,) = translated([rule(["arguments[0]=vip => zone=west", "method=place => zone=east"])]).hosts
         assert [each.labels for each in file.subsets] == [(("zone", "east"),)]
+
+
+class TestTheScopeApplication:
+    def test_names_the_provider_or_the_consumer(self) -> None:
+        (file,) = translated([rule(["=> zone=east"], scope="application", key="orders")]).hosts
+        assert [route.matches for route in file.routes] == [()]
+
+    @pytest.mark.parametrize("name", ["java-2.7", "java-3.1"])
+    def test_names_the_consumer_only_before_dubbo_3_2(self, name: str) -> None:
+        rules = [rule(["=> zone=east"], scope="application", key="orders")]
+        (file,) = translated(rules, DIALECTS[name]).hosts
+        (match,) = file.routes[0].matches
+        assert match.headers == (("tri-consumer-appname", StringMatch("exact", "orders")),)
 
 
 class TestThousandsOfLines:

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 def predicate(scope: Scope, host: Host) -> Predicate:
     """The requests to a host that a rule of this scope is for."""
+    is_provider = scope.application == host.name and not scope.is_consumer
     headers = [
         (name, predicates.exactly(value))
         for name, value in (
             ("tri-service-group", scope.group),
             ("tri-service-version", scope.version),
-            ("tri-consumer-appname", scope.application if scope.application != host.name else None),
+            ("tri-consumer-appname", None if is_provider else scope.application),
         )
         if value is not None
     ]

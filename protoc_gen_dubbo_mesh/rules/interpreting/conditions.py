@@ -88,7 +88,8 @@ def _java_stage(rule: ConditionRule, dialect: Dialect, remarks: list[Remark]) ->
             )
             filters.append(_nothing(each))
     when_empty = WhenEmpty.NONE if force else WhenEmpty.SKIP
-    return ConditionStage(scope(header), tuple(filters), when_empty, shares_off_by_one=True)
+    whose = scope(header)._replace(is_consumer=not dialect.provider_scope)
+    return ConditionStage(whose, tuple(filters), when_empty, shares_off_by_one=True)
 
 
 def _go_stage(rule: ConditionRule, dialect: Dialect, remarks: list[Remark]) -> ConditionStage:
