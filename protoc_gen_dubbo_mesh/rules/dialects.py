@@ -28,6 +28,7 @@ class Dialect(NamedTuple):
         has_affinity: affinity rules are known.
         has_script: script rules are known.
         has_mesh: mesh rules are known.
+        has_wildcard: `wildcard` is known in the matches of mesh rules (StringMatch).
         deny_needs_force: a condition without a right side denies only with `force: true`.
         empty_skips_rule: without force, a condition that leaves nothing skips the whole rule.
         swaps_force_and_enabled: rules of v3.0 (condition/dynamic_router.go, generateConditionsRoute).
@@ -60,6 +61,7 @@ class Dialect(NamedTuple):
     has_affinity: bool = False
     has_script: bool = True
     has_mesh: bool = True
+    has_wildcard: bool = True
     deny_needs_force: bool = False
     empty_skips_rule: bool = False
     swaps_force_and_enabled: bool = False
@@ -88,6 +90,7 @@ _JAVA_31 = _JAVA_32._replace(
     not_found=None,
     has_script=False,
     provider_scope=False,
+    has_wildcard=False,
     keeps_other_static_tags=True,
     tag_match=False,
 )

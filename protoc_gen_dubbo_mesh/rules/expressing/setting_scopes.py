@@ -98,13 +98,13 @@ def _tests(setting: Setting) -> Iterator[Test]:
     for param in match.param:
         if setting.side == "provider":
             raise InexpressibleError(_PARAM)
-        yield string_matches.test(Param(param.key), param.value, is_go=False)
+        yield string_matches.test(Param(param.key), param.value, is_go=False, has_wildcard=True)
 
 
 def _one_of(key: str, matches: tuple[StringMatch, ...]) -> Test:
     equal: list[Pattern] = []
     for each in matches:
-        test = string_matches.test(Param(key), each, is_go=False)
+        test = string_matches.test(Param(key), each, is_go=False, has_wildcard=True)
         if test.unequal or any(isinstance(pattern, Regex) for pattern in test.equal):
             raise InexpressibleError(f"{key}: only exact values and prefixes can be told: name them")
         equal += test.equal

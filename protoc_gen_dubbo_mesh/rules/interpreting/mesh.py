@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..dialects import Dialect
     from ..model import MeshDestination, MeshMatch, MeshRoute, MeshRouting, MeshRule, StringMatch, Unknown
-    from ..stages import Pattern
+    from ..stages import Pattern, Subject
 
     Subsets = Mapping[str, tuple[tuple[str, str], ...]]
 
@@ -55,7 +55,7 @@ def stage(rule: MeshRule, dialect: Dialect, remarks: list[Remark]) -> MeshStage:
     used: set[str] = set()
     steps: list[MeshStep] = []
     for routing in rule.routings:
-        steps += _steps(routing, subsets, used, remarks)
+        steps += _steps(routing, subsets, used, remarks, dialect)
     for subset in rule.subsets:
         unused = "" if subset.name in used else "no route that takes requests names it"
         verdict = Verdict.INACTIVE if unused else Verdict.EXACT
@@ -65,13 +65,14 @@ def stage(rule: MeshRule, dialect: Dialect, remarks: list[Remark]) -> MeshStage:
 
 
 def _steps(
-    routing: MeshRouting, subsets: Subsets, used: set[str], remarks: list[Remark]
+    routing: MeshRouting, subsets: Subsets, used: set[str], remarks: list[Remark], dialect: Dialect
 ) -> Iterator[MeshStep]:
     services = tuple(
         [
             pattern
             for each in routing.services
-            for pattern in string_matches.test(Method(), each, is_go=False).equal
+            # One that must only not be empty holds for every service.
+            for pattern in _test(Method(), each, dialect).equal or (Glob("", star=True),)
         ]
     )
     catches_all = False
@@ -80,7 +81,7 @@ def _steps(
             why = "a route before it takes all requests"
             remarks.append(Remark(Verdict.INACTIVE, route.where, f"route {route.name}", why))
             continue
-        step = _step(route, services, subsets, used, remarks)
+        step = _step(route, services, subsets, used, remarks, dialect)
         yield step
         catches_all = not step.when and not step.needs_body
     if not catches_all:
@@ -94,11 +95,12 @@ def _step(
     subsets: Subsets,
     used: set[str],
     remarks: list[Remark],
+    dialect: Dialect,
 ) -> MeshStep:
     tests: list[Test] = []
     needs_body = False
     for match in route.match:
-        tests += _tests(match)
+        tests += _tests(match, dialect)
         for part in match.unsupported:
             found = _unsupported(part)
             needs_body = needs_body or found.verdict is Verdict.CANNOT
@@ -107,21 +109,20 @@ def _step(
     return MeshStep(services, tuple(tests), targets, route.name, route.where, needs_body)
 
 
-def _tests(match: MeshMatch) -> Iterator[Test]:
+def _tests(match: MeshMatch, dialect: Dialect) -> Iterator[Test]:
     if match.method is not None:
-        yield string_matches.test(Method(), match.method, is_go=False)
+        yield _test(Method(), match.method, dialect)
     for key, value in match.source_labels:
         yield Test(Param(key), (Glob(value),), (), if_absent=False)
     for key, wanted in match.attachments:
-        yield string_matches.test(Attachment(key), wanted, is_go=False)
-    for _, wanted in match.tracing:
-        yield _traced(wanted)
+        yield _test(Attachment(key), wanted, dialect)
+    for _ in match.tracing:
+        # Nothing gives a tracing context unless a provider of it is installed: not even `empty` holds.
+        yield Test(Method(), (Constant(holds=False),), (), if_absent=False)
 
 
-def _traced(wanted: StringMatch) -> Test:
-    """A test of the tracing context, which has no values unless a provider of it is installed."""
-    test = string_matches.test(Method(), wanted, is_go=False)
-    return Test(Method(), (Constant(holds=test.if_absent),), (), if_absent=test.if_absent)
+def _test(subject: Subject, match: StringMatch, dialect: Dialect) -> Test:
+    return string_matches.test(subject, match, is_go=False, has_wildcard=dialect.has_wildcard)
 
 
 def _unsupported(part: Unknown) -> Remark:

@@ -13,15 +13,18 @@ if TYPE_CHECKING:
 _ORDER = ("exact", "prefix", "regex", "wildcard", "empty", "noempty")
 
 
-def test(subject: Subject, match: StringMatch, *, is_go: bool) -> Test:
+def test(subject: Subject, match: StringMatch, *, is_go: bool, has_wildcard: bool) -> Test:
     """What a match demands of a value. The first field counts, in the order in which Dubbo looks for them.
 
     An absent value matches `empty` only, in Java also beside other fields. dubbo-go takes it for an empty
-    one, and does not look at fields that are empty (common/match.go).
+    one, and does not look at fields that are empty (common/match.go). Without `has_wildcard`, `wildcard` is
+    an unknown key.
     """
     fields = dict(match.fields)
     if is_go:
         fields = {name: value for name, value in match.fields if value.text}
+    if not has_wildcard:
+        fields.pop("wildcard", None)
     kind = next((name for name in _ORDER if name in fields), None)
     if kind is None:
         return Test(subject, (Constant(holds=False),), (), if_absent=False)

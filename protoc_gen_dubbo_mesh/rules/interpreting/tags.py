@@ -96,6 +96,11 @@ def _group(tag: Tag, dialect: Dialect, remarks: list[Remark], *, reads_match: bo
     tests = None
     if match is not None:
         tests = tuple(
-            [string_matches.test(Param(each.key), each.value, is_go=dialect.is_go) for each in match]
+            [
+                string_matches.test(
+                    Param(each.key), each.value, is_go=dialect.is_go, has_wildcard=dialect.has_wildcard
+                )
+                for each in match
+            ]
         )
     return TagGroup(name, addresses or None, tests, tag.where)
