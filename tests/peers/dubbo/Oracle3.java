@@ -7,6 +7,7 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -73,6 +74,7 @@ public class Oracle3 {
         RpcInvocation invocation = invocation(request, consumer.getServiceInterface(), instances.get(0));
         Set<String> errors = new LinkedHashSet<>();
         Map<String, Integer> counts = new TreeMap<>();
+        Map<String, StateRouter<Object>> routers = new HashMap<>();
         List<String> parameters = new ArrayList<>();
         int runs = ((Number) world.getOrDefault("runs", 1)).intValue();
         for (int run = 0; run < runs; run++) {
@@ -90,8 +92,14 @@ public class Oracle3 {
                             }
                             continue;
                         }
-                        StateRouter<Object> router = router(kind, text, world, consumer, left);
-                        router.setNextRouter(TailStateRouter.getInstance());
+                        StateRouter<Object> router = routers.get(text);
+                        if (router == null) {
+                            router = router(kind, text, world, consumer, left);
+                            router.setNextRouter(TailStateRouter.getInstance());
+                            if (kind != Kind.TAG) {  // which looks at the instances that are left
+                                routers.put(text, router);
+                            }
+                        }
                         left = router.route(left, consumer, invocation, false, new Holder<>());
                     } catch (Throwable error) {
                         errors.add(error.getClass().getSimpleName() + ": " + error.getMessage());
