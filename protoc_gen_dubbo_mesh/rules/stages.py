@@ -27,6 +27,12 @@ class Glob(NamedTuple):
     star: bool = False
     suffix: str = ""
 
+    def holds(self, value: str) -> bool:
+        """Whether it holds for a value."""
+        if not self.star:
+            return value == self.prefix
+        return value.startswith(self.prefix) and value.endswith(self.suffix)
+
 
 class Range(NamedTuple):
     """Integers from `low` to `high`, both included; None has no end.

@@ -99,22 +99,12 @@ def _holds(test: Test, value: str | None, references: Mapping[str, str]) -> bool
 
 def _matches(pattern: Pattern, value: str, references: Mapping[str, str]) -> bool:
     match pattern:
-        case Glob():
-            return _glob(pattern, value)
-        case Range():
+        case Glob() | Range():
             return pattern.holds(value)
         case Reference(param):
             prefix, star, suffix = references.get(param, "").rpartition("*")
-            return _glob(Glob(prefix, bool(star), suffix) if star else Glob(suffix), value)
+            return (Glob(prefix, star=True, suffix=suffix) if star else Glob(suffix)).holds(value)
         case Constant(holds):
             return holds
         case Regex(regex, anywhere):
             return regexes.matches(regex, value, anywhere=anywhere)
-
-
-def _glob(glob: Glob, value: str) -> bool:
-    if not glob.star:
-        return value == glob.prefix
-    if not glob.prefix and not glob.suffix:
-        return True
-    return bool(value) and value.startswith(glob.prefix) and value.endswith(glob.suffix)

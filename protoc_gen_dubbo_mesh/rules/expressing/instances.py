@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ..stages import Argument, Attachment, Constant, Glob, Method, Param, Place, Range, Reference, Regex
-from .values import InexpressibleError, has
+from .values import InexpressibleError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,9 +75,7 @@ def _known(test: Test, scope: Predicate, host: Host) -> bool | None:
 
 def _holds(pattern: Pattern, value: str) -> bool:
     match pattern:
-        case Glob():
-            return has(pattern, value)
-        case Range():
+        case Glob() | Range():
             return pattern.holds(value)
         case Constant(holds):
             return holds

@@ -73,10 +73,8 @@ def _services(patterns: tuple[Pattern, ...], host: Host) -> list[Predicate]:
         match pattern:
             case Glob(name, False):
                 found[name] = None
-            case Glob(prefix, True, suffix):
-                found |= {
-                    name: None for name in host.services if name.startswith(prefix) and name.endswith(suffix)
-                }
+            case Glob():
+                found |= dict.fromkeys(filter(pattern.holds, host.services))
             case _:
                 raise InexpressibleError("services by a regular expression: name them")
     return [predicates.EVERYTHING._replace(service=name) for name in found]

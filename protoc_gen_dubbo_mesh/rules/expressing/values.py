@@ -27,20 +27,11 @@ class InexpressibleError(Exception):
     """Istio has no terms for something; the message says why."""
 
 
-def has(pattern: Pattern, value: str) -> bool:
-    """Whether a pattern holds for a value."""
-    if isinstance(pattern, Glob):
-        if not pattern.star:
-            return value == pattern.prefix
-        return value.startswith(pattern.prefix) and value.endswith(pattern.suffix)
-    return pattern.holds(value)
-
-
 def allows(values: Values, value: str) -> bool:
     """Whether a value is among these."""
-    if any(has(pattern, value) for pattern in values.denied):
+    if any(pattern.holds(value) for pattern in values.denied):
         return False
-    return values.allowed is None or any(has(pattern, value) for pattern in values.allowed)
+    return values.allowed is None or any(pattern.holds(value) for pattern in values.allowed)
 
 
 def both(first: Values, second: Values) -> Values | None:
@@ -125,7 +116,7 @@ def _outermost(patterns: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
 def _both(first: Pattern, second: Pattern) -> Pattern | None:
     for one, other in ((first, second), (second, first)):
         if isinstance(one, Glob) and not one.star:
-            return one if has(other, one.prefix) else None
+            return one if other.holds(one.prefix) else None
     if isinstance(first, Glob) and isinstance(second, Glob):
         if not (first.prefix.startswith(second.prefix) or second.prefix.startswith(first.prefix)):
             return None
@@ -156,7 +147,7 @@ def _covers(outer: Pattern, inner: Pattern) -> bool:
     if outer == inner:
         return True
     if isinstance(inner, Glob) and not inner.star:
-        return has(outer, inner.prefix)
+        return outer.holds(inner.prefix)
     if isinstance(outer, Glob) and outer.star and isinstance(inner, Glob):
         return inner.prefix.startswith(outer.prefix) and inner.suffix.endswith(outer.suffix)
     if isinstance(outer, Integers) and isinstance(inner, Integers):
