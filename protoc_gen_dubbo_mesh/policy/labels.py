@@ -19,6 +19,11 @@ _PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-
 _LONGEST_PREFIX = 253
 
 
+def is_name(text: str) -> bool:
+    """Whether text can be the key of a label, without a prefix; and so its value, unless that is empty."""
+    return _NAME.fullmatch(text) is not None
+
+
 def checked(labels: Mapping[str, str], subject: str = "labels") -> Labels:
     """`labels`, sorted, if Kubernetes accepts all of them.
 
@@ -29,9 +34,9 @@ def checked(labels: Mapping[str, str], subject: str = "labels") -> Labels:
         prefix, slash, name = key.rpartition("/")
         if slash and (len(prefix) > _LONGEST_PREFIX or not _PREFIX.fullmatch(prefix)):
             raise ValueError(f"{subject}: the part of {key!r} before the slash must be a lower-case DNS name")
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise ValueError(f"{subject}: {key!r} must be a label's key: {_RULE}")
-        if value and not _NAME.fullmatch(value):
+        if value and not is_name(value):
             raise ValueError(f"{subject}: {key} must be empty or {_RULE}, not {value!r}")
     return tuple(sorted(labels.items()))
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from ...policy.labels import is_name
 from ..stages import AffinityStage
 from ..verdicts import Remark, Verdict
 from . import scoping
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..stages import Stage
     from .steps import Alternatives
 
-_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _RATIO = (
     "ratio: {ratio}: Dubbo uses the pods with the caller's {key} only if they are at least {ratio} % of all, "
     "which has no counterpart in Istio: it prefers them as long as enough of them are healthy"
@@ -36,10 +35,10 @@ _OUTLIERS: tuple[tuple[str, str | int], ...] = (
 def policy(stages: Iterable[Stage], host: Host, found: TrafficPolicy) -> TrafficPolicy:
     """The policy of a host with what affinity rules for all of its services prefer."""
     wishes = [stage.key for stage in stages if isinstance(stage, AffinityStage) and _is_for_all(stage, host)]
-    if not any(map(_LABEL.fullmatch, wishes)):
+    if not any(map(is_name, wishes)):
         return found
     return found._replace(
-        prefer=tuple(dict.fromkeys([*found.prefer, *filter(_LABEL.fullmatch, wishes)])),
+        prefer=tuple(dict.fromkeys([*found.prefer, *filter(is_name, wishes)])),
         outliers=found.outliers or _OUTLIERS,
     )
 
@@ -47,7 +46,7 @@ def policy(stages: Iterable[Stage], host: Host, found: TrafficPolicy) -> Traffic
 def steps(stage: AffinityStage, host: Host, remarks: list[Remark]) -> Iterator[Alternatives]:
     """What is said of a rule, and the step for one that is for some services of the host only."""
     subject = f"affinityAware: {stage.key}"
-    if not _LABEL.fullmatch(stage.key):
+    if not is_name(stage.key):
         remarks.append(
             Remark(
                 Verdict.CANNOT,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from ...policy.labels import is_name
 from ..stages import Argument, Attachment, Constant, Glob, Method, Param, Place, Range, Reference, Regex
 from .values import InexpressibleError
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from ..stages import Pattern, Test
     from .steps import Predicate
 
-_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
-_KEY = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _ONLY_EQUALITY = "a subset's labels are equal to one value each"
 
 
@@ -42,7 +40,7 @@ def labels(tests: Iterable[Test], scope: Predicate, host: Host) -> Labels | None
 
 def is_label(key: str, value: str) -> bool:
     """Whether a pod can have a label."""
-    return bool(_KEY.fullmatch(key) and _VALUE.fullmatch(value))
+    return is_name(key) and (not value or is_name(value))
 
 
 def _known(test: Test, scope: Predicate, host: Host) -> bool | None:

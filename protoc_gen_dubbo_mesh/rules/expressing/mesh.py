@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from ..stages import Glob
 from ..verdicts import Remark, Verdict
-from . import predicates, requests, scoping
+from . import instances, predicates, requests, scoping
 from .steps import Branch, Narrow, Step
 from .values import InexpressibleError
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from ..stages import MeshStage, MeshStep, MeshTarget, Pattern
     from .steps import Alternatives, Predicate
 
-_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
-_KEY = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _EMPTY = "if no pod has {labels}, Dubbo sends the requests to all instances, and in Istio they fail"
 _PREFER = "no pod has {labels} now, so that others serve, as in Dubbo; those with the labels are preferred"
 _FALLBACK = "if no pod has {labels}, Dubbo uses the fallback, and in Istio the requests fail"
@@ -90,7 +87,7 @@ def _branches(step: MeshStep, host: Host) -> tuple[tuple[Branch, ...], list[str]
     for target in targets:
         labels = tuple(sorted(target.subset or ()))
         for key, value in labels:
-            if not _KEY.fullmatch(key) or not _VALUE.fullmatch(value):
+            if not instances.is_label(key, value):
                 raise InexpressibleError(
                     f"{key}={value} cannot be a label of a pod: give these pods another one"
                 )

@@ -46,15 +46,6 @@ def implies(first: Predicate, second: Predicate) -> bool:
     )
 
 
-def with_header(predicate: Predicate, name: str, value: Values) -> Predicate | None:
-    """A predicate that demands something of a header as well; None if that is impossible.
-
-    Raises:
-        InexpressibleError: Istio cannot express both.
-    """
-    return both(predicate, Predicate(headers=((name.lower(), value),)))
-
-
 def _headers(first: Predicate, second: Predicate) -> tuple[tuple[str, Values], ...] | None:
     if not first.headers or not second.headers:
         return first.headers or second.headers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ...policy.labels import is_name
 from ..stages import Argument, Attachment, Constant, Glob, Method, Param, Place, Range
 from . import predicates, ranges
 from . import values as sets
@@ -25,8 +26,6 @@ _HEADERS = {
 """Headers of Triple that carry parameters of the consumer's."""
 
 _HEADER_NAME = re.compile(r"[a-z0-9_.-]+")
-_METHOD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LABEL = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 _BODY = "arguments are in the body, which Envoy does not look into to route"
 
 
@@ -156,7 +155,7 @@ def _interface(values: Values, scope: Predicate) -> Predicate | None:
 
 def _label(key: str, values: Values) -> str:
     match values:
-        case Values((Glob(value, False),)) if _LABEL.fullmatch(value):
+        case Values((Glob(value, False),)) if not value or is_name(value):
             return value
         case _:
             raise InexpressibleError(
