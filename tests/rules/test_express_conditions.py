@@ -140,6 +140,18 @@ _REQUESTS = st.lists(
 )
 
 
+@pytest.mark.parametrize("attachments", [{}, {"x": ""}, {"x": "red"}, {"x": "blue"}], ids=str)
+@pytest.mark.parametrize("term", ["attachments[x]!=red", "attachments[x]=*", "attachments[x]=b*,red"])
+def test_an_empty_attachment_is_absent_in_go(term: str, attachments: dict[str, str]) -> None:
+    rules = [rule([f"{term} => zone=west"])]
+    instances = tuple([Instance(zone, "10.0.0.1", 50051, "orders", {"zone": zone}) for zone in ZONES])
+    call = Request("call", SERVICE, "find", None, None, Consumer("web", "10.9.9.9", {}), attachments, ())
+    world = World(SERVICE, "orders", instances, (call,))
+    for dialect in (DIALECTS["go-3.3"], DEFAULT):
+        (file,) = translated(rules, dialect).hosts
+        assert simulate(file, world, call) == decide(interpret(rules, dialect), world, call).shares, dialect
+
+
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(
     dialect=st.sampled_from(list(DIALECTS.values())),

@@ -26,6 +26,7 @@ _HEADERS = {
 """Headers of Triple that carry parameters of the consumer's."""
 
 _HEADER_NAME = re.compile(r"[a-z0-9_.-]+")
+_NOT_EMPTY = Values(None, (Glob(""),), required=True)
 _BODY = "arguments are in the body, which Envoy does not look into to route"
 
 
@@ -85,7 +86,8 @@ def _predicate(test: Test, scope: Predicate, host: Host) -> Predicate | None:
         case Attachment(key):
             if not _HEADER_NAME.fullmatch(key.lower()):
                 raise InexpressibleError(f"the attachment {key} cannot be a header's name")
-            return Predicate(headers=((key.lower(), values),))
+            present = sets.both(values, _NOT_EMPTY) if test.empty_is_absent else values
+            return None if present is None else Predicate(headers=((key.lower(), present),))
         case Param(key) if key in _HEADERS:
             if key == "application":  # every consumer has one
                 values = values._replace(required=False)
