@@ -67,6 +67,20 @@ class Header(NamedTuple):
     duplicate: Scalar | None = None
 
 
+HEADER_KEYS = {
+    "configVersion": "config_version",
+    "scope": "scope",
+    "key": "key",
+    "force": "force",
+    "enabled": "enabled",
+    "runtime": "runtime",
+    "priority": "priority",
+    "valid": "valid",
+    "dynamic": "dynamic",
+}
+"""The keys that all kinds of rules have, each with its field of `Header`."""
+
+
 class Term(NamedTuple):
     """What a side of a condition demands of one key: `zone=east,west`, `zone!=east`.
 

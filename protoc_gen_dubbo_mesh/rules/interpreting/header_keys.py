@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model import ConditionRule, ConfiguratorRule
+from ..model import HEADER_KEYS, ConditionRule, ConfiguratorRule
 from ..verdicts import Remark, Verdict
 from .scopes import scope
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..model import Header, Rule, Scalar, Unknown
 
 _KNOWN = (
-    *("configVersion", "scope", "key", "force", "enabled", "runtime", "priority", "valid", "dynamic"),
+    *HEADER_KEYS,
     *("conditions", "tags", "configs", "affinityAware", "script", "type"),
 )
 _UNUSED = {

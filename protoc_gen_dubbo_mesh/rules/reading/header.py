@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..model import Header
+from ..model import HEADER_KEYS, Header
 from ..problems import Problem
 from ..scalars import Kind, java_integer, kind
 from . import shapes
@@ -13,17 +13,6 @@ if TYPE_CHECKING:
     from ..model import Scalar
     from .tree import Mapping
 
-_FIELDS = {
-    "configVersion": "config_version",
-    "scope": "scope",
-    "key": "key",
-    "force": "force",
-    "enabled": "enabled",
-    "runtime": "runtime",
-    "priority": "priority",
-    "valid": "valid",
-    "dynamic": "dynamic",
-}
 _TEXT = {"configVersion", "scope", "key"}
 _BOOLEAN = {"force", "enabled", "runtime", "valid", "dynamic"}
 _SHOWN = 50  # characters of a value
@@ -42,7 +31,7 @@ def header(
         metadata: that of a Kubernetes resource.
     """
     values: dict[str, Any] = {}
-    for key, field in _FIELDS.items():
+    for key, field in HEADER_KEYS.items():
         value = values[field] = shapes.scalar(tree, key, problems)
         if value is not None:
             _check(key, value, problems)
@@ -50,7 +39,7 @@ def header(
         tree.where,
         **identity(metadata, problems),
         **values,
-        unknown=shapes.unknown(tree, {*_FIELDS, *known}),
+        unknown=shapes.unknown(tree, {*HEADER_KEYS, *known}),
     )
 
 

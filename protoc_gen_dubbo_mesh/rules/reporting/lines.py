@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..model import (
+    HEADER_KEYS,
     AffinityRule,
     Condition,
     ConditionRule,
@@ -19,18 +20,6 @@ if TYPE_CHECKING:
 
     from ..model import ConfigItem, Header, Rule, SharedCondition
     from ..positions import Position
-
-_HEADER = {
-    "config_version": "configVersion",
-    "scope": "scope",
-    "key": "key",
-    "force": "force",
-    "enabled": "enabled",
-    "runtime": "runtime",
-    "priority": "priority",
-    "valid": "valid",
-    "dynamic": "dynamic",
-}
 
 
 class Line(NamedTuple):
@@ -72,7 +61,7 @@ def lines_of(rule: Rule) -> Iterator[Line]:
 
 
 def _header(header: Header) -> Iterator[Line]:
-    for field, name in _HEADER.items():
+    for name, field in HEADER_KEYS.items():
         scalar = getattr(header, field)
         if scalar is not None:
             yield Line(scalar.where, f"{name}: {scalar.text}", is_header=True)
