@@ -24,20 +24,17 @@ class Dialect(NamedTuple):
         not_found: what an argument or attachment that cannot be found is compared as
             (AttachmentConditionMatcher); None: it counts as absent.
         has_shared_conditions: rules of v3.1 are known (MultiDestConditionRouter).
-        reads_later_versions_as_v31: a configVersion above v3.1 counts as v3.1; otherwise the rule is dropped.
         has_affinity: affinity rules are known.
         has_script: script rules are known.
         has_mesh: mesh rules are known.
         has_wildcard: `wildcard` is known in the matches of mesh rules (StringMatch).
         deny_needs_force: a condition without a right side denies only with `force: true`.
-        empty_skips_rule: without force, a condition that leaves nothing skips the whole rule.
         swaps_force_and_enabled: rules of v3.0 (condition/dynamic_router.go, generateConditionsRoute).
         crashes: what is missing makes it crash: force or enabled of a rule (dynamic_router.go), and the
             argument behind the last one (matcher/argument.go: index > len).
         has_typed_fields: booleans and numbers of a rule must be such in YAML, or the rule is dropped, and
             configVersion is not read (2.7: PojoUtils).
         refuses_duplicates: a rule that has a key twice is dropped (yaml.v3); otherwise the last one counts.
-        needs_config_version: a rule without configVersion is dropped.
         provider_scope: rules of scope `application` are found by the provider's name as well.
         tag_match: `match` of tags is read.
         match_over_addresses: a tag's `match` wins over its `addresses`.
@@ -57,18 +54,15 @@ class Dialect(NamedTuple):
     has_attachments: bool = True
     not_found: str | None = "dubbo_internal_not_found_argument_condition_value"
     has_shared_conditions: bool = True
-    reads_later_versions_as_v31: bool = False
     has_affinity: bool = False
     has_script: bool = True
     has_mesh: bool = True
     has_wildcard: bool = True
     deny_needs_force: bool = False
-    empty_skips_rule: bool = False
     swaps_force_and_enabled: bool = False
     crashes: bool = False
     has_typed_fields: bool = False
     refuses_duplicates: bool = False
-    needs_config_version: bool = False
     provider_scope: bool = True
     tag_match: bool = True
     match_over_addresses: bool = False
@@ -108,14 +102,11 @@ _GO_33 = Dialect(
     empty_is_absent=True,
     open_range_works=True,
     word_in_range_is_zero=False,
-    reads_later_versions_as_v31=True,
     has_affinity=True,
     deny_needs_force=True,
-    empty_skips_rule=True,
     swaps_force_and_enabled=True,
     has_mesh=False,
     refuses_duplicates=True,
-    needs_config_version=True,
     crashes=True,
     match_over_addresses=True,
     tag_address_patterns=False,

@@ -19,10 +19,3 @@ class Position(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
-
-
-class Text(NamedTuple):
-    """A piece of text, and where it stands."""
-
-    text: str
-    where: Position

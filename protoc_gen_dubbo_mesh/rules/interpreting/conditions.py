@@ -58,10 +58,10 @@ def stage(
 def _java_stage(rule: ConditionRule, dialect: Dialect, remarks: list[Remark]) -> ConditionStage:
     header = rule.header
     headers.check_java(header, dialect)
-    version = headers.java_version(header, dialect)
+    is_shared = headers.is_shared_in_java(header, dialect)
     if not rule.conditions:
         raise DroppedError(header.where, "conditions", "there are no conditions")
-    if version.is_shared:
+    if is_shared:
         _check_kind(rule, Condition, "a condition of v3.1 is a mapping of from and to: Java drops the rule")
     headers.check_enabled(header, enabled=scalars.java_true(header.enabled, default=True))
     _check_parsed(rule, "Java drops the rule")
@@ -72,7 +72,7 @@ def _java_stage(rule: ConditionRule, dialect: Dialect, remarks: list[Remark]) ->
     for each in rule.conditions:
         if isinstance(each, Condition):
             filters.append(_filter(each, dialect))
-        elif version.is_shared:
+        elif is_shared:
             remarks += _unknown(each)
             filters.append(_shared_filter(each, dialect))
         else:
@@ -94,10 +94,10 @@ def _java_stage(rule: ConditionRule, dialect: Dialect, remarks: list[Remark]) ->
 
 def _go_stage(rule: ConditionRule, dialect: Dialect, remarks: list[Remark]) -> ConditionStage:
     header = rule.header
-    version = headers.go_version(header)
+    is_shared = headers.is_shared_in_go(header)
     force, enabled = headers.go_value("force", header.force), headers.go_value("enabled", header.enabled)
     headers.go_value("runtime", header.runtime)
-    if version.is_shared:
+    if is_shared:
         _check_kind(
             rule, Condition, "a condition of v3.1 is a mapping of from and to: dubbo-go drops the rule"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from .. import scalars
 from ..verdicts import Remark, Verdict
@@ -14,16 +14,6 @@ if TYPE_CHECKING:
     from ..positions import Position
 
 _GO_VERSION = re.compile(r"[Vv](\d+(?:\.\d+)*)")
-
-
-class Version(NamedTuple):
-    """Which form of condition rules a configVersion means.
-
-    Attributes:
-        is_shared: whether conditions are of v3.1.
-    """
-
-    is_shared: bool
 
 
 class DroppedError(Exception):
@@ -112,27 +102,27 @@ def _check_typed(header: Header) -> None:
             )
 
 
-def java_version(header: Header, dialect: Dialect) -> Version:
-    """The form of a condition rule (ConditionRuleParser).
+def is_shared_in_java(header: Header, dialect: Dialect) -> bool:
+    """Whether the conditions of a rule are of v3.1 (ConditionRuleParser).
 
     Raises:
         DroppedError: this version of Dubbo ignores it.
     """
     value = header.config_version
     if not dialect.has_shared_conditions or value is None or scalars.kind(value) is scalars.Kind.NULL:
-        return Version(is_shared=False)
+        return False
     text = value.text.lower()
     if text.startswith("v3.1"):
-        return Version(is_shared=True)
+        return True
     if text > "v3.1":
         raise DroppedError(
             value.where, f"configVersion: {value.text}", "Dubbo ignores rules of a version above v3.1"
         )
-    return Version(is_shared=False)
+    return False
 
 
-def go_version(header: Header) -> Version:
-    """The form of a condition rule (dubbo-go's generateCondition).
+def is_shared_in_go(header: Header) -> bool:
+    """Whether the conditions of a rule are of v3.1 (dubbo-go's generateCondition).
 
     Raises:
         DroppedError: dubbo-go refuses it.
@@ -145,10 +135,7 @@ def go_version(header: Header) -> Version:
         raise DroppedError(
             value.where, f"configVersion: {value.text}", "dubbo-go drops it: it must be text such as v3.0"
         )
-    parts = [int(part) for part in found[1].split(".")]
-    while len(parts) < 2:
-        parts.append(0)
-    return Version(is_shared=parts[:2] > [3, 1] or parts[:2] == [3, 1])
+    return [int(part) for part in found[1].split(".")] >= [3, 1]
 
 
 def check_enabled(header: Header, *, enabled: bool) -> None:
