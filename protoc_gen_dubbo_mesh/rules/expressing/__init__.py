@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..resources import HostFile, Translation
 from ..stages import AffinityStage, ConditionStage, MeshStage, TagStage
 from ..verdicts import Remark, Verdict
-from . import affinity, conditions, mesh, routes, setting_scopes, settings, tags
+from . import affinity, conditions, mesh, routes, scoping, setting_scopes, settings, tags
 from . import denials as denying
 from .base import base
 from .product import Product
@@ -82,13 +82,7 @@ def _homeless(scope: Scope) -> Remark:
             f"it is not known which services {scope.application} provides",
             f"give --protos, --world or --app SERVICE={scope.application}",
         )
-    return Remark(
-        Verdict.CANNOT,
-        scope.where,
-        f"key: {scope.key}",
-        f"it is not known which application provides {scope.service}",
-        f"give --protos, --world or --app {scope.service}=APPLICATION",
-    )
+    return scoping.unknown_provider(scope)
 
 
 def _file(

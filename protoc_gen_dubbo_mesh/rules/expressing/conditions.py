@@ -36,10 +36,7 @@ def steps(stage: ConditionStage, host: Host, remarks: list[Remark]) -> Iterator[
             when = requests.predicate(line.when, scope, host)
             effect = _effect(line, stage, scope, host)
         except InexpressibleError as error:
-            why, _, advice = str(error).rpartition(": ")
-            remarks.append(
-                Remark(Verdict.CANNOT, line.where, line.text, why or advice, advice if why else "")
-            )
+            remarks.append(error.remark(line.where, line.text))
             continue
         if when is None:
             remarks.append(Remark(Verdict.INACTIVE, line.where, line.text, "no request can match it"))

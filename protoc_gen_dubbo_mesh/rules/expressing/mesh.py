@@ -31,10 +31,7 @@ def steps(stage: MeshStage, host: Host, remarks: list[Remark]) -> Iterator[Alter
         try:
             found += _steps(step, stage, host, remarks)
         except InexpressibleError as error:
-            why, _, advice = str(error).rpartition(": ")
-            remarks.append(
-                Remark(Verdict.CANNOT, step.where, f"route {step.name}", why or advice, advice if why else "")
-            )
+            remarks.append(error.remark(step.where, f"route {step.name}"))
     if found:
         yield tuple(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..verdicts import Remark, Verdict
 from . import predicates
 from .steps import Predicate
 
@@ -25,3 +26,14 @@ def predicate(scope: Scope, host: Host) -> Predicate:
         if value is not None
     ]
     return Predicate(service=scope.service, headers=tuple(sorted(headers)))
+
+
+def unknown_provider(scope: Scope) -> Remark:
+    """What is said of a rule for a service that no known application provides."""
+    return Remark(
+        Verdict.CANNOT,
+        scope.where,
+        f"key: {scope.key}",
+        f"it is not known which application provides {scope.service}",
+        f"give --protos, --world or --app {scope.service}=APPLICATION",
+    )

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..interpreting import string_matches
 from ..stages import Glob, Param, Regex, Test
-from . import predicates, requests
-from .steps import Predicate
+from . import requests, scoping
 from .values import InexpressibleError
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from ..directory import Host
     from ..model import StringMatch
     from ..stages import Pattern, Setting
+    from .steps import Predicate
 
 _EVERYONE = frozenset(["0.0.0.0", "0.0.0.0:*", "*"])  # noqa: S104
 _ADDRESS = (
@@ -47,21 +47,9 @@ def predicate(setting: Setting, host: Host) -> Predicate | None:
         raise InexpressibleError(_ADDRESS)
     if match is not None and any(map(_is_narrow, (match.address, match.provider_address))):
         raise InexpressibleError(_ADDRESS)
-    headers = [
-        (name, predicates.exactly(value))
-        for name, value in (
-            ("tri-service-group", scope.group),
-            ("tri-service-version", scope.version),
-        )
-        if value is not None and value != "*"
-    ]
-    if setting.side == "consumer" and scope.application is not None:
-        headers.append(("tri-consumer-appname", predicates.exactly(scope.application)))
-    found: Predicate | None = Predicate(service=_service(setting), headers=tuple(sorted(headers)))
-    for test in _tests(setting):
-        one = None if found is None else requests.predicate((test,), found, host)
-        found = one
-    return found
+    group, version = (None if value == "*" else value for value in (scope.group, scope.version))
+    calls = scoping.predicate(scope._replace(service=_service(setting), group=group, version=version), host)
+    return requests.predicate(tuple(_tests(setting)), calls, host)
 
 
 def notes(setting: Setting) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..verdicts import Remark, Verdict
-from . import parameters, predicates, setting_scopes
+from . import parameters, predicates, scoping, setting_scopes
 from .steps import Step
 from .values import InexpressibleError
 
@@ -43,7 +43,7 @@ def express(
         try:
             when = setting_scopes.predicate(setting, host)
         except InexpressibleError as error:
-            remarks += _all_cannot(setting, str(error))
+            remarks += _all_cannot(setting, error)
             continue
         if when is None:
             continue
@@ -69,13 +69,7 @@ def homeless(setting: Setting) -> Iterator[Remark]:
     """What is said of a setting that is for no host that is known."""
     scope = setting.scope
     if scope.application is None:
-        yield Remark(
-            Verdict.CANNOT,
-            scope.where,
-            f"key: {scope.key}",
-            f"it is not known which application provides {scope.service}",
-            f"give --protos, --world or --app {scope.service}=APPLICATION",
-        )
+        yield scoping.unknown_provider(scope)
         return
     if setting.side == "provider":
         message = f"the application {scope.application} is not known: give --protos, --world or --app"
@@ -84,19 +78,16 @@ def homeless(setting: Setting) -> Iterator[Remark]:
             f"with side: consumer it is about calls that {scope.application} makes, and so about other "
             "hosts, of which none is known: give the protos of the services that it calls"
         )
-    yield from _all_cannot(setting, message)
+    yield from _all_cannot(setting, InexpressibleError(message))
 
 
 def _of_method(when: Predicate, method: str | None) -> Predicate:
     return when if method is None else when._replace(methods=predicates.exactly(method))
 
 
-def _all_cannot(setting: Setting, message: str) -> Iterator[Remark]:
-    why, _, advice = message.rpartition(": ")
+def _all_cannot(setting: Setting, error: InexpressibleError) -> Iterator[Remark]:
     for parameter in setting.item.parameters:
-        yield Remark(
-            Verdict.CANNOT, parameter.where, _subject(parameter), why or advice, advice if why else ""
-        )
+        yield error.remark(parameter.where, _subject(parameter))
     for remark in parameters.express(setting).remarks:
         if remark.verdict is Verdict.CANNOT:
             yield remark

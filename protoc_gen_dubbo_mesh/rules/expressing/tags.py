@@ -128,9 +128,8 @@ def _tag(group: TagGroup, stage: TagStage, host: Host, remarks: list[Remark]) ->
     try:
         labels = instances.labels(group.match, EVERYTHING, host)
     except InexpressibleError as error:
-        why, _, advice = str(error).rpartition(": ")
-        why = f"{why} (exact, and no prefix, regex or such)"
-        remarks.append(Remark(Verdict.CANNOT, group.where, subject, why, advice))
+        why = f"{error.why} (exact, and no prefix, regex or such)"
+        remarks.append(error.remark(group.where, subject)._replace(why=why))
         return None
     if labels is None:
         why = "no instance can match it, so requests with it are like those with an unknown tag"

@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..stages import Glob
+from ..verdicts import Remark, Verdict
 from .steps import Integers, Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from ..positions import Position
 
     Pattern = Glob | Integers
 
@@ -24,7 +27,21 @@ EVERY = Glob("", star=True)
 
 
 class InexpressibleError(Exception):
-    """Istio has no terms for something; the message says why."""
+    """Istio has no terms for something.
+
+    Attributes:
+        why: why it cannot be expressed.
+        advice: what to do instead: what comes behind the last colon of the message; may be empty.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        why, _, advice = message.rpartition(": ")
+        self.why, self.advice = (why, advice) if why else (advice, "")
+
+    def remark(self, where: Position, subject: str) -> Remark:
+        """What is said of a line that cannot be expressed."""
+        return Remark(Verdict.CANNOT, where, subject, self.why, self.advice)
 
 
 def allows(values: Values, value: str) -> bool:
