@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..stages import WhenEmpty
+from . import draws
 from .matching import holds_for_instance, holds_for_request
 
 if TYPE_CHECKING:
@@ -54,17 +55,11 @@ def _apply(line: Filter, stage: ConditionStage, request: Request, world: World, 
 
 
 def _drawn(found: list[tuple[int, Left]], *, off_by_one: bool) -> Outcomes:
-    """The outcomes of a draw: of a random number below the sum, and the first weight that reaches it."""
-    if len(found) == 1:
-        return {found[0][1]: 1.0}
-    total = sum(weight for weight, _ in found)
     outcomes: Outcomes = {}
-    reached = 0
-    for weight, left in found:
-        end = min(reached + weight + off_by_one if not reached else reached + weight, total)
-        if end > reached:
-            outcomes[left] = outcomes.get(left, 0.0) + (end - reached) / total
-        reached = end
+    drawn = draws.shares([weight for weight, _ in found], off_by_one=off_by_one)
+    for (_, left), share in zip(found, drawn, strict=True):
+        if share:
+            outcomes[left] = outcomes.get(left, 0.0) + share
     return outcomes
 
 

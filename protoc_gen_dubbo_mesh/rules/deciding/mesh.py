@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..stages import Method, Test
+from . import draws
 from .matching import holds_for_request, value_holds
 
 if TYPE_CHECKING:
@@ -35,15 +36,11 @@ def _holds(step: MeshStep, request: Request) -> bool:
 def _drawn(step: MeshStep, world: World, left: Left) -> Outcomes:
     """The outcomes of a draw: of the targets from the one drawn on, then of all, the first with instances."""
     found = [_instances(target, world, left) for target in step.targets]
-    total = sum(target.weight for target in step.targets)
     outcomes: Outcomes = {}
-    reached = 0
-    for number, target in enumerate(step.targets):
-        end = min(reached + target.weight + (number == 0), total)
-        if end > reached:
+    for number, share in enumerate(draws.shares([each.weight for each in step.targets], off_by_one=True)):
+        if share:
             chosen = next((each for each in (*found[number:], *found) if each), ())
-            outcomes[chosen] = outcomes.get(chosen, 0.0) + (end - reached) / total
-        reached = max(end, reached)
+            outcomes[chosen] = outcomes.get(chosen, 0.0) + share
     return outcomes or {(): 1.0}
 
 
