@@ -6,6 +6,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from ..errors import GenerationError
+from .interpreting.scopes import scope
 from .model import Condition, ConditionRule, MeshRule, SharedCondition
 from .worlds import Consumer, Instance, Request, World
 
@@ -56,15 +57,11 @@ def world_for(arguments: Namespace, rules: Sequence[Rule], world: World | None) 
 
 def _service(rules: Sequence[Rule]) -> str:
     """The service that all keys name."""
-    from .interpreting.scopes import scope
-
     named = {found.service for rule in rules if (found := scope(rule.header)).service}
     return named.pop() or "" if len(named) == 1 else ""
 
 
 def _application(rules: Sequence[Rule]) -> str:
-    from .interpreting.scopes import scope
-
     named = {found.application for rule in rules if (found := scope(rule.header)).application}
     return named.pop() or "" if len(named) == 1 else ""
 

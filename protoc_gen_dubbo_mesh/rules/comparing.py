@@ -10,7 +10,7 @@ from .deciding import decide
 from .expressing import express
 from .interpreting import interpret
 from .simulating import route_of, simulate
-from .stages import ConditionStage, MeshStage, OpaqueStage, TagStage
+from .stages import ConditionStage, MeshStage, TagStage
 from .verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -190,8 +190,6 @@ def _acts(stage: Stage) -> bool:
             return bool(steps)
         case TagStage(scope=scope):
             return scope is not None
-        case OpaqueStage():
-            return True
         case _:
             return True
 

@@ -34,7 +34,7 @@ def holds_for_request(test: Test, request: Request) -> bool:
             value = str(found[0]) if found else not_found
         case Place(key) | Param(key):
             value = consumer_url(request).get(key)
-    return _holds(test, value, {})
+    return _holds(test, value, request)
 
 
 def holds_for_instance(test: Test, instance: Instance, request: Request) -> bool:
@@ -44,7 +44,7 @@ def holds_for_instance(test: Test, instance: Instance, request: Request) -> bool
             value = instance_url(instance, request).get(key)
         case _:
             value = None
-    return _holds(test, value, consumer_url(request))
+    return _holds(test, value, request)
 
 
 def consumer_url(request: Request) -> Mapping[str, str]:
@@ -84,25 +84,20 @@ def instance_url(instance: Instance, request: Request) -> Mapping[str, str]:
     return found
 
 
-def value_holds(test: Test, value: str) -> bool:
-    """Whether a test holds for a value."""
-    return _holds(test, value, {})
-
-
-def _holds(test: Test, value: str | None, references: Mapping[str, str]) -> bool:
+def _holds(test: Test, value: str | None, request: Request) -> bool:
     if value is None or (test.empty_is_absent and not value):
         return test.if_absent
-    if any(_matches(pattern, value, references) for pattern in test.unequal):
+    if any(_matches(pattern, value, request) for pattern in test.unequal):
         return False
-    return not test.equal or any(_matches(pattern, value, references) for pattern in test.equal)
+    return not test.equal or any(_matches(pattern, value, request) for pattern in test.equal)
 
 
-def _matches(pattern: Pattern, value: str, references: Mapping[str, str]) -> bool:
+def _matches(pattern: Pattern, value: str, request: Request) -> bool:
     match pattern:
         case Glob() | Range():
             return pattern.holds(value)
         case Reference(param):
-            prefix, star, suffix = references.get(param, "").rpartition("*")
+            prefix, star, suffix = consumer_url(request).get(param, "").rpartition("*")
             return (Glob(prefix, star=True, suffix=suffix) if star else Glob(suffix)).holds(value)
         case Constant(holds):
             return holds

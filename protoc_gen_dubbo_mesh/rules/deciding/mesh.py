@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..stages import Method, Test
+from ..stages import Place, Test
 from . import draws
-from .matching import holds_for_request, value_holds
+from .matching import holds_for_request
 
 if TYPE_CHECKING:
     from ..positions import Position
@@ -27,10 +27,8 @@ def run(stage: MeshStage, request: Request, world: World, left: Left, touched: l
 def _holds(step: MeshStep, request: Request) -> bool:
     if step.needs_body:
         return False  # it is said to be unknown
-    service = Test(Method(), step.services, (), if_absent=False)
-    return value_holds(service, request.service) and all(
-        holds_for_request(test, request) for test in step.when
-    )
+    service = Test(Place("path"), step.services, (), if_absent=False)
+    return all(holds_for_request(test, request) for test in (service, *step.when))
 
 
 def _drawn(step: MeshStep, world: World, left: Left) -> Outcomes:
