@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..worlds import Instance
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def are_of(patterns: Iterable[str], one: Instance, *, wildcards: bool) -> bool:
+    """Whether one of some patterns holds for an instance.
+
+    Args:
+        patterns: the patterns.
+        one: the instance.
+        wildcards: whether they may be more than addresses, as in Java.
+    """
+    if wildcards:
+        return any(matches(pattern, one.host, one.port) for pattern in patterns)
+    return not {f"{one.host}:{one.port}", f"0.0.0.0:{one.port}"}.isdisjoint(patterns)
 
 
 def matches(pattern: str, host: str, port: int) -> bool:

@@ -116,13 +116,9 @@ class _Run:
             return all(holds_for_instance(test, one, self._request) for test in group.match)
         return self._is_named_by(group, one)
 
-    def _is_named_by(self, group: TagGroup, one: Instance) -> bool:
-        return any(self._has_address(pattern, one) for pattern in group.addresses or ())
-
-    def _has_address(self, pattern: str, one: Instance) -> bool:
-        if self._stage.address_patterns:
-            return addresses.matches(pattern, one.host, one.port)
-        return pattern in {f"{one.host}:{one.port}", f"0.0.0.0:{one.port}"}
+    def _is_named_by(self, group: TagGroup | None, one: Instance) -> bool:
+        patterns = (group.addresses if group else None) or ()
+        return addresses.are_of(patterns, one, wildcards=self._stage.address_patterns)
 
     def _is_in_any(self, one: Instance) -> bool:
         # Up to 3.1 all groups count, also those whose name comes again.
@@ -149,12 +145,7 @@ class _Run:
             found = self._where(lambda one: self._is_in(group, one))
         if found or self._stage.force or forced:
             return found
-        own = group.addresses if group is not None and group.addresses is not None else ()
-        return self._where(
-            lambda one: (
-                not one.params.get(_TAG) and not any(self._has_address(pattern, one) for pattern in own)
-            )
-        )
+        return self._where(lambda one: not one.params.get(_TAG) and not self._is_named_by(group, one))
 
     def _where(self, holds: Callable[[Instance], bool]) -> Left:
         return tuple([one for one in self._left if holds(self._world.instances[one])])

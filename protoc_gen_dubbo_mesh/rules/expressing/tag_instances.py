@@ -50,9 +50,7 @@ def _is_untagged(stage: TagStage, one: Instance) -> bool:
 
 
 def _has_address(group: TagGroup, stage: TagStage, one: Instance) -> bool:
-    if stage.address_patterns:
-        return any(addresses.matches(each, one.host, one.port) for each in group.addresses or ())
-    return f"{one.host}:{one.port}" in (group.addresses or ())
+    return addresses.are_of(group.addresses or (), one, wildcards=stage.address_patterns)
 
 
 def _has_labels(group: TagGroup, one: Instance) -> bool:
