@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from ..verdicts import Verdict
 from .statements import count
+from .wrapping import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ..verdicts import Remark
     from .statements import Statement
 
-_WIDTH = 100
 _INDENT = "    "
 _LONGEST_VERDICT = max(map(len, Verdict))
 
@@ -31,20 +30,9 @@ def statements(found: Sequence[Statement]) -> Iterator[str]:
 
 def _remark(remark: Remark) -> Iterator[str]:
     if remark.why:
-        yield from _wrapped(remark.why)
+        yield from wrapped(remark.why, _INDENT)
     if remark.advice:
-        yield from _wrapped(f"-> {remark.advice}", "   ")
-
-
-def _wrapped(text: str, hanging: str = "") -> list[str]:
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=_INDENT,
-        subsequent_indent=_INDENT + hanging,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+        yield from wrapped(f"-> {remark.advice}", _INDENT, "   ")
 
 
 def summary(found: Iterable[Statement]) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from typing import TYPE_CHECKING
 
 from ..comparing import Agreement, by_instance
+from .wrapping import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..comparing import Comparison, Shares
 
-_WIDTH = 100
 _INDENT = "      "
 _DIGITS = 6
 
@@ -53,14 +52,7 @@ def table(found: Sequence[Comparison], instances: int) -> Iterator[str]:
     for number, row in enumerate(rows):
         yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         if number and found[number - 1].why:
-            yield from textwrap.wrap(
-                found[number - 1].why,
-                _WIDTH,
-                initial_indent=_INDENT,
-                subsequent_indent=_INDENT,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
+            yield from wrapped(found[number - 1].why, _INDENT)
 
 
 def _text(shares: Shares, instances: int) -> str:
