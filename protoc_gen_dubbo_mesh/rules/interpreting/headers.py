@@ -53,6 +53,22 @@ def check_java(header: Header, dialect: Dialect) -> None:
         _check_typed(header)
         check_valid(header)
         return
+    check_texts(header)
+    if header.priority is not None and scalars.java_integer(header.priority) is None:
+        raise DroppedError(
+            header.priority.where,
+            f"priority: {header.priority.text}",
+            "priority is no integer: Java drops the rule",
+        )
+    check_valid(header)
+
+
+def check_texts(header: Header) -> None:
+    """Checks that Java can cast to String what it does (ClassCastException).
+
+    Raises:
+        DroppedError: it cannot, and drops the rule.
+    """
     for name, value in (
         ("configVersion", header.config_version),
         ("scope", header.scope),
@@ -64,13 +80,6 @@ def check_java(header: Header, dialect: Dialect) -> None:
                 f"{name}: {value.text}",
                 f"{name} is a {scalars.kind(value)} in YAML, and no text: Java drops the rule",
             )
-    if header.priority is not None and scalars.java_integer(header.priority) is None:
-        raise DroppedError(
-            header.priority.where,
-            f"priority: {header.priority.text}",
-            "priority is no integer: Java drops the rule",
-        )
-    check_valid(header)
 
 
 def check_valid(header: Header) -> None:

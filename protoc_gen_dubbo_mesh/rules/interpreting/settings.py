@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .. import scalars
 from ..stages import Setting
 from ..verdicts import Remark, Verdict
+from . import headers
 from .headers import DroppedError
 from .scopes import scope
 
@@ -37,16 +38,7 @@ def settings(rule: ConfiguratorRule, remarks: list[Remark]) -> tuple[Setting, ..
     Raises:
         DroppedError: it has no effect as a whole.
     """
-    header = rule.header
-    for name, value in (
-        ("configVersion", header.config_version),
-        ("scope", header.scope),
-        ("key", header.key),
-    ):
-        if value is not None and not scalars.is_java_text(value):
-            kind = scalars.kind(value)
-            why = f"{name} is a {kind} in YAML, which Java cannot cast to String: it drops the rule"
-            raise DroppedError(value.where, f"{name}: {value.text}", why)
+    headers.check_texts(rule.header)
     for item in rule.configs:
         if not item.parameters:
             raise DroppedError(item.where, "configs", "an item without parameters makes Dubbo drop the rule")
