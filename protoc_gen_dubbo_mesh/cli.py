@@ -9,9 +9,9 @@ import argparse
 import io
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
-from . import __version__, completion
+from . import __version__, completion, subcommands
 from .console import print_status
 from .errors import printable
 from .parameters import HELP
@@ -22,30 +22,10 @@ from .rules import command as rules
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .subcommands import Command
+
 PROGRAM = "protoc-gen-dubbo-mesh"
 _NO_READER = 141  # the exit status after a closed pipe, as with `| head`: 128 + SIGPIPE
-
-
-class Command(Protocol):
-    """The interface of a module that implements a command."""
-
-    @property
-    def SUMMARY(self) -> str:
-        """A line for the list of commands."""
-        ...
-
-    @property
-    def DESCRIPTION(self) -> str:
-        """The beginning of its own help. Its first line is a sentence, which zsh shows when it completes."""
-        ...
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declares the command's arguments."""
-        ...
-
-    def run(self, arguments: argparse.Namespace) -> int:
-        """Runs the command; returns its exit status."""
-        ...
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -91,17 +71,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help='print the directory to give protoc with -I, for import "dubbo_mesh/v1/options.proto"',
     )
-    commands = top.add_subparsers(title="commands", prog=PROGRAM, metavar="COMMAND", dest="command")
-    for name, command in COMMANDS.items():
-        command.add_arguments(
-            commands.add_parser(
-                name,
-                help=command.SUMMARY,
-                description=command.DESCRIPTION,
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-                allow_abbrev=False,
-            )
-        )
+    subcommands.add(top, COMMANDS, "command", prog=PROGRAM)
     return top
 
 

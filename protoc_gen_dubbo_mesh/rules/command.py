@@ -5,14 +5,16 @@ Its sub-commands are in `commands`. What reads YAML is loaded when one of them r
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
+from .. import subcommands
 from .commands import check, convert, explain
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
-    from types import ModuleType
+
+    from ..subcommands import Command
 
 SUMMARY = "translate Dubbo's routing rules to Istio's, and compare both"
 
@@ -25,23 +27,13 @@ be translated. It needs a parser of YAML:
   pip install 'protoc-gen-dubbo-mesh[rules]'
 """
 
-SUB_COMMANDS: Mapping[str, ModuleType] = {"check": check, "convert": convert, "explain": explain}
+SUB_COMMANDS: Mapping[str, Command] = {"check": check, "convert": convert, "explain": explain}
 """The sub-commands, in the order in which one needs them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the sub-commands and their arguments."""
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="rules_command", required=True)
-    for name, command in SUB_COMMANDS.items():
-        command.add_arguments(
-            commands.add_parser(
-                name,
-                help=command.SUMMARY,
-                description=command.DESCRIPTION,
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-                allow_abbrev=False,
-            )
-        )
+    subcommands.add(parser, SUB_COMMANDS, "rules_command", required=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..errors import GenerationError
 
     try:
-        status: int = SUB_COMMANDS[arguments.rules_command].run(arguments)
+        return SUB_COMMANDS[arguments.rules_command].run(arguments)
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("ruamel"):
             raise
@@ -63,4 +55,3 @@ def run(arguments: argparse.Namespace) -> int:
     except GenerationError as error:
         print_error(error)
         return 2
-    return status

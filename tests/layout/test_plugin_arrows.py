@@ -15,6 +15,7 @@ PLUGIN = "protoc_gen_dubbo_mesh"
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "console": {"errors"},
+    "subcommands": set(),
     "protoc": {"errors"},
     "templating": {"errors"},
     "yaml": {"errors", "templating"},
@@ -41,7 +42,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "parameters",
         "plugin",
     },
-    "rules": {"errors", "console", "protoc", "policy", "mesh", "yaml", "istio", "parameters", "project"},
+    "rules": {
+        "errors",
+        "console",
+        "protoc",
+        "policy",
+        "mesh",
+        "yaml",
+        "istio",
+        "parameters",
+        "project",
+        "subcommands",
+    },
 }
 """The rooms of the plugin (packages, and modules at its top), and which others each of them may import."""
 
