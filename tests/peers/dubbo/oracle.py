@@ -86,11 +86,11 @@ def _java(release: str) -> list[str]:
         )
         run(["mvn", "--batch-mode", "--quiet", "--file", str(HERE / "pom.xml"), *fetch], check=True)
         Path(f"{libraries}.part").rename(libraries)
-    source = HERE / f"{name}.java"
+    sources = HERE / "Worlds.java", HERE / f"{name}.java"
     program = classes / f"{name}.class"
-    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+    if not program.exists() or program.stat().st_mtime < max(each.stat().st_mtime for each in sources):
         run(
-            ["javac", "-nowarn", "-cp", f"{libraries}/*", "-d", str(classes), str(source)],
+            ["javac", "-nowarn", "-cp", f"{libraries}/*", "-d", str(classes), *map(str, sources)],
             check=True,
             stderr=DEVNULL,
         )
